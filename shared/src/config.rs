@@ -1,0 +1,430 @@
+//! What a deployment sets: the environment, read once, checked, and typed.
+//!
+//! The only module that reads the environment. Every problem is collected, so that one deploy mends them all,
+//! and a problem names its variable and never shows its value.
+
+use std::{cell::RefCell, fmt, time::Duration};
+
+use lambda_http::http::{Uri, uri::Scheme};
+
+/// The variables a function may read, and what was wrong with them so far.
+pub struct Environment<'a> {
+    lookup: &'a dyn Fn(&str) -> Option<String>,
+    problems: RefCell<Vec<Problem>>,
+}
+
+impl fmt::Debug for Environment<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Environment")
+            .field("problems", &self.problems)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One variable and what is wrong with it; never its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The variable's name.
+    pub variable: &'static str,
+    /// What it should be.
+    pub expected: &'static str,
+}
+
+/// Every problem of a function's configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError(Vec<Problem>);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(f, "{separator}{} {}", problem.variable, problem.expected)?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads a function's settings out of the process environment.
+pub fn from_env<T>(read: impl FnOnce(&Environment<'_>) -> Option<T>) -> Result<T, ConfigError> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one reader of the environment"
+    )]
+    from_lookup(|name| std::env::var(name).ok(), read)
+}
+
+/// Reads a function's settings out of `lookup`, as [`from_env`] does out of the process environment.
+pub fn from_lookup<T>(
+    lookup: impl Fn(&str) -> Option<String>,
+    read: impl FnOnce(&Environment<'_>) -> Option<T>,
+) -> Result<T, ConfigError> {
+    let environment = Environment {
+        lookup: &lookup,
+        problems: RefCell::default(),
+    };
+    let settings = read(&environment);
+    match (settings, environment.problems.into_inner()) {
+        (Some(settings), problems) if problems.is_empty() => Ok(settings),
+        (_, problems) => Err(ConfigError(problems)),
+    }
+}
+
+impl Environment<'_> {
+    /// The variable's value; an empty one counts as absent, since a template cannot leave a variable out.
+    fn optional(&self, variable: &'static str) -> Option<String> {
+        (self.lookup)(variable)
+            .map(|value| value.trim().to_owned())
+            .filter(|value| !value.is_empty())
+    }
+
+    /// Notes that `variable` is not what it should be.
+    fn problem<T>(&self, variable: &'static str, expected: &'static str) -> Option<T> {
+        self.problems
+            .borrow_mut()
+            .push(Problem { variable, expected });
+        None
+    }
+
+    fn required(&self, variable: &'static str) -> Option<String> {
+        self.optional(variable)
+            .or_else(|| self.problem(variable, "is missing"))
+    }
+
+    /// `parse` of the variable, or `default` where it is absent.
+    fn parsed<T>(
+        &self,
+        variable: &'static str,
+        expected: &'static str,
+        default: T,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        match self.optional(variable) {
+            None => Some(default),
+            Some(value) => parse(&value).or_else(|| self.problem(variable, expected)),
+        }
+    }
+}
+
+/// A string that must not be shown: `Debug` hides it.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Hides `text` from now on.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The secret itself. Never log it, and never put it into a URL or an error.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// An address this deployment trusts: scheme, host and port, without a path or a trailing slash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin(String);
+
+impl Origin {
+    /// Accepts `https` addresses, and `http` ones of this machine only.
+    pub fn parse(text: &str) -> Option<Self> {
+        let uri: Uri = text.parse().ok()?;
+        let authority = uri.authority()?;
+        let secure = match uri.scheme() {
+            Some(scheme) if *scheme == Scheme::HTTPS => true,
+            Some(scheme) if *scheme == Scheme::HTTP => false,
+            _ => return None,
+        };
+        let local = matches!(authority.host(), "localhost" | "127.0.0.1" | "[::1]");
+        let plain = uri.path() == "/" && uri.query().is_none() && !authority.as_str().contains('@');
+        // `Uri` drops a fragment without a word.
+        let whole = !text.contains('#');
+        (plain && whole && (secure || local)).then(|| {
+            let scheme = if secure { "https" } else { "http" };
+            Self(format!(
+                "{scheme}://{}",
+                authority.as_str().to_ascii_lowercase()
+            ))
+        })
+    }
+
+    /// The origin as browsers write it in an `Origin` header, for example `https://example.org`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Host and, where it is not the scheme's own, port: what a `Host` header says.
+    pub fn authority(&self) -> &str {
+        self.0
+            .split_once("://")
+            .map_or("", |(_, authority)| authority)
+    }
+
+    /// Whether cookies can carry `Secure` and the `__Host-` prefix here.
+    pub fn is_https(&self) -> bool {
+        self.0.starts_with("https:")
+    }
+
+    /// The absolute URL of `path`, which begins with a slash.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.0)
+    }
+}
+
+/// What every function needs to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `GLOBUS_CLIENT_ID`: the UUID Globus gave this application.
+    pub client_id: String,
+    /// `GLOBUS_AUTH_URL`: Globus Auth, which is also the issuer of its ID tokens; `https://auth.globus.org` if absent.
+    pub globus_auth: Origin,
+    /// `SESSION_KEYS`: comma-separated, at least 32 characters each; the first seals, any opens.
+    pub session_keys: Vec<Secret>,
+    /// `BASE_URL`: where this site is. Without it, the API's own execute-api name is.
+    pub base_url: Option<Origin>,
+    /// `AWS_REGION`: set by Lambda; part of the API's own name.
+    pub region: Option<String>,
+    /// `SESSION_MAX_HOURS`: how long a person stays signed in at most; 168 if absent.
+    pub session_max: Duration,
+    /// `SHOW_TOKENS`: whether the home page shows tokens in clear; `false` if absent.
+    pub show_tokens: bool,
+}
+
+impl Config {
+    /// Reads what every function needs.
+    pub fn read(env: &Environment<'_>) -> Option<Self> {
+        let client_id = env.required("GLOBUS_CLIENT_ID").and_then(|id| {
+            let plain = id.bytes().all(|byte| byte.is_ascii_graphic());
+            if plain {
+                Some(id)
+            } else {
+                env.problem("GLOBUS_CLIENT_ID", "must be the id Globus gave, a UUID")
+            }
+        });
+        let globus_auth = env.parsed(
+            "GLOBUS_AUTH_URL",
+            "must be an https address without a path (http for localhost only)",
+            Origin("https://auth.globus.org".to_owned()),
+            Origin::parse,
+        );
+        let session_keys = session_keys(env);
+        let base_url = env.parsed(
+            "BASE_URL",
+            "must be an https address without a path (http for localhost only)",
+            None,
+            |text| Origin::parse(text).map(Some),
+        );
+        let session_max = env.parsed(
+            "SESSION_MAX_HOURS",
+            "must be a whole number from 1 to 8760",
+            168,
+            |text| text.parse().ok().filter(|hours| (1..=8760).contains(hours)),
+        );
+        let show_tokens = env.parsed("SHOW_TOKENS", "must be true or false", false, |text| {
+            text.parse().ok()
+        });
+
+        Some(Self {
+            client_id: client_id?,
+            globus_auth: globus_auth?,
+            session_keys: session_keys?,
+            base_url: base_url?,
+            region: env.optional("AWS_REGION"),
+            session_max: Duration::from_secs(session_max? * 3600),
+            show_tokens: show_tokens?,
+        })
+    }
+}
+
+fn session_keys(env: &Environment<'_>) -> Option<Vec<Secret>> {
+    const VARIABLE: &str = "SESSION_KEYS";
+    let keys: Vec<_> = env
+        .required(VARIABLE)?
+        .split(',')
+        .map(|key| Secret::new(key.trim().to_owned()))
+        .collect();
+    if keys.iter().all(|key| key.expose().len() >= 32) {
+        Some(keys)
+    } else {
+        env.problem(
+            VARIABLE,
+            "must be keys of at least 32 characters each, separated by commas",
+        )
+    }
+}
+
+/// What only a function that speaks to Globus needs to know.
+#[derive(Clone, Debug)]
+pub struct GlobusConfig {
+    /// `GLOBUS_CLIENT_SECRET`: proves to Globus that the application asks.
+    pub client_secret: Secret,
+    /// `GLOBUS_SCOPES`: space-separated; `openid` must be among them, or there is no ID token.
+    pub scopes: Vec<String>,
+}
+
+/// The four scopes of Globus's own example.
+const DEFAULT_SCOPES: &str =
+    "openid profile email urn:globus:auth:scope:transfer.api.globus.org:all";
+
+impl GlobusConfig {
+    /// Reads what the Globus client needs.
+    pub fn read(env: &Environment<'_>) -> Option<Self> {
+        let client_secret = env.required("GLOBUS_CLIENT_SECRET").map(Secret::new);
+        let scopes = env
+            .optional("GLOBUS_SCOPES")
+            .unwrap_or_else(|| DEFAULT_SCOPES.to_owned());
+        let scopes: Vec<_> = scopes.split_whitespace().map(ToOwned::to_owned).collect();
+        if !scopes.iter().any(|scope| scope == "openid") {
+            env.problem(
+                "GLOBUS_SCOPES",
+                "must be separated by spaces and contain openid",
+            )?;
+        }
+        Some(Self {
+            client_secret: client_secret?,
+            scopes,
+        })
+    }
+}
+
+/// How a function writes its log.
+#[derive(Clone, Copy, Debug)]
+pub struct LogConfig {
+    /// `LOG_LEVEL`: `error`, `warn`, `info`, `debug` or `trace`; `info` if absent.
+    pub level: tracing::Level,
+    /// `AWS_LAMBDA_LOG_FORMAT`: `JSON` where Lambda collects the log as JSON lines; text otherwise.
+    pub json: bool,
+}
+
+impl LogConfig {
+    /// Reads the log's settings. A level that is none is noted, and `info` serves meanwhile.
+    pub fn read(env: &Environment<'_>) -> Self {
+        let level = env.parsed(
+            "LOG_LEVEL",
+            "must be error, warn, info, debug or trace",
+            tracing::Level::INFO,
+            |text| text.parse().ok(),
+        );
+        Self {
+            level: level.unwrap_or(tracing::Level::INFO),
+            json: env
+                .optional("AWS_LAMBDA_LOG_FORMAT")
+                .is_some_and(|format| format == "JSON"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "0123456789abcdef0123456789abcdef";
+
+    fn read_with(changes: &[(&str, &str)]) -> Result<(Config, GlobusConfig), ConfigError> {
+        let lookup = |name: &str| {
+            let complete = [
+                ("GLOBUS_CLIENT_ID", "id"),
+                ("GLOBUS_CLIENT_SECRET", "s3cret"),
+                ("SESSION_KEYS", KEY),
+            ];
+            let found = changes
+                .iter()
+                .chain(&complete)
+                .find(|(key, _)| *key == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        from_lookup(lookup, |env| Config::read(env).zip(GlobusConfig::read(env)))
+    }
+
+    #[track_caller]
+    fn assert_problem(variable: &str, value: &str) {
+        let message = read_with(&[(variable, value)]).unwrap_err().to_string();
+        assert!(message.starts_with(variable), "{message}");
+        assert!(
+            value.is_empty() || !message.contains(value),
+            "the message shows the value: {message}"
+        );
+    }
+
+    #[test]
+    fn the_three_required_variables_are_enough() {
+        let (config, globus) = read_with(&[]).unwrap();
+
+        assert_eq!(config.globus_auth.as_str(), "https://auth.globus.org");
+        assert_eq!(config.session_max, Duration::from_hours(168));
+        assert_eq!(config.base_url, None);
+        assert!(!config.show_tokens);
+        assert_eq!(globus.scopes.len(), 4);
+    }
+
+    #[test]
+    fn all_problems_are_reported_together() {
+        let nothing = from_lookup(
+            |_| None,
+            |env| Config::read(env).zip(GlobusConfig::read(env)),
+        );
+
+        assert_eq!(
+            nothing.unwrap_err().to_string(),
+            "GLOBUS_CLIENT_ID is missing; SESSION_KEYS is missing; GLOBUS_CLIENT_SECRET is missing"
+        );
+    }
+
+    #[test]
+    fn a_malformed_variable_is_named_without_its_value() {
+        assert_problem("GLOBUS_CLIENT_ID", "");
+        assert_problem("GLOBUS_CLIENT_ID", "two words");
+        assert_problem("GLOBUS_CLIENT_SECRET", "");
+        assert_problem("GLOBUS_AUTH_URL", "http://auth.example.org");
+        assert_problem("GLOBUS_SCOPES", "email profile");
+        assert_problem("SESSION_KEYS", "too-short-to-be-a-key");
+        assert_problem("SESSION_KEYS", &format!("{KEY},tiny-canary"));
+        assert_problem("SESSION_MAX_HOURS", "00");
+        assert_problem("SESSION_MAX_HOURS", "9000");
+        assert_problem("SHOW_TOKENS", "maybe");
+        for url in [
+            "example.org",
+            "ftp://example.org",
+            "https://example.org/app",
+            "https://a@example.org",
+            "https://e.org?x",
+            "https://e.org#x",
+        ] {
+            assert_problem("BASE_URL", url);
+        }
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine_only() {
+        assert!(Origin::parse("http://localhost:9000").is_some_and(|origin| !origin.is_https()));
+        assert!(Origin::parse("http://127.0.0.1:9010/").is_some());
+        assert_eq!(Origin::parse("http://localhost.evil.example"), None);
+        assert_eq!(
+            Origin::parse("https://Example.ORG/").unwrap().as_str(),
+            "https://example.org"
+        );
+    }
+
+    #[test]
+    fn a_ring_of_keys_is_read_in_order() {
+        let (config, _) =
+            read_with(&[("SESSION_KEYS", &format!("{KEY}, {}", KEY.to_uppercase()))]).unwrap();
+
+        let ring: Vec<_> = config.session_keys.iter().map(Secret::expose).collect();
+        assert_eq!(ring, [KEY, &KEY.to_uppercase()]);
+    }
+
+    #[test]
+    fn a_secret_is_hidden_in_debug_output() {
+        let (config, globus) = read_with(&[]).unwrap();
+
+        let shown = format!("{config:?} {globus:?}");
+        assert!(!shown.contains(KEY) && !shown.contains("s3cret"), "{shown}");
+    }
+}

@@ -1,0 +1,221 @@
+//! What can go wrong, by what the person in front of it should do next.
+//!
+//! No variant holds anything that came with a request or from Globus: a reason is a fixed word, so no token, code or
+//! cookie can reach a log or a page through an error.
+
+use std::{borrow::Cow, fmt};
+
+use cookie::Cookie;
+use lambda_http::http::StatusCode;
+
+use crate::config::ConfigError;
+
+/// The result of everything that can end in an error page.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error, and the cookies its answer sets.
+#[derive(Debug)]
+pub struct Error {
+    kind: Box<Kind>,
+    cookies: Vec<Cookie<'static>>,
+}
+
+/// Each kind is another answer to the person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// The request itself makes no sense; the reason says where.
+    BadRequest(&'static str),
+    /// No page of this site.
+    NotFound,
+    /// A method the page does not have; holds what `Allow` answers.
+    MethodNotAllowed(&'static str),
+    /// A page loaded ahead of time, or for an image or a frame, wanted to begin a sign-in.
+    NotNavigation,
+    /// A program asked for what only somebody who is signed in can have.
+    SignInRequired,
+    /// A form that was not sent from a page of ours.
+    CrossSite,
+    /// A sign-in came back that this browser has not begun, or not lately, or has already finished.
+    UnknownAttempt(&'static str),
+    /// The person pressed "deny" at Globus.
+    Denied,
+    /// Globus sent the person back with an error of its own.
+    GlobusRefused(&'static str),
+    /// Globus does not take the authorization code (any more).
+    CodeRefused,
+    /// Globus answered with something that cannot be accepted, such as an ID token for somebody else.
+    AnswerRefused(&'static str),
+    /// Globus cannot be reached, takes too long, or answers with an error of its own making.
+    GlobusUnavailable(&'static str),
+    /// The person's tokens do not fit into a cookie.
+    SessionTooLarge,
+    /// The API was called by a name that is not its own, and no `BASE_URL` says which one is.
+    UnknownAddress,
+    /// The function's configuration has problems.
+    Config(ConfigError),
+    /// A defect of this program.
+    Internal(&'static str),
+}
+
+impl Error {
+    /// Adds a cookie to the answer.
+    #[must_use]
+    pub fn with_cookie(mut self, cookie: Cookie<'static>) -> Self {
+        self.cookies.push(cookie);
+        self
+    }
+
+    /// The cookies the answer sets.
+    pub fn cookies(&self) -> &[Cookie<'static>] {
+        &self.cookies
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> &Kind {
+        &self.kind
+    }
+
+    /// The word the log and a JSON answer name it by.
+    pub fn reason(&self) -> &'static str {
+        match *self.kind {
+            Kind::BadRequest(reason)
+            | Kind::UnknownAttempt(reason)
+            | Kind::GlobusRefused(reason)
+            | Kind::AnswerRefused(reason)
+            | Kind::GlobusUnavailable(reason)
+            | Kind::Internal(reason) => reason,
+            Kind::NotFound => "not_found",
+            Kind::MethodNotAllowed(_) => "method_not_allowed",
+            Kind::NotNavigation => "not_a_navigation",
+            Kind::SignInRequired => "sign_in_required",
+            Kind::CrossSite => "cross_site",
+            Kind::Denied => "access_denied",
+            Kind::CodeRefused => "code_refused",
+            Kind::SessionTooLarge => "session_too_large",
+            Kind::UnknownAddress => "unknown_address",
+            Kind::Config(_) => "configuration",
+        }
+    }
+
+    /// The status of the answer.
+    pub fn status(&self) -> StatusCode {
+        match *self.kind {
+            Kind::BadRequest(_)
+            | Kind::UnknownAttempt(_)
+            | Kind::CodeRefused
+            | Kind::UnknownAddress => StatusCode::BAD_REQUEST,
+            Kind::NotNavigation | Kind::CrossSite | Kind::Denied => StatusCode::FORBIDDEN,
+            Kind::SignInRequired => StatusCode::UNAUTHORIZED,
+            Kind::NotFound => StatusCode::NOT_FOUND,
+            Kind::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Kind::GlobusRefused(_) | Kind::AnswerRefused(_) => StatusCode::BAD_GATEWAY,
+            Kind::GlobusUnavailable(_) | Kind::Config(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Kind::SessionTooLarge | Kind::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// What the page says: a heading, and what happened and what to do in plain words.
+    pub fn message(&self) -> (&'static str, &'static str) {
+        match *self.kind {
+            Kind::BadRequest(_) => (
+                "We could not read that request",
+                "The address or the form was not complete. Go back and try again.",
+            ),
+            Kind::NotFound => ("Page not found", "There is no page at this address."),
+            Kind::MethodNotAllowed(_) => (
+                "That is not possible here",
+                "This page cannot be used in that way.",
+            ),
+            Kind::NotNavigation => (
+                "Open this page yourself",
+                "Signing in begins only when you open the page, not when a browser loads it ahead of time.",
+            ),
+            Kind::SignInRequired => ("Please log in", "Open /login in a browser to sign in."),
+            Kind::CrossSite => (
+                "That request did not come from this site",
+                "For your safety, logging out works only with the button on our own page.",
+            ),
+            Kind::UnknownAttempt(_) => (
+                "This sign-in cannot be finished",
+                "It was begun in another browser, too long ago, or is already finished. Nothing is lost: start again.",
+            ),
+            Kind::Denied => (
+                "You did not sign in",
+                "Globus says that you declined to give this site access. You can try again whenever you like.",
+            ),
+            Kind::GlobusRefused(_) => (
+                "Globus could not sign you in",
+                "Globus ended the sign-in with an error. Start again; if it happens every time, tell whoever runs this site.",
+            ),
+            Kind::CodeRefused => (
+                "This sign-in cannot be finished",
+                "Globus no longer accepts it, which happens when a page is loaded twice or after a long wait. Start again.",
+            ),
+            Kind::AnswerRefused(_) => (
+                "You are not signed in",
+                "The answer from Globus did not pass our checks, so we did not use it. Start again; if it happens every time, tell whoever runs this site.",
+            ),
+            Kind::GlobusUnavailable(_) => (
+                "Globus is not answering",
+                "You are not signed in yet. Wait a moment, then start again.",
+            ),
+            Kind::SessionTooLarge => (
+                "Your sign-in is too large for a cookie",
+                "Globus gave you more tokens than a browser can keep. Whoever runs this site can turn on DynamoDB storage, which has room for them.",
+            ),
+            Kind::UnknownAddress => (
+                "This is not the address of this site",
+                "Use the address you were given. If this is it, whoever runs this site must set BASE_URL to it.",
+            ),
+            Kind::Config(_) => (
+                "This site is not ready yet",
+                "Its configuration is incomplete. Whoever runs it finds the details in the log.",
+            ),
+            Kind::Internal(_) => (
+                "Something went wrong",
+                "The error is ours, not yours. Try again in a moment.",
+            ),
+        }
+    }
+
+    /// Whether "start again" is the way on; elsewhere it is the home page.
+    pub fn can_start_again(&self) -> bool {
+        matches!(
+            *self.kind,
+            Kind::UnknownAttempt(_)
+                | Kind::Denied
+                | Kind::GlobusRefused(_)
+                | Kind::CodeRefused
+                | Kind::AnswerRefused(_)
+                | Kind::GlobusUnavailable(_)
+                | Kind::NotNavigation
+                | Kind::SignInRequired
+        )
+    }
+
+    /// What only the log says, beside the reason.
+    pub(crate) fn detail(&self) -> Cow<'static, str> {
+        match &*self.kind {
+            Kind::Config(problems) => problems.to_string().into(),
+            _ => "".into(),
+        }
+    }
+}
+
+impl From<Kind> for Error {
+    fn from(kind: Kind) -> Self {
+        Self {
+            kind: Box::new(kind),
+            cookies: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.reason())
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,311 @@
+//! Between API Gateway and a handler: an HTTP API event (payload 2.0) becomes a [`Request`], a [`Response`] the answer.
+//!
+//! `lambda_http` can do the first step too, but ends in a panic on a `Host`, an `X-Forwarded-Proto` or a query string
+//! that make no URL, and on a body that is not the base64 it says it is; it also drops every cookie for the sake of a
+//! malformed one. Here such an event is either read without the broken part or refused with a 400 page. Nothing is
+//! taken from `Host` or `X-Forwarded-*`: a handler sees path and query alone, and addresses come from configuration.
+//!
+//! Format: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
+
+use std::{borrow::Cow, collections::HashMap};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use lambda_http::{
+    Body, Request, RequestExt as _, Response,
+    aws_lambda_events::{apigw::ApiGatewayV2httpResponse, query_map::QueryMap},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header},
+};
+use serde::Deserialize;
+
+use crate::error::{Error, Kind};
+
+/// What API Gateway says of the request, beside the request itself; an extension of [`Request`].
+#[derive(Clone, Debug, Default)]
+pub struct GatewayContext {
+    /// The identifier of the API, absent in a local run.
+    pub api_id: Option<String>,
+    /// The host name the request arrived at.
+    pub domain_name: Option<String>,
+}
+
+/// The parts of an event that are read; everything else is left alone, whatever it holds.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Event<'a> {
+    #[serde(borrow)]
+    raw_path: Cow<'a, str>,
+    #[serde(borrow, default)]
+    raw_query_string: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    cookies: Option<Vec<Cow<'a, str>>>,
+    #[serde(borrow, default)]
+    headers: HashMap<Cow<'a, str>, Cow<'a, str>>,
+    request_context: RequestContext<'a>,
+    #[serde(borrow, default)]
+    body: Option<Cow<'a, str>>,
+    #[serde(default)]
+    is_base64_encoded: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RequestContext<'a> {
+    #[serde(borrow)]
+    http: HttpContext<'a>,
+    #[serde(default)]
+    api_id: Option<String>,
+    #[serde(default)]
+    domain_name: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct HttpContext<'a> {
+    #[serde(borrow)]
+    method: Cow<'a, str>,
+}
+
+/// Reads an event. Whatever the event holds, the result is a request or a 400.
+pub(crate) fn request(event: &str) -> Result<Request, Error> {
+    let event: Event<'_> =
+        serde_json::from_str(event).map_err(|_| Kind::BadRequest("event_unreadable"))?;
+    let query = event.raw_query_string.as_deref().unwrap_or_default();
+    let uri = uri(&event.raw_path, query)?;
+    let Ok(parameters) = query.parse::<QueryMap>();
+
+    let mut request = Request::new(body(&event)?).with_query_string_parameters(parameters);
+    *request.method_mut() = Method::from_bytes(event.request_context.http.method.as_bytes())
+        .map_err(|_| Kind::BadRequest("method_unreadable"))?;
+    *request.uri_mut() = uri;
+    *request.headers_mut() = headers(&event);
+    let RequestContext {
+        api_id,
+        domain_name,
+        ..
+    } = event.request_context;
+    request.extensions_mut().insert(GatewayContext {
+        api_id,
+        domain_name,
+    });
+    Ok(request)
+}
+
+fn uri(path: &str, query: &str) -> Result<Uri, Error> {
+    let separator = if query.is_empty() { "" } else { "?" };
+    // A `//host/path` would be read as an address with a host.
+    let relative = path.starts_with('/') && !path.starts_with("//");
+    relative
+        .then(|| format!("{path}{separator}{query}").parse().ok())
+        .flatten()
+        .ok_or_else(|| Kind::BadRequest("url_unreadable").into())
+}
+
+fn body(event: &Event<'_>) -> Result<Body, Error> {
+    match (event.body.as_deref(), event.is_base64_encoded) {
+        (None | Some(""), _) => Ok(Body::Empty),
+        (Some(text), false) => Ok(Body::Text(text.to_owned())),
+        (Some(text), true) => {
+            let bytes = STANDARD
+                .decode(text)
+                .map_err(|_| Kind::BadRequest("body_unreadable"))?;
+            Ok(Body::Binary(bytes))
+        }
+    }
+}
+
+/// The headers that are headers. One that is not is left out alone, so that it takes no other with it.
+fn headers(event: &Event<'_>) -> HeaderMap {
+    let named = event
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+    // The cookies stand apart in `cookies`; where a `Cookie` header is there as well, it says the same.
+    let named =
+        named.filter(|(name, _)| event.cookies.is_none() || !name.eq_ignore_ascii_case(b"cookie"));
+    let cookies = event
+        .cookies
+        .iter()
+        .flatten()
+        .map(|cookie| (b"cookie".as_slice(), cookie.as_bytes()));
+
+    let mut headers = HeaderMap::new();
+    for (name, value) in named.chain(cookies) {
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::from_bytes(name), HeaderValue::from_bytes(value))
+        {
+            headers.append(name, value);
+        }
+    }
+    headers
+}
+
+/// What API Gateway said of this request.
+pub fn context(request: &Request) -> GatewayContext {
+    request
+        .extensions()
+        .get::<GatewayContext>()
+        .cloned()
+        .unwrap_or_default()
+}
+
+/// The answer in API Gateway's own form: each `Set-Cookie` is an entry of `cookies`.
+pub(crate) fn response(response: Response<Body>) -> ApiGatewayV2httpResponse {
+    let (mut parts, body) = response.into_parts();
+    let cookies = parts.headers.get_all(header::SET_COOKIE).iter();
+    let cookies = cookies
+        .filter_map(|value| value.to_str().ok().map(ToOwned::to_owned))
+        .collect();
+    parts.headers.remove(header::SET_COOKIE);
+
+    let mut answer = ApiGatewayV2httpResponse::default();
+    answer.status_code = parts.status.as_u16().into();
+    answer.headers = parts.headers;
+    answer.cookies = cookies;
+    answer.is_base64_encoded = matches!(body, Body::Binary(_));
+    answer.body = Some(body);
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use lambda_http::http::StatusCode;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn event(change: Value) -> String {
+        let mut event = json!({
+            "version": "2.0",
+            "rawPath": "/login",
+            "rawQueryString": "",
+            "headers": { "host": "example.org" },
+            "requestContext": { "http": { "method": "GET" }, "domainName": "example.org", "apiId": "a1b2" },
+            "isBase64Encoded": false
+        });
+        if let (Some(event), Value::Object(change)) = (event.as_object_mut(), change) {
+            event.extend(change);
+        }
+        event.to_string()
+    }
+
+    fn cookies(request: &Request) -> Vec<&[u8]> {
+        request
+            .headers()
+            .get_all("cookie")
+            .iter()
+            .map(HeaderValue::as_bytes)
+            .collect()
+    }
+
+    #[track_caller]
+    fn assert_refused(event: &str, reason: &str) {
+        assert_eq!(request(event).unwrap_err().reason(), reason);
+    }
+
+    #[test]
+    fn method_path_and_query_arrive_as_they_were_sent() {
+        let request =
+            request(&event(json!({ "rawQueryString": "next=%2Fa%26b&x=1&x=2" }))).unwrap();
+
+        assert_eq!(
+            (request.method().as_str(), request.uri().path()),
+            ("GET", "/login")
+        );
+        let query = request.query_string_parameters();
+        assert_eq!(query.first("next"), Some("/a&b"));
+        assert_eq!(query.all("x"), Some(vec!["1", "2"]));
+        assert_eq!(context(&request).api_id.as_deref(), Some("a1b2"));
+    }
+
+    #[test]
+    fn no_host_or_forwarded_header_reaches_the_url() {
+        for host in ["good.com@evil.com", "a b", "[::", ""] {
+            for scheme in ["1", "https,http", "javascript"] {
+                let headers = json!({ "host": host, "x-forwarded-proto": scheme, "x-forwarded-host": "evil.com" });
+                let request = request(&event(json!({ "headers": headers }))).unwrap();
+                assert_eq!(request.uri(), "/login");
+            }
+        }
+    }
+
+    #[test]
+    fn a_query_or_path_that_makes_no_url_is_refused() {
+        for query in ["a b", "a<b", "a\u{7}b", "a\tb"] {
+            assert_refused(&event(json!({ "rawQueryString": query })), "url_unreadable");
+        }
+        for path in ["//evil.com/login", "login", "", "/a b"] {
+            assert_refused(&event(json!({ "rawPath": path })), "url_unreadable");
+        }
+    }
+
+    #[test]
+    fn a_malformed_cookie_or_header_takes_no_other_with_it() {
+        let change = json!({ "cookies": ["session=ok", "x=\u{7}raw", "é=1"], "headers": { "a b": "1", "x-name": "é", "x-bell": "\u{7}" } });
+        let request = request(&event(change)).unwrap();
+
+        assert_eq!(
+            cookies(&request),
+            [b"session=ok".as_slice(), "é=1".as_bytes()]
+        );
+        assert_eq!(request.headers().len(), 3);
+        assert!(request.headers().contains_key("x-name"));
+    }
+
+    #[test]
+    fn cookies_are_not_read_twice_where_the_header_repeats_them() {
+        let both = json!({ "cookies": ["a=1", "b=2"], "headers": { "Cookie": "a=1; b=2" } });
+        assert_eq!(cookies(&request(&event(both)).unwrap()).len(), 2);
+
+        let header_alone = json!({ "headers": { "cookie": "a=1; b=2" } });
+        assert_eq!(
+            cookies(&request(&event(header_alone)).unwrap()),
+            [b"a=1; b=2"]
+        );
+    }
+
+    #[test]
+    fn a_form_body_arrives_as_base64_and_is_read() {
+        let encoded = json!({ "body": "YT0x", "isBase64Encoded": true });
+        assert_eq!(request(&event(encoded)).unwrap().body().as_ref(), b"a=1");
+
+        let plain = json!({ "body": "a=1" });
+        assert_eq!(request(&event(plain)).unwrap().body().as_ref(), b"a=1");
+
+        assert_refused(
+            &event(json!({ "body": "%%%", "isBase64Encoded": true })),
+            "body_unreadable",
+        );
+    }
+
+    #[test]
+    fn what_is_no_http_api_event_is_refused() {
+        for other in [
+            "{}",
+            "null",
+            "[]",
+            "\"text\"",
+            r#"{"key1":"value1"}"#,
+            r#"{"httpMethod":"GET","path":"/"}"#,
+        ] {
+            assert_refused(other, "event_unreadable");
+        }
+        let odd_method = json!({ "requestContext": { "http": { "method": "GET /" } } });
+        assert_refused(&event(odd_method), "method_unreadable");
+    }
+
+    #[test]
+    fn several_cookies_leave_each_as_its_own_entry() {
+        let response = Response::builder()
+            .status(StatusCode::FOUND)
+            .header("location", "/")
+            .header("set-cookie", "a=1")
+            .header("set-cookie", "b=2")
+            .body(Body::Empty)
+            .unwrap();
+
+        let answer = super::response(response);
+
+        assert_eq!(answer.status_code, 302);
+        assert_eq!(answer.cookies, ["a=1", "b=2"]);
+        assert_eq!(answer.headers.len(), 1);
+    }
+}

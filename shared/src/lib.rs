@@ -1,0 +1,31 @@
+//! What the functions `home`, `login` and `logout` have in common.
+//!
+//! Where to look first:
+//! - [`serve()`]: from the Lambda runtime to a handler and back; [`gateway`]: from an API Gateway event to a request and back
+//! - [`app`]: what a function holds; [`config`]: the variables that set it
+//! - [`session`]: who is signed in; [`attempt`]: a sign-in on its way; both kept in sealed [`cookies`]
+//! - `globus`: the client of Globus Auth, only with the feature `globus`
+//! - [`error`]: what can go wrong; [`response`]: the one place where an error becomes a page; [`pages`]: what people see
+
+pub mod app;
+pub mod attempt;
+pub mod clock;
+pub mod config;
+pub mod cookies;
+pub mod error;
+pub mod gateway;
+#[cfg(feature = "globus")]
+pub mod globus;
+pub mod pages;
+pub mod request;
+pub mod response;
+pub mod return_path;
+mod serve;
+pub mod session;
+mod telemetry;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
+pub use app::App;
+pub use error::{Error, Kind, Result};
+pub use serve::{answer, serve};

@@ -1,0 +1,195 @@
+//! What people see: one template and one typed context for each page.
+//!
+//! Templates end in `.html`, so every value in them is escaped; a value that a context lacks is an error, not a gap.
+
+use std::{
+    sync::LazyLock,
+    time::{Duration, SystemTime},
+};
+
+use minijinja::{Environment, UndefinedBehavior, value::Serde};
+use serde::Serialize;
+
+use crate::{
+    error::{Kind, Result},
+    session::{GLOBUS_AUTH, Identity, Session, Token},
+};
+
+const STYLE: &str = include_str!("templates/style.css");
+
+const SOURCES: [(&str, &str); 6] = [
+    ("base.html", include_str!("templates/base.html")),
+    ("log_out.html", include_str!("templates/log_out.html")),
+    ("logged_out.html", include_str!("templates/logged_out.html")),
+    ("message.html", include_str!("templates/message.html")),
+    ("signed_in.html", include_str!("templates/signed_in.html")),
+    ("signed_out.html", include_str!("templates/signed_out.html")),
+];
+
+/// The templates, compiled once.
+static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut templates = Environment::new();
+    templates.set_undefined_behavior(UndefinedBehavior::Strict);
+    templates.add_global(
+        "style",
+        minijinja::Value::from_safe_string(STYLE.to_owned()),
+    );
+    for (name, source) in SOURCES {
+        // A template that does not compile fails a test, and would here be one that is not found.
+        drop(templates.add_template(name, source));
+    }
+    templates
+});
+
+/// A page and what it shows.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum Page<'a> {
+    /// Home, for somebody who is not signed in, or is no longer.
+    SignedOut {
+        /// Whether a sign-in has expired.
+        expired: bool,
+    },
+    /// Home, for somebody who is signed in.
+    SignedIn {
+        /// What to call them.
+        display_name: &'a str,
+        /// Who they are: what each line is called and, where Globus says it, what it says.
+        identity: [(&'static str, Option<&'a str>); 5],
+        /// Their tokens.
+        tokens: Vec<TokenView<'a>>,
+    },
+    /// Asks whether to log out.
+    LogOut {
+        /// What to call whoever is signed in.
+        display_name: &'a str,
+    },
+    /// Says that nobody is signed in any more.
+    LoggedOut {
+        /// Globus's own logout page.
+        globus_logout: &'a str,
+    },
+    /// An error: what happened, and the way on.
+    Message {
+        /// The heading.
+        title: &'a str,
+        /// What happened and what to do.
+        text: &'a str,
+        /// Whether the way on is another sign-in.
+        start_again: bool,
+    },
+}
+
+/// What the home page says of a service's tokens.
+#[derive(Debug, Serialize)]
+pub struct TokenView<'a> {
+    service: &'a str,
+    scopes: Vec<&'a str>,
+    over: bool,
+    time_left: String,
+    has_refresh_token: bool,
+    /// Only where `SHOW_TOKENS` is on.
+    access_token: Option<&'a str>,
+    /// Only where `SHOW_TOKENS` is on.
+    refresh_token: Option<&'a str>,
+}
+
+impl<'a> Page<'a> {
+    /// Home, for `session`.
+    pub fn signed_in(session: &'a Session, show_tokens: bool, now: SystemTime) -> Self {
+        Self::SignedIn {
+            display_name: session.identity.display_name(),
+            identity: lines(&session.identity),
+            tokens: session
+                .tokens
+                .iter()
+                .map(|token| TokenView::new(token, show_tokens, now))
+                .collect(),
+        }
+    }
+
+    /// An error page.
+    pub fn message(title: &'a str, text: &'a str, start_again: bool) -> Self {
+        Self::Message {
+            title,
+            text,
+            start_again,
+        }
+    }
+
+    fn template(&self) -> &'static str {
+        match self {
+            Self::SignedOut { .. } => "signed_out.html",
+            Self::SignedIn { .. } => "signed_in.html",
+            Self::LogOut { .. } => "log_out.html",
+            Self::LoggedOut { .. } => "logged_out.html",
+            Self::Message { .. } => "message.html",
+        }
+    }
+}
+
+fn lines(identity: &Identity) -> [(&'static str, Option<&str>); 5] {
+    [
+        ("Name", identity.name.as_deref()),
+        ("Username", identity.username.as_deref()),
+        ("Email", identity.email.as_deref()),
+        ("UUID", Some(&identity.sub)),
+        ("Organization", identity.organization.as_deref()),
+    ]
+}
+
+impl<'a> TokenView<'a> {
+    fn new(token: &'a Token, show: bool, now: SystemTime) -> Self {
+        let left = token.time_left(now);
+        Self {
+            service: service_name(&token.resource_server),
+            scopes: token.scope.split_whitespace().collect(),
+            over: left.is_zero(),
+            time_left: time_left(left),
+            has_refresh_token: token.refresh_token.is_some(),
+            access_token: show.then_some(token.access_token.as_str()),
+            refresh_token: token.refresh_token.as_deref().filter(|_| show),
+        }
+    }
+}
+
+/// What people call a resource server.
+///
+/// The identifiers are those of Globus's own SDK; any other service goes by its identifier.
+fn service_name(resource_server: &str) -> &str {
+    match resource_server {
+        GLOBUS_AUTH => "Globus Auth",
+        "transfer.api.globus.org" => "Globus Transfer",
+        "groups.api.globus.org" => "Globus Groups",
+        "search.api.globus.org" => "Globus Search",
+        "flows.globus.org" => "Globus Flows",
+        "524230d7-ea86-4a52-8312-86065a9e0417" => "Globus Timers",
+        "funcx_service" => "Globus Compute",
+        other => other,
+    }
+}
+
+fn time_left(left: Duration) -> String {
+    let minutes = left.as_secs() / 60;
+    match (minutes / 60, minutes % 60) {
+        (0, 0) if left.is_zero() => "ended".to_owned(),
+        (0, 0) => "less than a minute left".to_owned(),
+        (0, minutes) => format!("{minutes} min left"),
+        (hours, minutes) => format!("{hours} h {minutes} min left"),
+    }
+}
+
+/// Compiles the templates, so that it is done before somebody waits for it.
+pub(crate) fn compile() {
+    LazyLock::force(&TEMPLATES);
+}
+
+/// The page as HTML.
+pub fn render(page: &Page<'_>) -> Result<String> {
+    let template = TEMPLATES.get_template(page.template());
+    // The error's own text may show what the page would have shown.
+    template
+        .and_then(|template| template.render(Serde(page)))
+        .map_err(|_| Kind::Internal("page_not_rendered").into())
+}

@@ -1,0 +1,140 @@
+//! Answers: pages, redirects, and what becomes of an error.
+
+use cookie::Cookie;
+use lambda_http::{
+    Body, Request, Response,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+};
+use serde_json::json;
+
+use crate::{
+    error::{Error, Kind, Result},
+    pages::{self, Page},
+    request,
+};
+
+/// On every answer of ours, whatever it says.
+///
+/// The style sheet's hash is the only thing a page may load or run; it is checked by a test beside the templates.
+/// `Referrer-Policy` is not `no-referrer`, with which browsers send `Origin: null` on our own form. `form-action` holds
+/// for the redirects after a form as well, so no form of ours leads off this origin.
+const HEADERS: [(HeaderName, &str); 9] = [
+    (header::CACHE_CONTROL, "no-store"),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        concat!(
+            "default-src 'none'; style-src '",
+            include_str!("templates/style.sha256"),
+            "'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        ),
+    ),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
+    (header::REFERRER_POLICY, "same-origin"),
+    (
+        header::STRICT_TRANSPORT_SECURITY,
+        "max-age=31536000; includeSubDomains",
+    ),
+    (header::VARY, "Cookie, Accept"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (HeaderName::from_static("x-robots-tag"), "noindex"),
+];
+
+/// A page.
+pub fn html(status: StatusCode, page: &Page<'_>) -> Result<Response<Body>> {
+    let text = pages::render(page)?;
+    Ok(answer(status, "text/html; charset=utf-8", text.into()))
+}
+
+/// A redirect to `location`, which the next request gets with GET and without this one's body.
+///
+/// 302 for a page that was asked for, 303 after a form; never 307 or 308, which would send the form on
+/// ([RFC 9700 section 4.12](https://www.rfc-editor.org/rfc/rfc9700#section-4.12)).
+pub fn redirect(status: StatusCode, location: &str) -> Result<Response<Body>> {
+    let location =
+        HeaderValue::from_str(location).map_err(|_| Kind::Internal("location_unreadable"))?;
+    let mut response = answer(status, "text/plain; charset=utf-8", Body::Empty);
+    response.headers_mut().insert(header::LOCATION, location);
+    Ok(response)
+}
+
+/// Adds cookies to an answer.
+#[must_use]
+pub fn with_cookies(
+    mut response: Response<Body>,
+    cookies: impl IntoIterator<Item = Cookie<'static>>,
+) -> Response<Body> {
+    for cookie in cookies {
+        // A sealed value is base64 and a name is ours: there is nothing in them that a header could not hold.
+        if let Ok(value) = HeaderValue::from_str(&cookie.to_string()) {
+            response.headers_mut().append(header::SET_COOKIE, value);
+        }
+    }
+    response
+}
+
+/// The answer to a request, whatever came of it: the one place where an error becomes a page, and is logged.
+pub fn respond(request: Option<&Request>, outcome: Result<Response<Body>>) -> Response<Body> {
+    outcome.unwrap_or_else(|error| {
+        log(&error);
+        let wants_html = request.is_none_or(request::wants_html);
+        let response = if wants_html {
+            page(&error)
+        } else {
+            json(&error)
+        };
+        with_cookies(response, error.cookies().iter().cloned())
+    })
+}
+
+fn log(error: &Error) {
+    let (status, reason, detail) = (error.status().as_u16(), error.reason(), error.detail());
+    if error.status().is_server_error() {
+        tracing::error!(status, reason, %detail, "request failed");
+    } else {
+        tracing::info!(status, reason, "request refused");
+    }
+}
+
+fn page(error: &Error) -> Response<Body> {
+    let (title, text) = error.message();
+    let page = Page::message(title, text, error.can_start_again());
+    // A template that fails must not take the message with it.
+    let mut response = html(error.status(), &page)
+        .unwrap_or_else(|_| answer(error.status(), "text/plain; charset=utf-8", text.into()));
+    allow(&mut response, error);
+    response
+}
+
+fn json(error: &Error) -> Response<Body> {
+    let (_, message) = error.message();
+    let body = json!({ "error": error.reason(), "message": message });
+    let mut response = answer(error.status(), "application/json", body.to_string().into());
+    allow(&mut response, error);
+    response
+}
+
+fn allow(response: &mut Response<Body>, error: &Error) {
+    if let Kind::MethodNotAllowed(methods) = error.kind() {
+        response
+            .headers_mut()
+            .insert(header::ALLOW, HeaderValue::from_static(methods));
+    }
+}
+
+fn answer(status: StatusCode, content_type: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

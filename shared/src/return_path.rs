@@ -1,0 +1,147 @@
+//! Where a person lands after signing in.
+
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// What a URL's path, query and fragment cannot hold as it is, and `"`, `<`, `>`, `` ` `` which have no business there.
+const UNSAFE: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'`')
+    .add(b'{')
+    .add(b'}')
+    .add(b'|')
+    .add(b'^');
+
+/// A path on this site, and so never somebody else's: it can follow our origin in a `Location`.
+///
+/// Whoever may choose the target of a redirect can send people anywhere in our name (an open redirector,
+/// [RFC 9700 section 4.11](https://www.rfc-editor.org/rfc/rfc9700#section-4.11)). So the path is taken as it is or not
+/// at all, nothing is resolved or mended in it, and every redirect puts our own origin before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReturnPath(String);
+
+impl ReturnPath {
+    /// The longest path kept, in bytes as it stands in a URL: what fits into a login cookie of 350 bytes.
+    pub const MAX_LENGTH: usize = 110;
+
+    /// The home page.
+    pub fn home() -> Self {
+        Self("/".to_owned())
+    }
+
+    /// The path that `next` asks for, or home where that is no path of ours (or too long, or leads in a circle).
+    pub fn parse(next: &str) -> Self {
+        let path = next.split(['?', '#']).next().unwrap_or_default();
+        // Browsers read `\` as `/`, drop tabs and line ends, and take `//` for the start of another host.
+        let local = next.starts_with('/')
+            && !path.starts_with("//")
+            && !next.contains(|c: char| c == '\\' || c.is_control());
+        let circle = matches!(path, "/login" | "/logout");
+        let dots = path.split('/').any(is_dot_segment);
+        let encoded = utf8_percent_encode(next, UNSAFE).to_string();
+        if local && !circle && !dots && encoded.len() <= Self::MAX_LENGTH {
+            Self(encoded)
+        } else {
+            Self::home()
+        }
+    }
+
+    /// The path as the value of a query parameter.
+    pub fn encoded(&self) -> String {
+        utf8_percent_encode(&self.0, NON_ALPHANUMERIC).to_string()
+    }
+
+    /// The path, with its query and fragment, as it stands in a URL.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Whether a browser would resolve the segment away (`/x/..//evil.example` is `//evil.example` afterwards).
+fn is_dot_segment(segment: &str) -> bool {
+    let plain = segment.to_ascii_lowercase().replace("%2e", ".");
+    matches!(plain.as_str(), "." | "..")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn assert_kept(next: &str) {
+        assert_eq!(ReturnPath::parse(next).as_str(), next);
+    }
+
+    #[test]
+    fn a_path_of_ours_is_kept_with_its_query_and_fragment() {
+        assert_kept("/");
+        assert_kept("/files?collection=a%2Fb&path=/~/data#row-3");
+        assert_kept("/a/b.c/d..e/...");
+        assert_kept("/search?q=https://example.org/");
+    }
+
+    #[test]
+    fn what_a_url_cannot_hold_is_encoded() {
+        assert_eq!(
+            ReturnPath::parse("/café au lait").as_str(),
+            "/caf%C3%A9%20au%20lait"
+        );
+        assert_eq!(ReturnPath::parse("/<\"x\">").as_str(), "/%3C%22x%22%3E");
+    }
+
+    #[test]
+    fn an_open_redirect_is_answered_with_home() {
+        for hostile in [
+            "",
+            "evil.example",
+            "https://evil.example",
+            "//evil.example",
+            "///evil.example",
+            "/\\evil.example",
+            "\\/evil.example",
+            "/\t/evil.example",
+            "/\n//evil.example",
+            "\u{0}//evil.example",
+            " //evil.example",
+            "/.//evil.example",
+            "/x/..//evil.example",
+            "/%2e%2e//evil.example",
+            "/%2E/evil",
+            "javascript:alert(1)",
+            "/\u{7f}/evil.example",
+            "http:/evil",
+            "@evil.example",
+            ".evil.example",
+            "/a\r\nSet-Cookie: session=x",
+        ] {
+            assert_eq!(
+                ReturnPath::parse(hostile),
+                ReturnPath::home(),
+                "{hostile:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_path_that_leads_in_a_circle_is_answered_with_home() {
+        assert_eq!(ReturnPath::parse("/login?next=/login"), ReturnPath::home());
+        assert_eq!(ReturnPath::parse("/logout"), ReturnPath::home());
+        assert_kept("/logout-report");
+    }
+
+    #[test]
+    fn a_path_too_long_for_the_cookie_is_answered_with_home() {
+        let longest = format!("/{}", "x".repeat(ReturnPath::MAX_LENGTH - 1));
+        assert_kept(&longest);
+        assert_eq!(
+            ReturnPath::parse(&format!("{longest}x")),
+            ReturnPath::home()
+        );
+        assert_eq!(
+            ReturnPath::parse(&format!("/{}", "é".repeat(20))),
+            ReturnPath::home()
+        );
+    }
+}

@@ -1,0 +1,1 @@
+//! What the local run and the scenarios have in common.
