@@ -1,0 +1,147 @@
+//! `GET /login`: begins a sign-in at Globus Auth, and completes it.
+//!
+//! The same address is the redirect URI: with `code` or `error` in the query a person comes back from Globus, without
+//! them they want to go there. The authorization code grant with PKCE, as OpenID Connect Core section 3.1 and
+//! [RFC 9700](https://www.rfc-editor.org/rfc/rfc9700) describe it.
+
+use std::time::SystemTime;
+
+use lambda_http::{Body, Request, Response, http::StatusCode};
+use shared::{
+    App, Error, Kind, Result,
+    attempt::{self, Attempt},
+    config::Origin,
+    globus::Globus,
+    request::{self, parameter},
+    response::{redirect, with_cookies},
+    return_path::ReturnPath,
+    session::{Session, Visitor},
+};
+
+/// Where this function is; also the redirect URI to register at Globus.
+const PATH: &str = "/login";
+
+/// Answers one request.
+pub async fn handle(
+    (app, globus): &(App, Globus),
+    request: &Request,
+    now: SystemTime,
+) -> Result<Response<Body>> {
+    request::expect(request, PATH, "GET, HEAD")?;
+    if !request::wants_html(request) {
+        return Err(Kind::SignInRequired.into());
+    }
+    if !request::is_navigation(request) {
+        return Err(Kind::NotNavigation.into());
+    }
+    let address = request::address(app, request)?;
+    let comes_back =
+        parameter(request, "code")?.is_some() || parameter(request, "error")?.is_some();
+    if comes_back {
+        complete(app, globus, request, &address, now).await
+    } else {
+        begin(app, globus, request, &address, now)
+    }
+}
+
+/// Sends the person to Globus, with a sealed cookie that will know them again.
+fn begin(
+    app: &App,
+    globus: &Globus,
+    request: &Request,
+    address: &Origin,
+    now: SystemTime,
+) -> Result<Response<Body>> {
+    let next = ReturnPath::parse(&parameter(request, "next")?.unwrap_or_default());
+    // A cookie set under another host name would not be there when the person comes back to ours. Once is enough: a
+    // proxy may well use another name for us than people do.
+    if request::is_elsewhere(request, address) && parameter(request, "moved")?.is_none() {
+        return redirect(
+            StatusCode::FOUND,
+            &address.url(&format!("{PATH}?moved&next={}", next.encoded())),
+        );
+    }
+    let (attempt, globus_url) = globus.begin(&address.url(PATH), next, now)?;
+    let cookies = attempt.keep(request, &app.cookies)?;
+    Ok(with_cookies(
+        redirect(StatusCode::FOUND, &globus_url)?,
+        cookies,
+    ))
+}
+
+/// Takes the person back from Globus. Whatever comes of it, the attempt is spent.
+async fn complete(
+    app: &App,
+    globus: &Globus,
+    request: &Request,
+    address: &Origin,
+    now: SystemTime,
+) -> Result<Response<Body>> {
+    let state = parameter(request, "state")?.unwrap_or_default();
+    let attempt = match Attempt::find(request, &app.cookies, &state, now) {
+        // Loaded again, or gone back to: whoever is signed in already has what they came for.
+        Err(_) if matches!(app.visitor(request, now), Visitor::SignedIn(_)) => {
+            return redirect(StatusCode::FOUND, &address.url("/"));
+        }
+        found => found?,
+    };
+    let spent = attempt::clear(&app.cookies, &state);
+    match finish(app, globus, request, address, &attempt, now).await {
+        Ok(response) => Ok(with_cookies(response, [spent])),
+        Err(error) => Err(error.with_cookie(spent)),
+    }
+}
+
+/// From the callback's parameters to a session.
+async fn finish(
+    app: &App,
+    globus: &Globus,
+    request: &Request,
+    address: &Origin,
+    attempt: &Attempt,
+    now: SystemTime,
+) -> Result<Response<Body>> {
+    // A code from another authorization server has no business here (RFC 9207).
+    if parameter(request, "iss")?.is_some_and(|iss| iss != app.config.globus_auth.as_str()) {
+        return Err(Kind::AnswerRefused("callback_issuer").into());
+    }
+    if let Some(error) = parameter(request, "error")? {
+        return Err(refusal(&error));
+    }
+    let code = parameter(request, "code")?.ok_or(Kind::BadRequest("code_missing"))?;
+
+    let signed_in = globus
+        .complete(code, attempt, &address.url(PATH), now)
+        .await?;
+    let session = Session::new(signed_in.identity, signed_in.tokens, now);
+    let cookie = match session.cookie(&app.cookies, &app.config) {
+        Ok(cookie) => cookie,
+        Err(error) => {
+            // Nobody could ever use or revoke these tokens again.
+            globus.revoke(&session.tokens).await;
+            return Err(error);
+        }
+    };
+    tracing::info!(event = "sign_in", outcome = "success", sub = %session.identity.sub, "signed in");
+    Ok(with_cookies(
+        redirect(StatusCode::FOUND, &address.url(attempt.next.as_str()))?,
+        [cookie],
+    ))
+}
+
+/// What Globus's error code means. The code comes in the address bar, where anybody can write: only known ones are named.
+///
+/// [RFC 6749 section 4.1.2.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1)
+fn refusal(error: &str) -> Error {
+    let kind = match error {
+        "access_denied" => Kind::Denied,
+        "temporarily_unavailable" => Kind::GlobusUnavailable("temporarily_unavailable"),
+        "server_error" => Kind::GlobusUnavailable("server_error"),
+        "invalid_scope" => Kind::GlobusRefused("invalid_scope"),
+        "invalid_request" => Kind::GlobusRefused("invalid_request"),
+        "unauthorized_client" => Kind::GlobusRefused("unauthorized_client"),
+        "login_required" => Kind::GlobusRefused("login_required"),
+        _ => Kind::GlobusRefused("unknown_error"),
+    };
+    kind.into()
+}

@@ -1,0 +1,9 @@
+//! The `login` Lambda function; see [`login::handle`].
+
+use lambda_http::Error;
+use shared::{App, serve};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    serve(App::read_with_globus, login::handle).await
+}
