@@ -219,3 +219,71 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// One of each kind, with the status of its answer.
+    fn every_kind() -> Vec<(Kind, u16)> {
+        let problems =
+            crate::config::from_lookup(|_| None, crate::config::Config::read).unwrap_err();
+        vec![
+            (Kind::BadRequest("reason"), 400),
+            (Kind::UnknownAttempt("reason"), 400),
+            (Kind::CodeRefused, 400),
+            (Kind::UnknownAddress, 400),
+            (Kind::SignInRequired, 401),
+            (Kind::NotNavigation, 403),
+            (Kind::CrossSite, 403),
+            (Kind::Denied, 403),
+            (Kind::NotFound, 404),
+            (Kind::MethodNotAllowed("GET"), 405),
+            (Kind::SessionTooLarge, 500),
+            (Kind::Internal("reason"), 500),
+            (Kind::GlobusRefused("reason"), 502),
+            (Kind::AnswerRefused("reason"), 502),
+            (Kind::GlobusUnavailable("reason"), 503),
+            (Kind::Config(problems), 503),
+        ]
+    }
+
+    #[test]
+    fn each_kind_has_its_status() {
+        for (kind, status) in every_kind() {
+            assert_eq!(Error::from(kind.clone()).status(), status, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn each_kind_says_what_happened_and_what_to_do() {
+        for (kind, _) in every_kind() {
+            let (title, text) = Error::from(kind.clone()).message();
+            assert!(!title.ends_with('.') && text.ends_with('.'), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn each_kind_has_a_reason_of_its_own_or_brings_one() {
+        let reasons: Vec<_> = every_kind()
+            .into_iter()
+            .map(|(kind, _)| Error::from(kind).reason())
+            .filter(|reason| *reason != "reason")
+            .collect();
+        let different: BTreeSet<_> = reasons.iter().collect();
+
+        assert_eq!((reasons.len(), different.len()), (10, 10));
+    }
+
+    #[test]
+    fn a_configuration_error_tells_the_log_the_variables_and_the_visitor_nothing_of_them() {
+        let problems =
+            crate::config::from_lookup(|_| None, crate::config::Config::read).unwrap_err();
+        let error = Error::from(Kind::Config(problems));
+
+        assert!(error.detail().contains("SESSION_KEYS"));
+        assert!(!format!("{:?}", error.message()).contains("SESSION_KEYS"));
+    }
+}

@@ -193,3 +193,143 @@ pub fn render(page: &Page<'_>) -> Result<String> {
         .and_then(|template| template.render(Serde(page)))
         .map_err(|_| Kind::Internal("page_not_rendered").into())
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    use sha2::{Digest as _, Sha256};
+
+    use super::*;
+    use crate::{clock, testing::noon};
+
+    const SCRIPT: &str = "<script>alert('x')</script>";
+
+    fn person(name: Option<&str>) -> Identity {
+        Identity {
+            sub: "8c8b2a0e-0000-4000-8000-000000000001".to_owned(),
+            name: name.map(ToOwned::to_owned),
+            username: Some("ada@example.org".to_owned()),
+            email: None,
+            organization: None,
+        }
+    }
+
+    fn session(name: Option<&str>) -> Session {
+        let token = Token {
+            resource_server: "transfer.api.globus.org".to_owned(),
+            scope: "first-scope second-scope".to_owned(),
+            access_token: "access-canary".to_owned(),
+            refresh_token: Some("refresh-canary".to_owned()),
+            received: clock::seconds(noon()),
+            lifetime: 48 * 3600,
+        };
+        Session::new(person(name), vec![token], noon())
+    }
+
+    fn home(session: &Session, show_tokens: bool) -> String {
+        render(&Page::signed_in(session, show_tokens, noon())).unwrap()
+    }
+
+    #[test]
+    fn every_page_renders_and_names_what_it_is_part_of() {
+        let session = session(Some("Ada"));
+        for page in [
+            Page::SignedOut { expired: false },
+            Page::SignedOut { expired: true },
+            Page::signed_in(&session, true, noon()),
+            Page::signed_in(&session, false, noon()),
+            Page::LogOut {
+                display_name: "Ada",
+            },
+            Page::LoggedOut {
+                globus_logout: "https://auth.globus.org/v2/web/logout",
+            },
+            Page::message("Title", "Text.", true),
+            Page::message("Title", "Text.", false),
+        ] {
+            let html = render(&page).unwrap();
+            assert!(
+                html.contains("Web app with authentication delegated to Globus Auth"),
+                "{page:?}"
+            );
+            assert!(html.trim_end().ends_with("</html>"), "{page:?}");
+        }
+    }
+
+    #[test]
+    fn the_signed_in_page_shows_everything_globus_says_of_a_person_and_each_token() {
+        let html = home(&session(Some("Ada Lovelace")), true);
+
+        for shown in [
+            "Hello Ada Lovelace!",
+            "<dt>Name</dt><dd>Ada Lovelace</dd>",
+            "<dt>Username</dt><dd>ada@example.org</dd>",
+            "<dt>UUID</dt><dd>8c8b2a0e-0000-4000-8000-000000000001</dd>",
+            "<dt>Organization</dt><dd><span class=\"none\">not given</span></dd>",
+            "Globus Transfer",
+            "48 h 0 min left",
+            "<code>first-scope</code>",
+            "<code>second-scope</code>",
+            "<code>access-canary</code>",
+            "<code>refresh-canary</code>",
+        ] {
+            assert!(html.contains(shown), "no {shown} in {html}");
+        }
+    }
+
+    #[test]
+    fn tokens_that_are_not_to_be_shown_are_nowhere_on_the_page() {
+        let html = home(&session(Some("Ada")), false);
+
+        assert!(html.contains("Access token and refresh token held, not shown."));
+        assert!(!html.contains("canary"), "{html}");
+    }
+
+    #[test]
+    fn a_script_in_a_name_is_shown_and_not_run() {
+        let html = home(&session(Some(SCRIPT)), true);
+
+        assert!(!html.contains("<script"), "{html}");
+        assert!(
+            html.contains("Hello &lt;script&gt;alert(&#x27;x&#x27;)"),
+            "{html}"
+        );
+    }
+
+    #[test]
+    fn a_link_cannot_break_out_of_its_attribute() {
+        let page = Page::LoggedOut {
+            globus_logout: "https://x/?\"><script>",
+        };
+        assert!(!render(&page).unwrap().contains("\"><script"));
+    }
+
+    #[test]
+    fn somebody_without_a_name_is_greeted_by_username() {
+        assert!(home(&session(None), true).contains("Hello ada@example.org!"));
+    }
+
+    #[test]
+    fn the_time_left_is_said_in_the_largest_units_that_matter() {
+        let said = [
+            (0, "ended"),
+            (59, "less than a minute left"),
+            (60, "1 min left"),
+            (3_600, "1 h 0 min left"),
+            (172_799, "47 h 59 min left"),
+        ];
+        for (seconds, text) in said {
+            assert_eq!(time_left(Duration::from_secs(seconds)), text);
+        }
+    }
+
+    #[test]
+    fn the_content_security_policy_names_the_style_sheet_as_it_is() {
+        let hash = STANDARD.encode(Sha256::digest(STYLE));
+        assert_eq!(
+            include_str!("templates/style.sha256"),
+            format!("sha256-{hash}"),
+            "templates/style.sha256 is to say what is on the right"
+        );
+    }
+}

@@ -111,3 +111,159 @@ pub fn is_elsewhere(request: &Request, address: &Origin) -> bool {
 fn header_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{BASE_URL, Event, configure};
+
+    fn app(pairs: &[(&str, &str)]) -> App {
+        configure(pairs, App::read).unwrap()
+    }
+
+    #[track_caller]
+    fn assert_same_origin(event: &Event, expected: bool) {
+        let address = Origin::parse(BASE_URL).unwrap();
+        let found = expect_same_origin(&event.request(), &address);
+        assert_eq!(found.is_ok(), expected, "{event:?}");
+    }
+
+    /// An event that came in at `domain_name`, of a deployment without `BASE_URL` in eu-west-1.
+    fn address_at(domain_name: &str) -> Result<Origin> {
+        let app = app(&[("BASE_URL", ""), ("AWS_REGION", "eu-west-1")]);
+        address(&app, &Event::get("/").arriving_at(domain_name).request())
+    }
+
+    #[test]
+    fn another_path_is_not_found_and_another_method_is_told_which_ones_there_are() {
+        let request = |event: Event| expect(&event.request(), "/login", "GET, HEAD");
+
+        assert!(request(Event::get("/login?next=/x")).is_ok());
+        assert!(request(Event::get("/login").method("HEAD")).is_ok());
+        for path in ["/Login", "/login/", "/", "/login%00"] {
+            assert_eq!(
+                request(Event::get(path)).unwrap_err().kind(),
+                &Kind::NotFound
+            );
+        }
+        for method in ["POST", "get", "GE", "OPTIONS"] {
+            let refused = request(Event::get("/login").method(method)).unwrap_err();
+            assert_eq!(
+                refused.kind(),
+                &Kind::MethodNotAllowed("GET, HEAD"),
+                "{method}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_parameter_that_stands_twice_is_refused() {
+        let request = Event::get("/login?code=a&state=s&code=b&empty=").request();
+
+        assert_eq!(parameter(&request, "state").unwrap().as_deref(), Some("s"));
+        assert_eq!(parameter(&request, "empty").unwrap().as_deref(), Some(""));
+        assert_eq!(parameter(&request, "error").unwrap(), None);
+        assert_eq!(
+            parameter(&request, "code").unwrap_err().reason(),
+            "parameter_repeated"
+        );
+    }
+
+    #[test]
+    fn a_page_that_is_loaded_ahead_or_inside_another_is_no_navigation() {
+        let login = || Event::get("/login");
+
+        assert!(is_navigation(&login().request()));
+        let without_fetch_metadata = ["sec-fetch-mode", "sec-fetch-dest", "sec-fetch-site"]
+            .into_iter()
+            .fold(login(), |event, name| event.header(name, ""));
+        assert!(is_navigation(&without_fetch_metadata.request()));
+
+        for other in [
+            login().header("sec-purpose", "prefetch;prerender"),
+            login().header("purpose", "prefetch"),
+            login().header("x-moz", "prefetch"),
+            login().header("sec-fetch-dest", "iframe"),
+            login().header("sec-fetch-dest", "image"),
+            login().header("sec-fetch-mode", "cors"),
+            login().header("sec-fetch-mode", "no-cors"),
+            login().method("HEAD"),
+        ] {
+            assert!(!is_navigation(&other.request()), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn cross_site_request_forgery_is_refused_and_our_own_form_is_not() {
+        let form = || Event::post("/logout");
+        let old_browser = || form().header("sec-fetch-site", "");
+
+        assert_same_origin(&form(), true);
+        assert_same_origin(&old_browser(), true);
+        for site in ["cross-site", "same-site", "none", "SAME-ORIGIN"] {
+            assert_same_origin(&form().header("sec-fetch-site", site), false);
+        }
+        for origin in [
+            "",
+            "null",
+            "https://evil.example",
+            "https://gateway.example.evil",
+            "http://gateway.example",
+        ] {
+            assert_same_origin(&old_browser().header("origin", origin), false);
+        }
+    }
+
+    #[test]
+    fn without_a_base_url_only_the_apis_own_name_is_the_address() {
+        let own = "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com";
+
+        assert_eq!(address_at(own).unwrap().as_str(), format!("https://{own}"));
+        for other in [
+            "",
+            "gateway.example",
+            "evil.execute-api.eu-west-1.amazonaws.com",
+            "a1b2c3d4e5.execute-api.us-east-1.amazonaws.com",
+            "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com.evil.example",
+            "x.a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com",
+        ] {
+            assert_eq!(
+                address_at(other).unwrap_err().kind(),
+                &Kind::UnknownAddress,
+                "{other}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_header_changes_the_address() {
+        let spoofed = Event::get("/login")
+            .header("host", "evil.example")
+            .header("x-forwarded-host", "evil.example")
+            .header("forwarded", "host=evil.example");
+
+        let found = address(&app(&[]), &spoofed.request()).unwrap();
+        assert_eq!(found.as_str(), BASE_URL);
+    }
+
+    #[test]
+    fn another_host_than_ours_is_elsewhere() {
+        let ours = Origin::parse("http://localhost:9000").unwrap();
+        let elsewhere = |host| is_elsewhere(&Event::get("/").header("host", host).request(), &ours);
+
+        assert!(elsewhere("127.0.0.1:9000"));
+        assert!(elsewhere("localhost:9001"));
+        assert!(!elsewhere("LOCALHOST:9000"));
+        assert!(!elsewhere(""));
+    }
+
+    #[test]
+    fn only_who_asks_for_html_is_shown_a_page() {
+        let wants = |accept| wants_html(&Event::get("/").header("accept", accept).request());
+
+        assert!(wants("text/html,application/xhtml+xml;q=0.9"));
+        assert!(!wants("application/json"));
+        assert!(!wants("*/*"));
+        assert!(!wants(""));
+    }
+}

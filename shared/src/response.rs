@@ -138,3 +138,122 @@ fn answer(status: StatusCode, content_type: &'static str, body: Body) -> Respons
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::{self, Config},
+        cookies::SealedCookies,
+        session,
+        testing::{Event, configure},
+    };
+
+    fn header<'a>(response: &'a Response<Body>, name: &str) -> &'a str {
+        response
+            .headers()
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    fn text(response: &Response<Body>) -> &str {
+        std::str::from_utf8(response.body()).unwrap()
+    }
+
+    fn refused(event: &Event, kind: Kind) -> Response<Body> {
+        respond(Some(&event.request()), Err(kind.into()))
+    }
+
+    #[test]
+    fn every_answer_has_the_security_headers() {
+        let answers = [
+            html(StatusCode::OK, &Page::SignedOut { expired: false }).unwrap(),
+            redirect(StatusCode::FOUND, "https://gateway.example/").unwrap(),
+            refused(&Event::get("/x"), Kind::NotFound),
+            refused(
+                &Event::get("/x").header("accept", "application/json"),
+                Kind::Internal("reason"),
+            ),
+            respond(None, Err(Kind::BadRequest("event_unreadable").into())),
+        ];
+        for answer in answers {
+            for (name, value) in HEADERS {
+                assert_eq!(header(&answer, name.as_str()), value, "{}", answer.status());
+            }
+            assert!(
+                header(&answer, "content-security-policy")
+                    .starts_with("default-src 'none'; style-src 'sha256-")
+            );
+            assert!(header(&answer, "content-type").len() > 10);
+        }
+    }
+
+    #[test]
+    fn a_person_is_shown_a_page_and_a_program_gets_json() {
+        let page = refused(&Event::get("/x"), Kind::NotFound);
+        assert_eq!(page.status(), 404);
+        assert!(text(&page).contains("<h1>Page not found</h1>"));
+
+        let json = refused(
+            &Event::get("/x").header("accept", "application/json"),
+            Kind::NotFound,
+        );
+        assert_eq!(json.status(), 404);
+        assert_eq!(header(&json, "content-type"), "application/json");
+        assert_eq!(
+            text(&json),
+            r#"{"error":"not_found","message":"There is no page at this address."}"#
+        );
+    }
+
+    #[test]
+    fn a_method_that_is_not_there_is_answered_with_those_that_are() {
+        let answer = refused(
+            &Event::get("/").method("DELETE"),
+            Kind::MethodNotAllowed("GET, HEAD"),
+        );
+        assert_eq!(
+            (answer.status().as_u16(), header(&answer, "allow")),
+            (405, "GET, HEAD")
+        );
+    }
+
+    #[test]
+    fn an_error_page_offers_another_sign_in_where_that_is_the_way_on() {
+        let start_again =
+            |kind| text(&refused(&Event::get("/login"), kind)).contains("Start again</a>");
+
+        assert!(start_again(Kind::UnknownAttempt("state_unknown")));
+        assert!(start_again(Kind::GlobusUnavailable("globus_timeout")));
+        assert!(!start_again(Kind::NotFound));
+    }
+
+    #[test]
+    fn a_configuration_error_shows_visitors_no_variable() {
+        let problems = config::from_lookup(|_| None, Config::read).unwrap_err();
+        let answer = refused(&Event::get("/"), Kind::Config(problems));
+
+        assert_eq!(answer.status(), 503);
+        assert!(!text(&answer).contains("SESSION_KEYS"));
+    }
+
+    #[test]
+    fn an_error_takes_its_cookies_with_it() {
+        let cookies = SealedCookies::new(&configure(&[], Config::read).unwrap());
+        let error = Error::from(Kind::Denied).with_cookie(session::clear(&cookies));
+
+        let answer = respond(Some(&Event::get("/login").request()), Err(error));
+        assert!(header(&answer, "set-cookie").starts_with("__Host-session=;"));
+    }
+
+    #[test]
+    fn a_location_cannot_hold_a_second_header() {
+        assert!(
+            redirect(
+                StatusCode::FOUND,
+                "https://gateway.example/\r\nSet-Cookie: x=1"
+            )
+            .is_err()
+        );
+    }
+}

@@ -118,6 +118,13 @@ impl Event {
         self
     }
 
+    /// Arrived at another host name, as API Gateway says.
+    #[must_use]
+    pub fn arriving_at(mut self, domain_name: &str) -> Self {
+        self.0["requestContext"]["domainName"] = domain_name.into();
+        self
+    }
+
     /// With one more cookie, `name=value`.
     #[must_use]
     pub fn cookie(mut self, cookie: &str) -> Self {

@@ -1,0 +1,105 @@
+use super::*;
+
+const KEY: &str = "0123456789abcdef0123456789abcdef";
+
+fn read_with(changes: &[(&str, &str)]) -> Result<(Config, GlobusConfig), ConfigError> {
+    let lookup = |name: &str| {
+        let complete = [
+            ("GLOBUS_CLIENT_ID", "id"),
+            ("GLOBUS_CLIENT_SECRET", "s3cret"),
+            ("SESSION_KEYS", KEY),
+        ];
+        let found = changes
+            .iter()
+            .chain(&complete)
+            .find(|(key, _)| *key == name);
+        found.map(|(_, value)| (*value).to_owned())
+    };
+    from_lookup(lookup, |env| Config::read(env).zip(GlobusConfig::read(env)))
+}
+
+#[track_caller]
+fn assert_problem(variable: &str, value: &str) {
+    let message = read_with(&[(variable, value)]).unwrap_err().to_string();
+    assert!(message.starts_with(variable), "{message}");
+    assert!(
+        value.is_empty() || !message.contains(value),
+        "the message shows the value: {message}"
+    );
+}
+
+#[test]
+fn the_three_required_variables_are_enough() {
+    let (config, globus) = read_with(&[]).unwrap();
+
+    assert_eq!(config.globus_auth.as_str(), "https://auth.globus.org");
+    assert_eq!(config.session_max, Duration::from_hours(168));
+    assert_eq!(config.base_url, None);
+    assert!(!config.show_tokens);
+    assert_eq!(globus.scopes.len(), 4);
+}
+
+#[test]
+fn all_problems_are_reported_together() {
+    let nothing = from_lookup(
+        |_| None,
+        |env| Config::read(env).zip(GlobusConfig::read(env)),
+    );
+
+    assert_eq!(
+        nothing.unwrap_err().to_string(),
+        "GLOBUS_CLIENT_ID is missing; SESSION_KEYS is missing; GLOBUS_CLIENT_SECRET is missing"
+    );
+}
+
+#[test]
+fn a_malformed_variable_is_named_without_its_value() {
+    assert_problem("GLOBUS_CLIENT_ID", "");
+    assert_problem("GLOBUS_CLIENT_ID", "two words");
+    assert_problem("GLOBUS_CLIENT_SECRET", "");
+    assert_problem("GLOBUS_AUTH_URL", "http://auth.example.org");
+    assert_problem("GLOBUS_SCOPES", "email profile");
+    assert_problem("SESSION_KEYS", "too-short-to-be-a-key");
+    assert_problem("SESSION_KEYS", &format!("{KEY},tiny-canary"));
+    assert_problem("SESSION_MAX_HOURS", "00");
+    assert_problem("SESSION_MAX_HOURS", "9000");
+    assert_problem("SHOW_TOKENS", "maybe");
+    for url in [
+        "example.org",
+        "ftp://example.org",
+        "https://example.org/app",
+        "https://a@example.org",
+        "https://e.org?x",
+        "https://e.org#x",
+    ] {
+        assert_problem("BASE_URL", url);
+    }
+}
+
+#[test]
+fn plain_http_is_for_this_machine_only() {
+    assert!(Origin::parse("http://localhost:9000").is_some_and(|origin| !origin.is_https()));
+    assert!(Origin::parse("http://127.0.0.1:9010/").is_some());
+    assert_eq!(Origin::parse("http://localhost.evil.example"), None);
+    assert_eq!(
+        Origin::parse("https://Example.ORG/").unwrap().as_str(),
+        "https://example.org"
+    );
+}
+
+#[test]
+fn a_ring_of_keys_is_read_in_order() {
+    let (config, _) =
+        read_with(&[("SESSION_KEYS", &format!("{KEY}, {}", KEY.to_uppercase()))]).unwrap();
+
+    let ring: Vec<_> = config.session_keys.iter().map(Secret::expose).collect();
+    assert_eq!(ring, [KEY, &KEY.to_uppercase()]);
+}
+
+#[test]
+fn a_secret_is_hidden_in_debug_output() {
+    let (config, globus) = read_with(&[]).unwrap();
+
+    let shown = format!("{config:?} {globus:?}");
+    assert!(!shown.contains(KEY) && !shown.contains("s3cret"), "{shown}");
+}

@@ -1,0 +1,211 @@
+use std::time::Duration;
+
+use super::*;
+use crate::testing::{Event, KEY, configure};
+
+const NEW_KEY: &str = "another-session-key-that-is-long-enough";
+
+fn ring(pairs: &[(&str, &str)]) -> SealedCookies {
+    SealedCookies::new(&configure(pairs, Config::read).unwrap())
+}
+
+fn seal(ring: &SealedCookies, value: &str) -> Cookie<'static> {
+    ring.seal(Purpose::Session, "session", &value, Duration::from_mins(1))
+        .unwrap()
+}
+
+fn open(ring: &SealedCookies, cookies: &[&str]) -> Opened<String> {
+    let event = cookies
+        .iter()
+        .fold(Event::get("/"), |event, cookie| event.cookie(cookie));
+    ring.open(&event.request(), Purpose::Session, "session")
+}
+
+fn sent(cookie: &Cookie<'_>) -> String {
+    cookie.stripped().to_string()
+}
+
+#[test]
+fn a_value_comes_back_as_it_was_sealed() {
+    let ring = ring(&[]);
+    let cookie = seal(&ring, "Zoë; \"x\"");
+
+    assert_eq!(
+        open(&ring, &[&sent(&cookie)]),
+        Opened::Value("Zoë; \"x\"".to_owned())
+    );
+    assert!(!cookie.value().contains("Zo"));
+}
+
+#[test]
+fn on_https_a_cookie_has_every_protection_a_browser_offers() {
+    let cookie = seal(&ring(&[]), "x");
+    let attributes = cookie.to_string().split_once("; ").unwrap().1.to_owned();
+
+    assert!(cookie.name().starts_with("__Host-"));
+    assert_eq!(
+        attributes,
+        "HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=60"
+    );
+}
+
+#[test]
+fn on_plain_http_at_this_machine_a_browser_still_takes_the_cookie() {
+    let cookie = seal(&ring(&[("BASE_URL", "http://localhost:9000")]), "x");
+
+    assert_eq!(cookie.name(), "session");
+    assert_eq!(cookie.secure(), Some(false));
+}
+
+#[test]
+fn a_changed_byte_anywhere_is_noticed() {
+    let ring = ring(&[]);
+    let cookie = seal(&ring, "somebody");
+    let value = cookie.value();
+
+    for index in 0..value.len() {
+        let mut bytes = value.as_bytes().to_vec();
+        bytes[index] = if bytes[index] == b'A' { b'B' } else { b'A' };
+        let changed = format!("{}={}", cookie.name(), String::from_utf8(bytes).unwrap());
+        assert_eq!(open(&ring, &[&changed]), Opened::Unreadable, "byte {index}");
+    }
+    for changed in [
+        &value[1..],
+        &value[..value.len() - 4],
+        &format!("{value}AAAA"),
+        "",
+        "=",
+    ] {
+        assert_eq!(
+            open(&ring, &[&format!("{}={changed}", cookie.name())]),
+            Opened::Unreadable
+        );
+    }
+}
+
+#[test]
+fn a_value_under_another_cookies_name_is_refused() {
+    let ring = ring(&[]);
+    let other = ring
+        .seal(Purpose::Session, "other", &"x", Duration::from_mins(1))
+        .unwrap();
+
+    let pasted = format!("__Host-session={}", other.value());
+    assert_eq!(open(&ring, &[&pasted]), Opened::Unreadable);
+}
+
+#[test]
+fn a_value_for_another_purpose_is_refused() {
+    let ring = ring(&[]);
+    let login = ring
+        .seal(Purpose::Login, "session", &"x", Duration::from_mins(1))
+        .unwrap();
+
+    assert_eq!(open(&ring, &[&sent(&login)]), Opened::Unreadable);
+}
+
+#[test]
+fn a_value_from_another_deployment_with_the_same_key_is_refused() {
+    let ours = ring(&[]);
+    let value = sent(&seal(&ours, "x"));
+
+    for other in [
+        ("GLOBUS_CLIENT_ID", "other"),
+        ("GLOBUS_AUTH_URL", "https://auth.preview.globus.org"),
+    ] {
+        assert_eq!(open(&ring(&[other]), &[&value]), Opened::Unreadable);
+    }
+}
+
+#[test]
+fn during_a_key_change_functions_of_different_releases_open_each_others_cookies() {
+    let both_ways = [format!("{KEY},{NEW_KEY}"), format!("{NEW_KEY},{KEY}")];
+    let stages = [KEY, &both_ways[0], &both_ways[1], NEW_KEY];
+    let rings = stages.map(|keys| ring(&[("SESSION_KEYS", keys)]));
+
+    for (ahead, behind) in [(1, 0), (2, 1), (3, 2)] {
+        let (ahead, behind) = (&rings[ahead], &rings[behind]);
+        assert_eq!(
+            open(behind, &[&sent(&seal(ahead, "x"))]),
+            Opened::Value("x".to_owned())
+        );
+        assert_eq!(
+            open(ahead, &[&sent(&seal(behind, "x"))]),
+            Opened::Value("x".to_owned())
+        );
+    }
+}
+
+#[test]
+fn an_old_key_is_accepted_until_it_is_retired() {
+    let old = sent(&seal(&ring(&[]), "x"));
+
+    assert_eq!(
+        open(
+            &ring(&[("SESSION_KEYS", &format!("{NEW_KEY},{KEY}"))]),
+            &[&old]
+        ),
+        Opened::Value("x".to_owned())
+    );
+    assert_eq!(
+        open(&ring(&[("SESSION_KEYS", NEW_KEY)]), &[&old]),
+        Opened::Unreadable
+    );
+}
+
+#[test]
+fn of_several_cookies_by_one_name_the_readable_one_counts() {
+    let ring = ring(&[]);
+    let good = sent(&seal(&ring, "x"));
+
+    for cookies in [
+        ["__Host-session=bad", good.as_str()],
+        [good.as_str(), "__Host-session=bad"],
+    ] {
+        assert_eq!(open(&ring, &cookies), Opened::Value("x".to_owned()));
+    }
+}
+
+#[test]
+fn a_cookie_without_the_host_prefix_is_not_ours() {
+    let ring = ring(&[]);
+    let tossed = sent(&seal(&ring, "x")).replace("__Host-", "");
+
+    assert_eq!(open(&ring, &[&tossed]), Opened::Absent);
+}
+
+#[test]
+fn foreign_cookies_however_many_or_odd_take_nothing_away() {
+    let ring = ring(&[]);
+    let good = sent(&seal(&ring, "x"));
+    let long = format!("long={}", "\"\\".repeat(5_000));
+    let mut cookies: Vec<_> = (0..20)
+        .map(|number| format!("foreign-{number}=%zz"))
+        .collect();
+    cookies.extend([
+        good,
+        long,
+        "bell=\u{7}".into(),
+        "=".into(),
+        ";;;".into(),
+        "é".into(),
+    ]);
+
+    let cookies: Vec<_> = cookies.iter().map(String::as_str).collect();
+    assert_eq!(open(&ring, &cookies), Opened::Value("x".to_owned()));
+}
+
+#[test]
+fn every_seal_of_one_value_is_different() {
+    let ring = ring(&[]);
+    assert_ne!(seal(&ring, "x").value(), seal(&ring, "x").value());
+}
+
+#[test]
+fn a_cookie_is_cleared_with_the_attributes_it_was_set_with() {
+    let cleared = ring(&[]).clear("session").to_string();
+    assert_eq!(
+        cleared,
+        "__Host-session=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0"
+    );
+}
