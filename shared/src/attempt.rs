@@ -53,10 +53,7 @@ pub struct Attempt {
 
 impl std::fmt::Debug for Attempt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Attempt")
-            .field("next", &self.next)
-            .field("begun", &self.begun)
-            .finish_non_exhaustive()
+        f.debug_struct("Attempt").field("next", &self.next).field("begun", &self.begun).finish_non_exhaustive()
     }
 }
 
@@ -73,12 +70,7 @@ impl Attempt {
             }
         }
         others.sort_by_key(|other| std::cmp::Reverse(other.begun));
-        set.extend(
-            others
-                .iter()
-                .skip(MOST - 1)
-                .map(|oldest| clear(cookies, &oldest.state)),
-        );
+        set.extend(others.iter().skip(MOST - 1).map(|oldest| clear(cookies, &oldest.state)));
 
         let stored = Stored(
             VERSION,
@@ -87,34 +79,19 @@ impl Attempt {
             self.pkce_verifier.clone(),
             self.next.as_str().to_owned(),
         );
-        set.push(cookies.seal(
-            Purpose::Login,
-            &format!("{PREFIX}{}", self.state),
-            &stored,
-            LIFETIME,
-        )?);
+        set.push(cookies.seal(Purpose::Login, &format!("{PREFIX}{}", self.state), &stored, LIFETIME)?);
         Ok(set)
     }
 
     /// The attempt that `state` names, if this browser has begun it within the last ten minutes.
-    pub fn find(
-        request: &Request,
-        cookies: &SealedCookies,
-        state: &str,
-        now: SystemTime,
-    ) -> Result<Self> {
+    pub fn find(request: &Request, cookies: &SealedCookies, state: &str, now: SystemTime) -> Result<Self> {
         let attempt = read(request, cookies, state).ok_or(Kind::UnknownAttempt("state_unknown"))?;
-        if attempt.is_over(now) {
-            Err(Kind::UnknownAttempt("attempt_over").into())
-        } else {
-            Ok(attempt)
-        }
+        if attempt.is_over(now) { Err(Kind::UnknownAttempt("attempt_over").into()) } else { Ok(attempt) }
     }
 
     fn is_over(&self, now: SystemTime) -> bool {
         // Begun in the future: sealed by an instance whose clock is ahead, and that no more than a little.
-        now.duration_since(self.begun)
-            .is_ok_and(|age| age >= LIFETIME)
+        now.duration_since(self.begun).is_ok_and(|age| age >= LIFETIME)
     }
 }
 
@@ -137,13 +114,7 @@ fn read(request: &Request, cookies: &SealedCookies, state: &str) -> Option<Attem
     };
     let begun = clock::time(begun);
     let next = ReturnPath::parse(&next);
-    Some(Attempt {
-        state: state.to_owned(),
-        nonce,
-        pkce_verifier,
-        next,
-        begun,
-    })
+    Some(Attempt { state: state.to_owned(), nonce, pkce_verifier, next, begun })
 }
 
 #[cfg(test)]
@@ -170,21 +141,15 @@ mod tests {
 
     /// An event with the cookies of these attempts.
     fn event(attempts: &[Attempt]) -> Event {
-        attempts
-            .iter()
-            .fold(Event::get("/login"), |event, attempt| {
-                let set = attempt
-                    .keep(&Event::get("/login").request(), &cookies())
-                    .unwrap();
-                event.cookie(&set[0].stripped().to_string())
-            })
+        attempts.iter().fold(Event::get("/login"), |event, attempt| {
+            let set = attempt.keep(&Event::get("/login").request(), &cookies()).unwrap();
+            event.cookie(&set[0].stripped().to_string())
+        })
     }
 
     fn cleared(set: &[Cookie<'_>]) -> Vec<String> {
         let spent = set.iter().filter(|cookie| cookie.value().is_empty());
-        spent
-            .map(|cookie| cookie.name().replace("__Host-login-", ""))
-            .collect()
+        spent.map(|cookie| cookie.name().replace("__Host-login-", "")).collect()
     }
 
     #[test]
@@ -208,29 +173,19 @@ mod tests {
     #[test]
     fn an_attempt_ends_after_ten_minutes_whatever_the_browser_says() {
         let request = event(&[attempt("state-a", noon())]).request();
-        let find = |now| {
-            Attempt::find(&request, &cookies(), "state-a", now).map_err(|error| error.reason())
-        };
+        let find = |now| Attempt::find(&request, &cookies(), "state-a", now).map_err(|error| error.reason());
 
         assert!(find(noon() + LIFETIME - Duration::from_secs(1)).is_ok());
         assert_eq!(find(noon() + LIFETIME).unwrap_err(), "attempt_over");
-        assert!(
-            find(noon() - Duration::from_mins(1)).is_ok(),
-            "the clock of another instance may be behind"
-        );
+        assert!(find(noon() - Duration::from_mins(1)).is_ok(), "the clock of another instance may be behind");
     }
 
     #[test]
     fn the_oldest_attempt_makes_room_for_a_sixth() {
         let minutes = |count: u64| noon() + Duration::from_secs(count * 60);
-        let others: Vec<_> = (0..5)
-            .rev()
-            .map(|number| attempt(&format!("state-{number}"), minutes(number)))
-            .collect();
+        let others: Vec<_> = (0..5).rev().map(|number| attempt(&format!("state-{number}"), minutes(number))).collect();
 
-        let set = attempt("sixth", minutes(5))
-            .keep(&event(&others).request(), &cookies())
-            .unwrap();
+        let set = attempt("sixth", minutes(5)).keep(&event(&others).request(), &cookies()).unwrap();
 
         assert_eq!(cleared(&set), ["state-0"]);
         assert!(set.last().unwrap().name().ends_with("login-sixth"));
@@ -239,14 +194,9 @@ mod tests {
     #[test]
     fn attempts_that_are_over_or_unreadable_are_cleared_away() {
         let old = attempt("old", noon());
-        let request = event(&[old])
-            .cookie("__Host-login-garbage=x")
-            .cookie("login-foreign=x")
-            .request();
+        let request = event(&[old]).cookie("__Host-login-garbage=x").cookie("login-foreign=x").request();
 
-        let set = attempt("new", noon() + LIFETIME)
-            .keep(&request, &cookies())
-            .unwrap();
+        let set = attempt("new", noon() + LIFETIME).keep(&request, &cookies()).unwrap();
 
         assert_eq!(cleared(&set), ["old", "garbage"]);
     }
@@ -257,9 +207,7 @@ mod tests {
         longest.next = ReturnPath::parse(&format!("/{}", "x".repeat(ReturnPath::MAX_LENGTH - 1)));
         assert_eq!(longest.next.as_str().len(), ReturnPath::MAX_LENGTH);
 
-        let set = longest
-            .keep(&Event::get("/login").request(), &cookies())
-            .unwrap();
+        let set = longest.keep(&Event::get("/login").request(), &cookies()).unwrap();
 
         let size = set[0].stripped().to_string().len();
         assert!(size <= MAX_SIZE, "{size} bytes");
@@ -274,35 +222,18 @@ mod tests {
             &Stored(VERSION, 0, String::new(), String::new(), String::new()),
             LIFETIME,
         );
-        let request = Event::get("/login")
-            .cookie(&sealed.unwrap().stripped().to_string())
-            .request();
+        let request = Event::get("/login").cookie(&sealed.unwrap().stripped().to_string()).request();
 
         assert!(Attempt::find(&request, &cookies(), "x", noon()).is_err());
     }
 
     #[test]
     fn an_attempt_of_another_format_is_refused() {
-        let next_format = Stored(
-            VERSION + 1,
-            clock::seconds(noon()),
-            String::new(),
-            String::new(),
-            String::new(),
-        );
-        let sealed = cookies()
-            .seal(Purpose::Login, "login-x", &next_format, LIFETIME)
-            .unwrap();
-        let request = Event::get("/login")
-            .cookie(&sealed.stripped().to_string())
-            .request();
+        let next_format = Stored(VERSION + 1, clock::seconds(noon()), String::new(), String::new(), String::new());
+        let sealed = cookies().seal(Purpose::Login, "login-x", &next_format, LIFETIME).unwrap();
+        let request = Event::get("/login").cookie(&sealed.stripped().to_string()).request();
 
-        assert_eq!(
-            Attempt::find(&request, &cookies(), "x", noon())
-                .unwrap_err()
-                .reason(),
-            "state_unknown"
-        );
+        assert_eq!(Attempt::find(&request, &cookies(), "x", noon()).unwrap_err().reason(), "state_unknown");
     }
 
     #[test]

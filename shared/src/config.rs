@@ -15,9 +15,7 @@ pub struct Environment<'a> {
 
 impl fmt::Debug for Environment<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Environment")
-            .field("problems", &self.problems)
-            .finish_non_exhaustive()
+        f.debug_struct("Environment").field("problems", &self.problems).finish_non_exhaustive()
     }
 }
 
@@ -46,10 +44,7 @@ impl fmt::Display for ConfigError {
 
 /// Reads a function's settings out of the process environment.
 pub fn from_env<T>(read: impl FnOnce(&Environment<'_>) -> Option<T>) -> Result<T, ConfigError> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one reader of the environment"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the one reader of the environment")]
     from_lookup(|name| std::env::var(name).ok(), read)
 }
 
@@ -58,10 +53,7 @@ pub fn from_lookup<T>(
     lookup: impl Fn(&str) -> Option<String>,
     read: impl FnOnce(&Environment<'_>) -> Option<T>,
 ) -> Result<T, ConfigError> {
-    let environment = Environment {
-        lookup: &lookup,
-        problems: RefCell::default(),
-    };
+    let environment = Environment { lookup: &lookup, problems: RefCell::default() };
     let settings = read(&environment);
     match (settings, environment.problems.into_inner()) {
         (Some(settings), problems) if problems.is_empty() => Ok(settings),
@@ -72,22 +64,17 @@ pub fn from_lookup<T>(
 impl Environment<'_> {
     /// The variable's value; an empty one counts as absent, since a template cannot leave a variable out.
     fn optional(&self, variable: &'static str) -> Option<String> {
-        (self.lookup)(variable)
-            .map(|value| value.trim().to_owned())
-            .filter(|value| !value.is_empty())
+        (self.lookup)(variable).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
     }
 
     /// Notes that `variable` is not what it should be.
     fn problem<T>(&self, variable: &'static str, expected: &'static str) -> Option<T> {
-        self.problems
-            .borrow_mut()
-            .push(Problem { variable, expected });
+        self.problems.borrow_mut().push(Problem { variable, expected });
         None
     }
 
     fn required(&self, variable: &'static str) -> Option<String> {
-        self.optional(variable)
-            .or_else(|| self.problem(variable, "is missing"))
+        self.optional(variable).or_else(|| self.problem(variable, "is missing"))
     }
 
     /// `parse` of the variable, or `default` where it is absent.
@@ -147,10 +134,7 @@ impl Origin {
         let whole = !text.contains('#');
         (plain && whole && (secure || local)).then(|| {
             let scheme = if secure { "https" } else { "http" };
-            Self(format!(
-                "{scheme}://{}",
-                authority.as_str().to_ascii_lowercase()
-            ))
+            Self(format!("{scheme}://{}", authority.as_str().to_ascii_lowercase()))
         })
     }
 
@@ -161,9 +145,7 @@ impl Origin {
 
     /// Host and, where it is not the scheme's own, port: what a `Host` header says.
     pub fn authority(&self) -> &str {
-        self.0
-            .split_once("://")
-            .map_or("", |(_, authority)| authority)
+        self.0.split_once("://").map_or("", |(_, authority)| authority)
     }
 
     /// Whether cookies can carry `Secure` and the `__Host-` prefix here.
@@ -201,11 +183,7 @@ impl Config {
     pub fn read(env: &Environment<'_>) -> Option<Self> {
         let client_id = env.required("GLOBUS_CLIENT_ID").and_then(|id| {
             let plain = id.bytes().all(|byte| byte.is_ascii_graphic());
-            if plain {
-                Some(id)
-            } else {
-                env.problem("GLOBUS_CLIENT_ID", "must be the id Globus gave, a UUID")
-            }
+            if plain { Some(id) } else { env.problem("GLOBUS_CLIENT_ID", "must be the id Globus gave, a UUID") }
         });
         let globus_auth = env.parsed(
             "GLOBUS_AUTH_URL",
@@ -214,21 +192,14 @@ impl Config {
             Origin::parse,
         );
         let session_keys = session_keys(env);
-        let base_url = env.parsed(
-            "BASE_URL",
-            "must be an https address without a path (http for localhost only)",
-            None,
-            |text| Origin::parse(text).map(Some),
-        );
-        let session_max = env.parsed(
-            "SESSION_MAX_HOURS",
-            "must be a whole number from 1 to 8760",
-            168,
-            |text| text.parse().ok().filter(|hours| (1..=8760).contains(hours)),
-        );
-        let show_tokens = env.parsed("SHOW_TOKENS", "must be true or false", false, |text| {
-            text.parse().ok()
+        let base_url =
+            env.parsed("BASE_URL", "must be an https address without a path (http for localhost only)", None, |text| {
+                Origin::parse(text).map(Some)
+            });
+        let session_max = env.parsed("SESSION_MAX_HOURS", "must be a whole number from 1 to 8760", 168, |text| {
+            text.parse().ok().filter(|hours| (1..=8760).contains(hours))
         });
+        let show_tokens = env.parsed("SHOW_TOKENS", "must be true or false", false, |text| text.parse().ok());
 
         Some(Self {
             client_id: client_id?,
@@ -244,18 +215,11 @@ impl Config {
 
 fn session_keys(env: &Environment<'_>) -> Option<Vec<Secret>> {
     const VARIABLE: &str = "SESSION_KEYS";
-    let keys: Vec<_> = env
-        .required(VARIABLE)?
-        .split(',')
-        .map(|key| Secret::new(key.trim().to_owned()))
-        .collect();
+    let keys: Vec<_> = env.required(VARIABLE)?.split(',').map(|key| Secret::new(key.trim().to_owned())).collect();
     if keys.iter().all(|key| key.expose().len() >= 32) {
         Some(keys)
     } else {
-        env.problem(
-            VARIABLE,
-            "must be keys of at least 32 characters each, separated by commas",
-        )
+        env.problem(VARIABLE, "must be keys of at least 32 characters each, separated by commas")
     }
 }
 
@@ -269,27 +233,18 @@ pub struct GlobusConfig {
 }
 
 /// The four scopes of Globus's own example.
-const DEFAULT_SCOPES: &str =
-    "openid profile email urn:globus:auth:scope:transfer.api.globus.org:all";
+const DEFAULT_SCOPES: &str = "openid profile email urn:globus:auth:scope:transfer.api.globus.org:all";
 
 impl GlobusConfig {
     /// Reads what the Globus client needs.
     pub fn read(env: &Environment<'_>) -> Option<Self> {
         let client_secret = env.required("GLOBUS_CLIENT_SECRET").map(Secret::new);
-        let scopes = env
-            .optional("GLOBUS_SCOPES")
-            .unwrap_or_else(|| DEFAULT_SCOPES.to_owned());
+        let scopes = env.optional("GLOBUS_SCOPES").unwrap_or_else(|| DEFAULT_SCOPES.to_owned());
         let scopes: Vec<_> = scopes.split_whitespace().map(ToOwned::to_owned).collect();
         if !scopes.iter().any(|scope| scope == "openid") {
-            env.problem(
-                "GLOBUS_SCOPES",
-                "must be separated by spaces and contain openid",
-            )?;
+            env.problem("GLOBUS_SCOPES", "must be separated by spaces and contain openid")?;
         }
-        Some(Self {
-            client_secret: client_secret?,
-            scopes,
-        })
+        Some(Self { client_secret: client_secret?, scopes })
     }
 }
 
@@ -305,17 +260,13 @@ pub struct LogConfig {
 impl LogConfig {
     /// Reads the log's settings. A level that is none is noted, and `info` serves meanwhile.
     pub fn read(env: &Environment<'_>) -> Self {
-        let level = env.parsed(
-            "LOG_LEVEL",
-            "must be error, warn, info, debug or trace",
-            tracing::Level::INFO,
-            |text| text.parse().ok(),
-        );
+        let level =
+            env.parsed("LOG_LEVEL", "must be error, warn, info, debug or trace", tracing::Level::INFO, |text| {
+                text.parse().ok()
+            });
         Self {
             level: level.unwrap_or(tracing::Level::INFO),
-            json: env
-                .optional("AWS_LAMBDA_LOG_FORMAT")
-                .is_some_and(|format| format == "JSON"),
+            json: env.optional("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format == "JSON"),
         }
     }
 }

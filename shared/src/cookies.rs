@@ -50,22 +50,14 @@ pub struct SealedCookies {
 
 impl std::fmt::Debug for SealedCookies {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SealedCookies")
-            .field("keys", &self.session.len())
-            .finish_non_exhaustive()
+        f.debug_struct("SealedCookies").field("keys", &self.session.len()).finish_non_exhaustive()
     }
 }
 
 impl SealedCookies {
     /// The ring for this deployment.
     pub fn new(config: &Config) -> Self {
-        let ring = |purpose| {
-            config
-                .session_keys
-                .iter()
-                .filter_map(|secret| derive(secret, purpose, config))
-                .collect()
-        };
+        let ring = |purpose| config.session_keys.iter().filter_map(|secret| derive(secret, purpose, config)).collect();
         Self {
             session: ring("session"),
             login: ring("login"),
@@ -77,11 +69,7 @@ impl SealedCookies {
     /// The cookie's full name: with the `__Host-` prefix, which keeps other hosts of the domain from planting it,
     /// wherever the site is on https.
     pub fn name(&self, name: &str) -> String {
-        if self.secure {
-            format!("__Host-{name}")
-        } else {
-            name.to_owned()
-        }
+        if self.secure { format!("__Host-{name}") } else { name.to_owned() }
     }
 
     /// Seals `value` under `name`; the browser keeps it for `max_age`.
@@ -93,30 +81,17 @@ impl SealedCookies {
         max_age: std::time::Duration,
     ) -> Result<Cookie<'static>> {
         let name = self.name(name);
-        let key = self
-            .ring(purpose)
-            .first()
-            .ok_or(Kind::Internal("no_session_key"))?;
-        let text =
-            serde_json::to_string(value).map_err(|_| Kind::Internal("cookie_not_serialized"))?;
+        let key = self.ring(purpose).first().ok_or(Kind::Internal("no_session_key"))?;
+        let text = serde_json::to_string(value).map_err(|_| Kind::Internal("cookie_not_serialized"))?;
         let mut jar = CookieJar::new();
         jar.private_mut(key).add(Cookie::new(name.clone(), text));
-        let sealed = jar
-            .get(&name)
-            .ok_or(Kind::Internal("cookie_not_sealed"))?
-            .value()
-            .to_owned();
+        let sealed = jar.get(&name).ok_or(Kind::Internal("cookie_not_sealed"))?.value().to_owned();
         let seconds = i64::try_from(max_age.as_secs()).unwrap_or(i64::MAX);
         Ok(self.cookie(name, sealed, Duration::seconds(seconds)))
     }
 
     /// Opens the cookie called `name`. Of several by that name, the first that opens counts.
-    pub fn open<T: DeserializeOwned>(
-        &self,
-        request: &Request,
-        purpose: Purpose,
-        name: &str,
-    ) -> Opened<T> {
+    pub fn open<T: DeserializeOwned>(&self, request: &Request, purpose: Purpose, name: &str) -> Opened<T> {
         let name = self.name(name);
         let mut found = Opened::Absent;
         for cookie in all(request).filter(|cookie| cookie.name() == name) {
@@ -140,10 +115,7 @@ impl SealedCookies {
     /// The full names of the request's cookies that begin with `prefix`, which is given without `__Host-`.
     pub fn names(&self, request: &Request, prefix: &str) -> Vec<String> {
         let prefix = self.name(prefix);
-        all(request)
-            .map(|cookie| cookie.name().to_owned())
-            .filter(|name| name.starts_with(&prefix))
-            .collect()
+        all(request).map(|cookie| cookie.name().to_owned()).filter(|name| name.starts_with(&prefix)).collect()
     }
 
     /// Takes a cookie away again; `name` as given to [`seal`](Self::seal). The attributes are the same, or browsers
@@ -181,16 +153,10 @@ fn all(request: &Request) -> impl Iterator<Item = Cookie<'_>> {
 /// The key for one purpose of this deployment. The cookie crate encrypts with the second half of its 64 bytes.
 fn derive(secret: &Secret, purpose: &str, config: &Config) -> Option<Key> {
     // None of the three can hold a line end, so no two deployments share a context.
-    let context = format!(
-        "{purpose}\n{}\n{}",
-        config.globus_auth.as_str(),
-        config.client_id
-    );
+    let context = format!("{purpose}\n{}\n{}", config.globus_auth.as_str(), config.client_id);
     let mut bytes = [0; 64];
     // HKDF refuses only to make more than 8,160 bytes.
-    Hkdf::<Sha256>::new(None, secret.expose().as_bytes())
-        .expand(context.as_bytes(), &mut bytes)
-        .ok()?;
+    Hkdf::<Sha256>::new(None, secret.expose().as_bytes()).expand(context.as_bytes(), &mut bytes).ok()?;
     Some(Key::from(&bytes))
 }
 

@@ -101,10 +101,9 @@ impl Error {
     /// The status of the answer.
     pub fn status(&self) -> StatusCode {
         match *self.kind {
-            Kind::BadRequest(_)
-            | Kind::UnknownAttempt(_)
-            | Kind::CodeRefused
-            | Kind::UnknownAddress => StatusCode::BAD_REQUEST,
+            Kind::BadRequest(_) | Kind::UnknownAttempt(_) | Kind::CodeRefused | Kind::UnknownAddress => {
+                StatusCode::BAD_REQUEST
+            }
             Kind::NotNavigation | Kind::CrossSite | Kind::Denied => StatusCode::FORBIDDEN,
             Kind::SignInRequired => StatusCode::UNAUTHORIZED,
             Kind::NotFound => StatusCode::NOT_FOUND,
@@ -118,15 +117,11 @@ impl Error {
     /// What the page says: a heading, and what happened and what to do in plain words.
     pub fn message(&self) -> (&'static str, &'static str) {
         match *self.kind {
-            Kind::BadRequest(_) => (
-                "We could not read that request",
-                "The address or the form was not complete. Go back and try again.",
-            ),
+            Kind::BadRequest(_) => {
+                ("We could not read that request", "The address or the form was not complete. Go back and try again.")
+            }
             Kind::NotFound => ("Page not found", "There is no page at this address."),
-            Kind::MethodNotAllowed(_) => (
-                "That is not possible here",
-                "This page cannot be used in that way.",
-            ),
+            Kind::MethodNotAllowed(_) => ("That is not possible here", "This page cannot be used in that way."),
             Kind::NotNavigation => (
                 "Open this page yourself",
                 "Signing in begins only when you open the page, not when a browser loads it ahead of time.",
@@ -156,10 +151,9 @@ impl Error {
                 "You are not signed in",
                 "The answer from Globus did not pass our checks, so we did not use it. Start again; if it happens every time, tell whoever runs this site.",
             ),
-            Kind::GlobusUnavailable(_) => (
-                "Globus is not answering",
-                "You are not signed in yet. Wait a moment, then start again.",
-            ),
+            Kind::GlobusUnavailable(_) => {
+                ("Globus is not answering", "You are not signed in yet. Wait a moment, then start again.")
+            }
             Kind::SessionTooLarge => (
                 "Your sign-in is too large for a cookie",
                 "Globus gave you more tokens than a browser can keep. Whoever runs this site can turn on DynamoDB storage, which has room for them.",
@@ -172,10 +166,7 @@ impl Error {
                 "This site is not ready yet",
                 "Its configuration is incomplete. Whoever runs it finds the details in the log.",
             ),
-            Kind::Internal(_) => (
-                "Something went wrong",
-                "The error is ours, not yours. Try again in a moment.",
-            ),
+            Kind::Internal(_) => ("Something went wrong", "The error is ours, not yours. Try again in a moment."),
         }
     }
 
@@ -205,10 +196,7 @@ impl Error {
 
 impl From<Kind> for Error {
     fn from(kind: Kind) -> Self {
-        Self {
-            kind: Box::new(kind),
-            cookies: Vec::new(),
-        }
+        Self { kind: Box::new(kind), cookies: Vec::new() }
     }
 }
 
@@ -228,8 +216,7 @@ mod tests {
 
     /// One of each kind, with the status of its answer.
     fn every_kind() -> Vec<(Kind, u16)> {
-        let problems =
-            crate::config::from_lookup(|_| None, crate::config::Config::read).unwrap_err();
+        let problems = crate::config::from_lookup(|_| None, crate::config::Config::read).unwrap_err();
         vec![
             (Kind::BadRequest("reason"), 400),
             (Kind::UnknownAttempt("reason"), 400),
@@ -279,8 +266,7 @@ mod tests {
 
     #[test]
     fn a_configuration_error_tells_the_log_the_variables_and_the_visitor_nothing_of_them() {
-        let problems =
-            crate::config::from_lookup(|_| None, crate::config::Config::read).unwrap_err();
+        let problems = crate::config::from_lookup(|_| None, crate::config::Config::read).unwrap_err();
         let error = Error::from(Kind::Config(problems));
 
         assert!(error.detail().contains("SESSION_KEYS"));

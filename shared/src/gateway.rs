@@ -66,8 +66,7 @@ struct HttpContext<'a> {
 
 /// Reads an event. Whatever the event holds, the result is a request or a 400.
 pub(crate) fn request(event: &str) -> Result<Request, Error> {
-    let event: Event<'_> =
-        serde_json::from_str(event).map_err(|_| Kind::BadRequest("event_unreadable"))?;
+    let event: Event<'_> = serde_json::from_str(event).map_err(|_| Kind::BadRequest("event_unreadable"))?;
     let query = event.raw_query_string.as_deref().unwrap_or_default();
     let uri = uri(&event.raw_path, query)?;
     let Ok(parameters) = query.parse::<QueryMap>();
@@ -77,15 +76,8 @@ pub(crate) fn request(event: &str) -> Result<Request, Error> {
         .map_err(|_| Kind::BadRequest("method_unreadable"))?;
     *request.uri_mut() = uri;
     *request.headers_mut() = headers(&event);
-    let RequestContext {
-        api_id,
-        domain_name,
-        ..
-    } = event.request_context;
-    request.extensions_mut().insert(GatewayContext {
-        api_id,
-        domain_name,
-    });
+    let RequestContext { api_id, domain_name, .. } = event.request_context;
+    request.extensions_mut().insert(GatewayContext { api_id, domain_name });
     Ok(request)
 }
 
@@ -104,9 +96,7 @@ fn body(event: &Event<'_>) -> Result<Body, Error> {
         (None | Some(""), _) => Ok(Body::Empty),
         (Some(text), false) => Ok(Body::Text(text.to_owned())),
         (Some(text), true) => {
-            let bytes = STANDARD
-                .decode(text)
-                .map_err(|_| Kind::BadRequest("body_unreadable"))?;
+            let bytes = STANDARD.decode(text).map_err(|_| Kind::BadRequest("body_unreadable"))?;
             Ok(Body::Binary(bytes))
         }
     }
@@ -114,24 +104,14 @@ fn body(event: &Event<'_>) -> Result<Body, Error> {
 
 /// The headers that are headers. One that is not is left out alone, so that it takes no other with it.
 fn headers(event: &Event<'_>) -> HeaderMap {
-    let named = event
-        .headers
-        .iter()
-        .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+    let named = event.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
     // The cookies stand apart in `cookies`; where a `Cookie` header is there as well, it says the same.
-    let named =
-        named.filter(|(name, _)| event.cookies.is_none() || !name.eq_ignore_ascii_case(b"cookie"));
-    let cookies = event
-        .cookies
-        .iter()
-        .flatten()
-        .map(|cookie| (b"cookie".as_slice(), cookie.as_bytes()));
+    let named = named.filter(|(name, _)| event.cookies.is_none() || !name.eq_ignore_ascii_case(b"cookie"));
+    let cookies = event.cookies.iter().flatten().map(|cookie| (b"cookie".as_slice(), cookie.as_bytes()));
 
     let mut headers = HeaderMap::new();
     for (name, value) in named.chain(cookies) {
-        if let (Ok(name), Ok(value)) =
-            (HeaderName::from_bytes(name), HeaderValue::from_bytes(value))
-        {
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
             headers.append(name, value);
         }
     }
@@ -140,20 +120,14 @@ fn headers(event: &Event<'_>) -> HeaderMap {
 
 /// What API Gateway said of this request.
 pub fn context(request: &Request) -> GatewayContext {
-    request
-        .extensions()
-        .get::<GatewayContext>()
-        .cloned()
-        .unwrap_or_default()
+    request.extensions().get::<GatewayContext>().cloned().unwrap_or_default()
 }
 
 /// The answer in API Gateway's own form: each `Set-Cookie` is an entry of `cookies`.
 pub(crate) fn response(response: Response<Body>) -> ApiGatewayV2httpResponse {
     let (mut parts, body) = response.into_parts();
     let cookies = parts.headers.get_all(header::SET_COOKIE).iter();
-    let cookies = cookies
-        .filter_map(|value| value.to_str().ok().map(ToOwned::to_owned))
-        .collect();
+    let cookies = cookies.filter_map(|value| value.to_str().ok().map(ToOwned::to_owned)).collect();
     parts.headers.remove(header::SET_COOKIE);
 
     let mut answer = ApiGatewayV2httpResponse::default();
@@ -188,12 +162,7 @@ mod tests {
     }
 
     fn cookies(request: &Request) -> Vec<&[u8]> {
-        request
-            .headers()
-            .get_all("cookie")
-            .iter()
-            .map(HeaderValue::as_bytes)
-            .collect()
+        request.headers().get_all("cookie").iter().map(HeaderValue::as_bytes).collect()
     }
 
     #[track_caller]
@@ -203,13 +172,9 @@ mod tests {
 
     #[test]
     fn method_path_and_query_arrive_as_they_were_sent() {
-        let request =
-            request(&event(json!({ "rawQueryString": "next=%2Fa%26b&x=1&x=2" }))).unwrap();
+        let request = request(&event(json!({ "rawQueryString": "next=%2Fa%26b&x=1&x=2" }))).unwrap();
 
-        assert_eq!(
-            (request.method().as_str(), request.uri().path()),
-            ("GET", "/login")
-        );
+        assert_eq!((request.method().as_str(), request.uri().path()), ("GET", "/login"));
         let query = request.query_string_parameters();
         assert_eq!(query.first("next"), Some("/a&b"));
         assert_eq!(query.all("x"), Some(vec!["1", "2"]));
@@ -242,10 +207,7 @@ mod tests {
         let change = json!({ "cookies": ["session=ok", "x=\u{7}raw", "é=1"], "headers": { "a b": "1", "x-name": "é", "x-bell": "\u{7}" } });
         let request = request(&event(change)).unwrap();
 
-        assert_eq!(
-            cookies(&request),
-            [b"session=ok".as_slice(), "é=1".as_bytes()]
-        );
+        assert_eq!(cookies(&request), [b"session=ok".as_slice(), "é=1".as_bytes()]);
         assert_eq!(request.headers().len(), 3);
         assert!(request.headers().contains_key("x-name"));
     }
@@ -256,10 +218,7 @@ mod tests {
         assert_eq!(cookies(&request(&event(both)).unwrap()).len(), 2);
 
         let header_alone = json!({ "headers": { "cookie": "a=1; b=2" } });
-        assert_eq!(
-            cookies(&request(&event(header_alone)).unwrap()),
-            [b"a=1; b=2"]
-        );
+        assert_eq!(cookies(&request(&event(header_alone)).unwrap()), [b"a=1; b=2"]);
     }
 
     #[test]
@@ -270,22 +229,12 @@ mod tests {
         let plain = json!({ "body": "a=1" });
         assert_eq!(request(&event(plain)).unwrap().body().as_ref(), b"a=1");
 
-        assert_refused(
-            &event(json!({ "body": "%%%", "isBase64Encoded": true })),
-            "body_unreadable",
-        );
+        assert_refused(&event(json!({ "body": "%%%", "isBase64Encoded": true })), "body_unreadable");
     }
 
     #[test]
     fn what_is_no_http_api_event_is_refused() {
-        for other in [
-            "{}",
-            "null",
-            "[]",
-            "\"text\"",
-            r#"{"key1":"value1"}"#,
-            r#"{"httpMethod":"GET","path":"/"}"#,
-        ] {
+        for other in ["{}", "null", "[]", "\"text\"", r#"{"key1":"value1"}"#, r#"{"httpMethod":"GET","path":"/"}"#] {
             assert_refused(other, "event_unreadable");
         }
         let odd_method = json!({ "requestContext": { "http": { "method": "GET /" } } });

@@ -15,13 +15,12 @@ use std::{
 
 use futures_util::future::{join, join_all};
 use oauth2::{
-    AccessToken, AuthType, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken,
-    EndpointNotSet, EndpointSet, ExtraTokenFields, PkceCodeChallenge, PkceCodeVerifier,
-    RedirectUrl, RefreshToken, RequestTokenError, Scope, StandardRevocableToken,
-    StandardTokenResponse, TokenResponse as _, TokenUrl,
+    AccessToken, AuthType, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken, EndpointNotSet,
+    EndpointSet, ExtraTokenFields, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError,
+    Scope, StandardRevocableToken, StandardTokenResponse, TokenResponse as _, TokenUrl,
     basic::{
-        BasicErrorResponse, BasicErrorResponseType, BasicRevocationErrorResponse,
-        BasicTokenIntrospectionResponse, BasicTokenType,
+        BasicErrorResponse, BasicErrorResponseType, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
+        BasicTokenType,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -116,12 +115,7 @@ impl Globus {
     }
 
     /// Begins a sign-in: the attempt to keep in the browser, and the URL at Globus to send the person to.
-    pub fn begin(
-        &self,
-        redirect_uri: &str,
-        next: ReturnPath,
-        now: SystemTime,
-    ) -> Result<(Attempt, String)> {
+    pub fn begin(&self, redirect_uri: &str, next: ReturnPath, now: SystemTime) -> Result<(Attempt, String)> {
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let nonce = CsrfToken::new_random();
         let (url, state) = self
@@ -171,15 +165,9 @@ impl Globus {
     pub async fn revoke(&self, tokens: &[Token]) -> usize {
         let secrets: Vec<_> = tokens.iter().flat_map(Token::secrets).collect();
         let revocations = join_all(secrets.iter().map(|secret| async {
-            tokio::time::timeout(REVOKE_WITHIN, self.revoke_one(secret))
-                .await
-                .is_ok_and(|revoked| revoked)
+            tokio::time::timeout(REVOKE_WITHIN, self.revoke_one(secret)).await.is_ok_and(|revoked| revoked)
         }));
-        let left = revocations
-            .await
-            .into_iter()
-            .filter(|revoked| !revoked)
-            .count();
+        let left = revocations.await.into_iter().filter(|revoked| !revoked).count();
         if left > 0 {
             tracing::warn!(
                 reason = "tokens_not_revoked",
@@ -204,12 +192,7 @@ impl Globus {
         url.into()
     }
 
-    async fn redeem(
-        &self,
-        code: String,
-        attempt: &Attempt,
-        redirect_uri: &str,
-    ) -> Result<TokenAnswer> {
+    async fn redeem(&self, code: String, attempt: &Attempt, redirect_uri: &str) -> Result<TokenAnswer> {
         let send = |request| self.send(request);
         self.oauth
             .exchange_code(AuthorizationCode::new(code))
@@ -228,26 +211,14 @@ impl Globus {
         now: SystemTime,
     ) -> Result<Identity> {
         each_token(answer).try_for_each(check_token)?;
-        let id_token = answer
-            .extra_fields()
-            .id_token
-            .as_deref()
-            .ok_or(Kind::AnswerRefused("id_token_missing"))?;
+        let id_token = answer.extra_fields().id_token.as_deref().ok_or(Kind::AnswerRefused("id_token_missing"))?;
         let access_token = answer.access_token().secret();
         let client_id = self.oauth.client_id();
-        let expected = Expected {
-            issuer: &self.issuer,
-            client_id,
-            nonce,
-            access_token,
-            now,
-        };
+        let expected = Expected { issuer: &self.issuer, client_id, nonce, access_token, now };
 
         let keys = keys?;
         let mut person = id_token::verify(id_token, &keys.keys, expected);
-        if person
-            .as_ref()
-            .is_err_and(|refused| *refused == Refused::Signature)
+        if person.as_ref().is_err_and(|refused| *refused == Refused::Signature)
             && keys.is_older_than(KEYS_AGAIN_AFTER, now)
         {
             let keys = self.fetch_keys(now).await?;
@@ -262,20 +233,12 @@ impl Globus {
         }
         let said = self.userinfo(access_token).await?;
         // Somebody else's claims, however they came here, are not this person's.
-        if said.sub == person.sub {
-            Ok(said.into())
-        } else {
-            Err(Kind::AnswerRefused("userinfo_subject").into())
-        }
+        if said.sub == person.sub { Ok(said.into()) } else { Err(Kind::AnswerRefused("userinfo_subject").into()) }
     }
 
     /// The keys of this instance, asked for once.
     async fn keys(&self, now: SystemTime) -> Result<CachedKeys> {
-        let cached = self
-            .keys
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let cached = self.keys.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match cached {
             Some(keys) => Ok(keys),
             None => self.fetch_keys(now).await,
@@ -285,54 +248,36 @@ impl Globus {
     async fn fetch_keys(&self, now: SystemTime) -> Result<CachedKeys> {
         let request = self.http.get(format!("{}/jwk.json", self.issuer));
         let answer = http::send(request).await?;
-        let keys = CachedKeys {
-            keys: Arc::new(KeySet::parse(answer.body())?),
-            asked: now,
-        };
+        let keys = CachedKeys { keys: Arc::new(KeySet::parse(answer.body())?), asked: now };
         *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = Some(keys.clone());
         Ok(keys)
     }
 
     async fn userinfo(&self, access_token: &str) -> Result<Person> {
-        let request = self
-            .http
-            .get(format!("{}/v2/oauth2/userinfo", self.issuer))
-            .bearer_auth(access_token);
+        let request = self.http.get(format!("{}/v2/oauth2/userinfo", self.issuer)).bearer_auth(access_token);
         let answer = http::send(request).await?;
-        serde_json::from_slice(answer.body())
-            .map_err(|_| Kind::AnswerRefused("userinfo_unreadable").into())
+        serde_json::from_slice(answer.body()).map_err(|_| Kind::AnswerRefused("userinfo_unreadable").into())
     }
 
     async fn revoke_one(&self, secret: &Secret) -> bool {
         let request = self
             .http
             .post(format!("{}/v2/oauth2/token/revoke", self.issuer))
-            .basic_auth(
-                self.oauth.client_id().as_str(),
-                Some(self.client_secret.expose()),
-            )
+            .basic_auth(self.oauth.client_id().as_str(), Some(self.client_secret.expose()))
             .form(&[("token", secret.expose())]);
-        http::send(request)
-            .await
-            .is_ok_and(|answer| answer.status().is_success())
+        http::send(request).await.is_ok_and(|answer| answer.status().is_success())
     }
 
     /// Sends a request of `oauth2`'s making.
     async fn send(&self, request: oauth2::HttpRequest) -> Result<oauth2::HttpResponse> {
-        let request =
-            reqwest::Request::try_from(request).map_err(|_| Kind::Internal("request_not_built"))?;
-        http::send(reqwest::RequestBuilder::from_parts(
-            self.http.clone(),
-            request,
-        ))
-        .await
+        let request = reqwest::Request::try_from(request).map_err(|_| Kind::Internal("request_not_built"))?;
+        http::send(reqwest::RequestBuilder::from_parts(self.http.clone(), request)).await
     }
 }
 
 impl CachedKeys {
     fn is_older_than(&self, age: Duration, now: SystemTime) -> bool {
-        now.duration_since(self.asked)
-            .is_ok_and(|since| since >= age)
+        now.duration_since(self.asked).is_ok_and(|since| since >= age)
     }
 }
 

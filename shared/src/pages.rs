@@ -30,10 +30,7 @@ const SOURCES: [(&str, &str); 6] = [
 static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut templates = Environment::new();
     templates.set_undefined_behavior(UndefinedBehavior::Strict);
-    templates.add_global(
-        "style",
-        minijinja::Value::from_safe_string(STYLE.to_owned()),
-    );
+    templates.add_global("style", minijinja::Value::from_safe_string(STYLE.to_owned()));
     for (name, source) in SOURCES {
         // A template that does not compile fails a test, and would here be one that is not found.
         drop(templates.add_template(name, source));
@@ -101,21 +98,13 @@ impl<'a> Page<'a> {
         Self::SignedIn {
             display_name: session.identity.display_name(),
             identity: lines(&session.identity),
-            tokens: session
-                .tokens
-                .iter()
-                .map(|token| TokenView::new(token, show_tokens, now))
-                .collect(),
+            tokens: session.tokens.iter().map(|token| TokenView::new(token, show_tokens, now)).collect(),
         }
     }
 
     /// An error page.
     pub fn message(title: &'a str, text: &'a str, start_again: bool) -> Self {
-        Self::Message {
-            title,
-            text,
-            start_again,
-        }
+        Self::Message { title, text, start_again }
     }
 
     fn template(&self) -> &'static str {
@@ -189,9 +178,7 @@ pub(crate) fn compile() {
 pub fn render(page: &Page<'_>) -> Result<String> {
     let template = TEMPLATES.get_template(page.template());
     // The error's own text may show what the page would have shown.
-    template
-        .and_then(|template| template.render(Serde(page)))
-        .map_err(|_| Kind::Internal("page_not_rendered").into())
+    template.and_then(|template| template.render(Serde(page))).map_err(|_| Kind::Internal("page_not_rendered").into())
 }
 
 #[cfg(test)]
@@ -238,20 +225,13 @@ mod tests {
             Page::SignedOut { expired: true },
             Page::signed_in(&session, true, noon()),
             Page::signed_in(&session, false, noon()),
-            Page::LogOut {
-                display_name: "Ada",
-            },
-            Page::LoggedOut {
-                globus_logout: "https://auth.globus.org/v2/web/logout",
-            },
+            Page::LogOut { display_name: "Ada" },
+            Page::LoggedOut { globus_logout: "https://auth.globus.org/v2/web/logout" },
             Page::message("Title", "Text.", true),
             Page::message("Title", "Text.", false),
         ] {
             let html = render(&page).unwrap();
-            assert!(
-                html.contains("Web app with authentication delegated to Globus Auth"),
-                "{page:?}"
-            );
+            assert!(html.contains("Web app with authentication delegated to Globus Auth"), "{page:?}");
             assert!(html.trim_end().ends_with("</html>"), "{page:?}");
         }
     }
@@ -290,17 +270,12 @@ mod tests {
         let html = home(&session(Some(SCRIPT)), true);
 
         assert!(!html.contains("<script"), "{html}");
-        assert!(
-            html.contains("Hello &lt;script&gt;alert(&#x27;x&#x27;)"),
-            "{html}"
-        );
+        assert!(html.contains("Hello &lt;script&gt;alert(&#x27;x&#x27;)"), "{html}");
     }
 
     #[test]
     fn a_link_cannot_break_out_of_its_attribute() {
-        let page = Page::LoggedOut {
-            globus_logout: "https://x/?\"><script>",
-        };
+        let page = Page::LoggedOut { globus_logout: "https://x/?\"><script>" };
         assert!(!render(&page).unwrap().contains("\"><script"));
     }
 

@@ -17,23 +17,14 @@ pub fn expect(request: &Request, path: &str, methods: &'static str) -> Result<()
     if request.uri().path() != path {
         return Err(Kind::NotFound.into());
     }
-    let known = methods
-        .split(", ")
-        .any(|method| method == request.method().as_str());
-    if known {
-        Ok(())
-    } else {
-        Err(Kind::MethodNotAllowed(methods).into())
-    }
+    let known = methods.split(", ").any(|method| method == request.method().as_str());
+    if known { Ok(()) } else { Err(Kind::MethodNotAllowed(methods).into()) }
 }
 
 /// A query parameter. OAuth parameters must not repeat, since two readers could each take another one
 /// ([RFC 6749 section 3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1)).
 pub fn parameter(request: &Request, name: &str) -> Result<Option<String>> {
-    let values = request
-        .query_string_parameters_ref()
-        .and_then(|query| query.all(name))
-        .unwrap_or_default();
+    let values = request.query_string_parameters_ref().and_then(|query| query.all(name)).unwrap_or_default();
     match values.as_slice() {
         [] => Ok(None),
         [value] => Ok(Some((*value).to_owned())),
@@ -53,8 +44,7 @@ pub fn is_navigation(request: &Request) -> bool {
     let headers = request.headers();
     let is = |name, value| header_of(headers, name).is_none_or(|found| found == value);
     let speculative = ["sec-purpose", "purpose", "x-moz"].iter().any(|name| {
-        header_of(headers, name)
-            .is_some_and(|purpose| purpose.contains("prefetch") || purpose.contains("prerender"))
+        header_of(headers, name).is_some_and(|purpose| purpose.contains("prefetch") || purpose.contains("prerender"))
     });
     request.method() == Method::GET
         && is("sec-fetch-mode", "navigate")
@@ -71,11 +61,7 @@ pub fn expect_same_origin(request: &Request, address: &Origin) -> Result<()> {
         Some(site) => site == "same-origin",
         None => header_of(headers, header::ORIGIN.as_str()) == Some(address.as_str()),
     };
-    if same {
-        Ok(())
-    } else {
-        Err(Kind::CrossSite.into())
-    }
+    if same { Ok(()) } else { Err(Kind::CrossSite.into()) }
 }
 
 /// The address of this site: `BASE_URL`, or the API's own name where none is set.
@@ -87,17 +73,11 @@ pub fn address(app: &App, request: &Request) -> Result<Origin> {
         return Ok(base_url.clone());
     }
     let context = gateway::context(request);
-    let (Some(api), Some(region), Some(name)) =
-        (context.api_id, &app.config.region, context.domain_name)
-    else {
+    let (Some(api), Some(region), Some(name)) = (context.api_id, &app.config.region, context.domain_name) else {
         return Err(Kind::UnknownAddress.into());
     };
-    let own = ["amazonaws.com", "amazonaws.com.cn"]
-        .map(|suffix| format!("{api}.execute-api.{region}.{suffix}"));
-    let origin = own
-        .contains(&name)
-        .then(|| Origin::parse(&format!("https://{name}")))
-        .flatten();
+    let own = ["amazonaws.com", "amazonaws.com.cn"].map(|suffix| format!("{api}.execute-api.{region}.{suffix}"));
+    let origin = own.contains(&name).then(|| Origin::parse(&format!("https://{name}"))).flatten();
     origin.ok_or_else(|| Error::from(Kind::UnknownAddress))
 }
 
@@ -141,18 +121,11 @@ mod tests {
         assert!(request(Event::get("/login?next=/x")).is_ok());
         assert!(request(Event::get("/login").method("HEAD")).is_ok());
         for path in ["/Login", "/login/", "/", "/login%00"] {
-            assert_eq!(
-                request(Event::get(path)).unwrap_err().kind(),
-                &Kind::NotFound
-            );
+            assert_eq!(request(Event::get(path)).unwrap_err().kind(), &Kind::NotFound);
         }
         for method in ["POST", "get", "GE", "OPTIONS"] {
             let refused = request(Event::get("/login").method(method)).unwrap_err();
-            assert_eq!(
-                refused.kind(),
-                &Kind::MethodNotAllowed("GET, HEAD"),
-                "{method}"
-            );
+            assert_eq!(refused.kind(), &Kind::MethodNotAllowed("GET, HEAD"), "{method}");
         }
     }
 
@@ -163,10 +136,7 @@ mod tests {
         assert_eq!(parameter(&request, "state").unwrap().as_deref(), Some("s"));
         assert_eq!(parameter(&request, "empty").unwrap().as_deref(), Some(""));
         assert_eq!(parameter(&request, "error").unwrap(), None);
-        assert_eq!(
-            parameter(&request, "code").unwrap_err().reason(),
-            "parameter_repeated"
-        );
+        assert_eq!(parameter(&request, "code").unwrap_err().reason(), "parameter_repeated");
     }
 
     #[test]
@@ -203,13 +173,7 @@ mod tests {
         for site in ["cross-site", "same-site", "none", "SAME-ORIGIN"] {
             assert_same_origin(&form().header("sec-fetch-site", site), false);
         }
-        for origin in [
-            "",
-            "null",
-            "https://evil.example",
-            "https://gateway.example.evil",
-            "http://gateway.example",
-        ] {
+        for origin in ["", "null", "https://evil.example", "https://gateway.example.evil", "http://gateway.example"] {
             assert_same_origin(&old_browser().header("origin", origin), false);
         }
     }
@@ -227,11 +191,7 @@ mod tests {
             "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com.evil.example",
             "x.a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com",
         ] {
-            assert_eq!(
-                address_at(other).unwrap_err().kind(),
-                &Kind::UnknownAddress,
-                "{other}"
-            );
+            assert_eq!(address_at(other).unwrap_err().kind(), &Kind::UnknownAddress, "{other}");
         }
     }
 

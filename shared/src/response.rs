@@ -28,19 +28,10 @@ const HEADERS: [(HeaderName, &str); 9] = [
             "'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
         ),
     ),
-    (
-        HeaderName::from_static("cross-origin-opener-policy"),
-        "same-origin",
-    ),
-    (
-        HeaderName::from_static("cross-origin-resource-policy"),
-        "same-origin",
-    ),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     (header::REFERRER_POLICY, "same-origin"),
-    (
-        header::STRICT_TRANSPORT_SECURITY,
-        "max-age=31536000; includeSubDomains",
-    ),
+    (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains"),
     (header::VARY, "Cookie, Accept"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (HeaderName::from_static("x-robots-tag"), "noindex"),
@@ -57,8 +48,7 @@ pub fn html(status: StatusCode, page: &Page<'_>) -> Result<Response<Body>> {
 /// 302 for a page that was asked for, 303 after a form; never 307 or 308, which would send the form on
 /// ([RFC 9700 section 4.12](https://www.rfc-editor.org/rfc/rfc9700#section-4.12)).
 pub fn redirect(status: StatusCode, location: &str) -> Result<Response<Body>> {
-    let location =
-        HeaderValue::from_str(location).map_err(|_| Kind::Internal("location_unreadable"))?;
+    let location = HeaderValue::from_str(location).map_err(|_| Kind::Internal("location_unreadable"))?;
     let mut response = answer(status, "text/plain; charset=utf-8", Body::Empty);
     response.headers_mut().insert(header::LOCATION, location);
     Ok(response)
@@ -84,11 +74,7 @@ pub fn respond(request: Option<&Request>, outcome: Result<Response<Body>>) -> Re
     outcome.unwrap_or_else(|error| {
         log(&error);
         let wants_html = request.is_none_or(request::wants_html);
-        let response = if wants_html {
-            page(&error)
-        } else {
-            json(&error)
-        };
+        let response = if wants_html { page(&error) } else { json(&error) };
         with_cookies(response, error.cookies().iter().cloned())
     })
 }
@@ -122,9 +108,7 @@ fn json(error: &Error) -> Response<Body> {
 
 fn allow(response: &mut Response<Body>, error: &Error) {
     if let Kind::MethodNotAllowed(methods) = error.kind() {
-        response
-            .headers_mut()
-            .insert(header::ALLOW, HeaderValue::from_static(methods));
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
     }
 }
 
@@ -150,10 +134,7 @@ mod tests {
     };
 
     fn header<'a>(response: &'a Response<Body>, name: &str) -> &'a str {
-        response
-            .headers()
-            .get(name)
-            .map_or("", |value| value.to_str().unwrap())
+        response.headers().get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     fn text(response: &Response<Body>) -> &str {
@@ -170,20 +151,14 @@ mod tests {
             html(StatusCode::OK, &Page::SignedOut { expired: false }).unwrap(),
             redirect(StatusCode::FOUND, "https://gateway.example/").unwrap(),
             refused(&Event::get("/x"), Kind::NotFound),
-            refused(
-                &Event::get("/x").header("accept", "application/json"),
-                Kind::Internal("reason"),
-            ),
+            refused(&Event::get("/x").header("accept", "application/json"), Kind::Internal("reason")),
             respond(None, Err(Kind::BadRequest("event_unreadable").into())),
         ];
         for answer in answers {
             for (name, value) in HEADERS {
                 assert_eq!(header(&answer, name.as_str()), value, "{}", answer.status());
             }
-            assert!(
-                header(&answer, "content-security-policy")
-                    .starts_with("default-src 'none'; style-src 'sha256-")
-            );
+            assert!(header(&answer, "content-security-policy").starts_with("default-src 'none'; style-src 'sha256-"));
             assert!(header(&answer, "content-type").len() > 10);
         }
     }
@@ -194,34 +169,21 @@ mod tests {
         assert_eq!(page.status(), 404);
         assert!(text(&page).contains("<h1>Page not found</h1>"));
 
-        let json = refused(
-            &Event::get("/x").header("accept", "application/json"),
-            Kind::NotFound,
-        );
+        let json = refused(&Event::get("/x").header("accept", "application/json"), Kind::NotFound);
         assert_eq!(json.status(), 404);
         assert_eq!(header(&json, "content-type"), "application/json");
-        assert_eq!(
-            text(&json),
-            r#"{"error":"not_found","message":"There is no page at this address."}"#
-        );
+        assert_eq!(text(&json), r#"{"error":"not_found","message":"There is no page at this address."}"#);
     }
 
     #[test]
     fn a_method_that_is_not_there_is_answered_with_those_that_are() {
-        let answer = refused(
-            &Event::get("/").method("DELETE"),
-            Kind::MethodNotAllowed("GET, HEAD"),
-        );
-        assert_eq!(
-            (answer.status().as_u16(), header(&answer, "allow")),
-            (405, "GET, HEAD")
-        );
+        let answer = refused(&Event::get("/").method("DELETE"), Kind::MethodNotAllowed("GET, HEAD"));
+        assert_eq!((answer.status().as_u16(), header(&answer, "allow")), (405, "GET, HEAD"));
     }
 
     #[test]
     fn an_error_page_offers_another_sign_in_where_that_is_the_way_on() {
-        let start_again =
-            |kind| text(&refused(&Event::get("/login"), kind)).contains("Start again</a>");
+        let start_again = |kind| text(&refused(&Event::get("/login"), kind)).contains("Start again</a>");
 
         assert!(start_again(Kind::UnknownAttempt("state_unknown")));
         assert!(start_again(Kind::GlobusUnavailable("globus_timeout")));
@@ -248,12 +210,6 @@ mod tests {
 
     #[test]
     fn a_location_cannot_hold_a_second_header() {
-        assert!(
-            redirect(
-                StatusCode::FOUND,
-                "https://gateway.example/\r\nSet-Cookie: x=1"
-            )
-            .is_err()
-        );
+        assert!(redirect(StatusCode::FOUND, "https://gateway.example/\r\nSet-Cookie: x=1").is_err());
     }
 }

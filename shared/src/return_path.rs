@@ -3,16 +3,8 @@
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// What a URL's path, query and fragment cannot hold as it is, and `"`, `<`, `>`, `` ` `` which have no business there.
-const UNSAFE: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'<')
-    .add(b'>')
-    .add(b'`')
-    .add(b'{')
-    .add(b'}')
-    .add(b'|')
-    .add(b'^');
+const UNSAFE: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`').add(b'{').add(b'}').add(b'|').add(b'^');
 
 /// A path on this site, and so never somebody else's: it can follow our origin in a `Location`.
 ///
@@ -35,17 +27,12 @@ impl ReturnPath {
     pub fn parse(next: &str) -> Self {
         let path = next.split(['?', '#']).next().unwrap_or_default();
         // Browsers read `\` as `/`, drop tabs and line ends, and take `//` for the start of another host.
-        let local = next.starts_with('/')
-            && !path.starts_with("//")
-            && !next.contains(|c: char| c == '\\' || c.is_control());
+        let local =
+            next.starts_with('/') && !path.starts_with("//") && !next.contains(|c: char| c == '\\' || c.is_control());
         let circle = matches!(path, "/login" | "/logout");
         let dots = path.split('/').any(is_dot_segment);
         let encoded = utf8_percent_encode(next, UNSAFE).to_string();
-        if local && !circle && !dots && encoded.len() <= Self::MAX_LENGTH {
-            Self(encoded)
-        } else {
-            Self::home()
-        }
+        if local && !circle && !dots && encoded.len() <= Self::MAX_LENGTH { Self(encoded) } else { Self::home() }
     }
 
     /// The path as the value of a query parameter.
@@ -84,10 +71,7 @@ mod tests {
 
     #[test]
     fn what_a_url_cannot_hold_is_encoded() {
-        assert_eq!(
-            ReturnPath::parse("/café au lait").as_str(),
-            "/caf%C3%A9%20au%20lait"
-        );
+        assert_eq!(ReturnPath::parse("/café au lait").as_str(), "/caf%C3%A9%20au%20lait");
         assert_eq!(ReturnPath::parse("/<\"x\">").as_str(), "/%3C%22x%22%3E");
     }
 
@@ -116,11 +100,7 @@ mod tests {
             ".evil.example",
             "/a\r\nSet-Cookie: session=x",
         ] {
-            assert_eq!(
-                ReturnPath::parse(hostile),
-                ReturnPath::home(),
-                "{hostile:?}"
-            );
+            assert_eq!(ReturnPath::parse(hostile), ReturnPath::home(), "{hostile:?}");
         }
     }
 
@@ -135,13 +115,7 @@ mod tests {
     fn a_path_too_long_for_the_cookie_is_answered_with_home() {
         let longest = format!("/{}", "x".repeat(ReturnPath::MAX_LENGTH - 1));
         assert_kept(&longest);
-        assert_eq!(
-            ReturnPath::parse(&format!("{longest}x")),
-            ReturnPath::home()
-        );
-        assert_eq!(
-            ReturnPath::parse(&format!("/{}", "é".repeat(20))),
-            ReturnPath::home()
-        );
+        assert_eq!(ReturnPath::parse(&format!("{longest}x")), ReturnPath::home());
+        assert_eq!(ReturnPath::parse(&format!("/{}", "é".repeat(20))), ReturnPath::home());
     }
 }

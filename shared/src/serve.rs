@@ -32,21 +32,14 @@ pub async fn serve<A>(
     pages::compile();
 
     let (app, handle) = (&app, &handle);
-    lambda_runtime::run(service_fn(
-        move |event: LambdaEvent<Box<RawValue>>| async move {
-            // At `error`, so that every line carries the request's id whatever LOG_LEVEL lets through.
-            let span = tracing::error_span!("request", request_id = %event.context.request_id);
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "the one place that reads the clock"
-            )]
-            let now = SystemTime::now();
-            let answer = answer(app, handle, event.payload.get(), now)
-                .instrument(span)
-                .await;
-            Ok::<_, Infallible>(answer)
-        },
-    ))
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
+        // At `error`, so that every line carries the request's id whatever LOG_LEVEL lets through.
+        let span = tracing::error_span!("request", request_id = %event.context.request_id);
+        #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+        let now = SystemTime::now();
+        let answer = answer(app, handle, event.payload.get(), now).instrument(span).await;
+        Ok::<_, Infallible>(answer)
+    }))
     .await
 }
 
@@ -59,9 +52,7 @@ pub async fn answer<A>(
 ) -> ApiGatewayV2httpResponse {
     let response = match (gateway::request(event), app) {
         (Err(unreadable), _) => respond(None, Err(unreadable)),
-        (Ok(request), Err(problems)) => {
-            respond(Some(&request), Err(Kind::Config(problems.clone()).into()))
-        }
+        (Ok(request), Err(problems)) => respond(Some(&request), Err(Kind::Config(problems.clone()).into())),
         (Ok(request), Ok(app)) => respond(Some(&request), handle(app, &request, now).await),
     };
     gateway::response(response)

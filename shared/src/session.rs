@@ -48,10 +48,7 @@ pub struct Identity {
 impl Identity {
     /// What to call them: their name, else their username, else their UUID.
     pub fn display_name(&self) -> &str {
-        self.name
-            .as_deref()
-            .or(self.username.as_deref())
-            .unwrap_or(&self.sub)
+        self.name.as_deref().or(self.username.as_deref()).unwrap_or(&self.sub)
     }
 }
 
@@ -104,9 +101,7 @@ impl Token {
     /// Both tokens: everything that is to be revoked when the session ends.
     pub fn secrets(&self) -> impl Iterator<Item = Secret> {
         let refresh = self.refresh_token.clone();
-        std::iter::once(self.access_token.clone())
-            .chain(refresh)
-            .map(Secret::new)
+        std::iter::once(self.access_token.clone()).chain(refresh).map(Secret::new)
     }
 }
 
@@ -142,21 +137,11 @@ pub enum Visitor {
 impl Session {
     /// A session that begins now.
     pub fn new(identity: Identity, tokens: Vec<Token>, now: SystemTime) -> Self {
-        Self {
-            version: VERSION,
-            begun: clock::seconds(now),
-            identity,
-            tokens,
-        }
+        Self { version: VERSION, begun: clock::seconds(now), identity, tokens }
     }
 
     /// Reads the request's session.
-    pub fn read(
-        request: &Request,
-        cookies: &SealedCookies,
-        config: &Config,
-        now: SystemTime,
-    ) -> Visitor {
+    pub fn read(request: &Request, cookies: &SealedCookies, config: &Config, now: SystemTime) -> Visitor {
         match cookies.open::<Self>(request, Purpose::Session, NAME) {
             Opened::Absent => Visitor::SignedOut,
             Opened::Value(session) if session.version == VERSION => {
@@ -182,10 +167,7 @@ impl Session {
     fn is_over(&self, config: &Config, now: SystemTime) -> bool {
         let end = self.begun.saturating_add(config.session_max.as_secs());
         // Without a token of Globus Auth there is nothing to go by but the absolute limit.
-        let globus = self
-            .tokens
-            .iter()
-            .find(|token| token.resource_server == GLOBUS_AUTH);
+        let globus = self.tokens.iter().find(|token| token.resource_server == GLOBUS_AUTH);
         clock::seconds(now) >= end || globus.is_some_and(|token| token.is_over(now))
     }
 }

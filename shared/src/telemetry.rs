@@ -1,9 +1,7 @@
 //! The log: one line for each thing worth knowing, as JSON where Lambda collects it and as text on a terminal.
 
 use tracing::{Level, level_filters::LevelFilter};
-use tracing_subscriber::{
-    filter::Targets, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
-};
+use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 use crate::config::LogConfig;
 
@@ -13,23 +11,20 @@ const OURS: [&str; 4] = ["home", "login", "logout", "shared"];
 
 /// Starts the log. Without a configuration it is text from `info` up.
 pub(crate) fn init(config: Option<LogConfig>) {
-    let LogConfig { level, json } = config.unwrap_or(LogConfig {
-        level: Level::INFO,
-        json: false,
-    });
-    let others = LevelFilter::from_level(level).min(LevelFilter::INFO);
-    let targets = Targets::new()
-        .with_default(others)
-        .with_targets(OURS.map(|target| (target, level)));
+    let LogConfig { level, json } = config.unwrap_or(LogConfig { level: Level::INFO, json: false });
     let lines = fmt::layer().with_writer(std::io::stdout);
-    let registry = tracing_subscriber::registry().with(targets);
+    let registry = tracing_subscriber::registry().with(targets(level));
     let started = if json {
-        registry
-            .with(lines.json().flatten_event(true).with_span_list(false))
-            .try_init()
+        registry.with(lines.json().flatten_event(true).with_span_list(false)).try_init()
     } else {
         registry.with(lines.with_ansi(false).compact()).try_init()
     };
     // A test may have started a log of its own.
     drop(started);
+}
+
+/// What is logged at `level`.
+pub(crate) fn targets(level: Level) -> Targets {
+    let others = LevelFilter::from_level(level).min(LevelFilter::INFO);
+    Targets::new().with_default(others).with_targets(OURS.map(|target| (target, level)))
 }

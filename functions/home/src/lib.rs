@@ -15,10 +15,7 @@ use shared::{
 };
 
 /// Answers one request.
-#[expect(
-    clippy::unused_async,
-    reason = "every handler is; this one has nothing to wait for"
-)]
+#[allow(clippy::unused_async, reason = "every handler is; this one has nothing to wait for")]
 pub async fn handle(app: &App, request: &Request, now: SystemTime) -> Result<Response<Body>> {
     request::expect(request, "/", "GET, HEAD")?;
 
@@ -30,9 +27,9 @@ pub async fn handle(app: &App, request: &Request, now: SystemTime) -> Result<Res
             let page = html(StatusCode::OK, &Page::SignedOut { expired: false })?;
             Ok(with_cookies(page, [session::clear(&app.cookies)]))
         }
-        Visitor::SignedIn(session) => html(
-            StatusCode::OK,
-            &Page::signed_in(&session, app.config.show_tokens, now),
-        ),
+        Visitor::SignedIn(session) => html(StatusCode::OK, &Page::signed_in(&session, app.config.show_tokens, now)),
     }
 }
+
+#[cfg(test)]
+mod tests;

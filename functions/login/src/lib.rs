@@ -22,11 +22,7 @@ use shared::{
 const PATH: &str = "/login";
 
 /// Answers one request.
-pub async fn handle(
-    (app, globus): &(App, Globus),
-    request: &Request,
-    now: SystemTime,
-) -> Result<Response<Body>> {
+pub async fn handle((app, globus): &(App, Globus), request: &Request, now: SystemTime) -> Result<Response<Body>> {
     request::expect(request, PATH, "GET, HEAD")?;
     if !request::wants_html(request) {
         return Err(Kind::SignInRequired.into());
@@ -35,8 +31,7 @@ pub async fn handle(
         return Err(Kind::NotNavigation.into());
     }
     let address = request::address(app, request)?;
-    let comes_back =
-        parameter(request, "code")?.is_some() || parameter(request, "error")?.is_some();
+    let comes_back = parameter(request, "code")?.is_some() || parameter(request, "error")?.is_some();
     if comes_back {
         complete(app, globus, request, &address, now).await
     } else {
@@ -45,28 +40,16 @@ pub async fn handle(
 }
 
 /// Sends the person to Globus, with a sealed cookie that will know them again.
-fn begin(
-    app: &App,
-    globus: &Globus,
-    request: &Request,
-    address: &Origin,
-    now: SystemTime,
-) -> Result<Response<Body>> {
+fn begin(app: &App, globus: &Globus, request: &Request, address: &Origin, now: SystemTime) -> Result<Response<Body>> {
     let next = ReturnPath::parse(&parameter(request, "next")?.unwrap_or_default());
     // A cookie set under another host name would not be there when the person comes back to ours. Once is enough: a
     // proxy may well use another name for us than people do.
     if request::is_elsewhere(request, address) && parameter(request, "moved")?.is_none() {
-        return redirect(
-            StatusCode::FOUND,
-            &address.url(&format!("{PATH}?moved&next={}", next.encoded())),
-        );
+        return redirect(StatusCode::FOUND, &address.url(&format!("{PATH}?moved&next={}", next.encoded())));
     }
     let (attempt, globus_url) = globus.begin(&address.url(PATH), next, now)?;
     let cookies = attempt.keep(request, &app.cookies)?;
-    Ok(with_cookies(
-        redirect(StatusCode::FOUND, &globus_url)?,
-        cookies,
-    ))
+    Ok(with_cookies(redirect(StatusCode::FOUND, &globus_url)?, cookies))
 }
 
 /// Takes the person back from Globus. Whatever comes of it, the attempt is spent.
@@ -110,9 +93,7 @@ async fn finish(
     }
     let code = parameter(request, "code")?.ok_or(Kind::BadRequest("code_missing"))?;
 
-    let signed_in = globus
-        .complete(code, attempt, &address.url(PATH), now)
-        .await?;
+    let signed_in = globus.complete(code, attempt, &address.url(PATH), now).await?;
     let session = Session::new(signed_in.identity, signed_in.tokens, now);
     let cookie = match session.cookie(&app.cookies, &app.config) {
         Ok(cookie) => cookie,
@@ -123,10 +104,7 @@ async fn finish(
         }
     };
     tracing::info!(event = "sign_in", outcome = "success", sub = %session.identity.sub, "signed in");
-    Ok(with_cookies(
-        redirect(StatusCode::FOUND, &address.url(attempt.next.as_str()))?,
-        [cookie],
-    ))
+    Ok(with_cookies(redirect(StatusCode::FOUND, &address.url(attempt.next.as_str()))?, [cookie]))
 }
 
 /// What Globus's error code means. The code comes in the address bar, where anybody can write: only known ones are named.

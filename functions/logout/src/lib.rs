@@ -22,11 +22,7 @@ use shared::{
 const PATH: &str = "/logout";
 
 /// Answers one request.
-pub async fn handle(
-    (app, globus): &(App, Globus),
-    request: &Request,
-    now: SystemTime,
-) -> Result<Response<Body>> {
+pub async fn handle((app, globus): &(App, Globus), request: &Request, now: SystemTime) -> Result<Response<Body>> {
     request::expect(request, PATH, "GET, HEAD, POST")?;
     let address = request::address(app, request)?;
     if request.method() == Method::POST {
@@ -40,23 +36,13 @@ pub async fn handle(
 }
 
 fn ask(session: &Session) -> Result<Response<Body>> {
-    html(
-        StatusCode::OK,
-        &Page::LogOut {
-            display_name: session.identity.display_name(),
-        },
-    )
+    html(StatusCode::OK, &Page::LogOut { display_name: session.identity.display_name() })
 }
 
 /// The page after a logout. Globus is a link on it and no redirect: its logout page is a place to stay.
 fn signed_out(globus: &Globus, address: &Origin) -> Result<Response<Body>> {
     let globus_logout = globus.logout_url(&address.url("/"), "this web app");
-    html(
-        StatusCode::OK,
-        &Page::LoggedOut {
-            globus_logout: &globus_logout,
-        },
-    )
+    html(StatusCode::OK, &Page::LoggedOut { globus_logout: &globus_logout })
 }
 
 /// Ends the session: every token is revoked as far as Globus answers in time, and every cookie of ours is taken away.
@@ -73,8 +59,5 @@ async fn end(
     }
     let mut cookies = attempt::clear_all(request, &app.cookies);
     cookies.push(session::clear(&app.cookies));
-    Ok(with_cookies(
-        redirect(StatusCode::SEE_OTHER, &address.url(PATH))?,
-        cookies,
-    ))
+    Ok(with_cookies(redirect(StatusCode::SEE_OTHER, &address.url(PATH))?, cookies))
 }

@@ -4,15 +4,8 @@ const KEY: &str = "0123456789abcdef0123456789abcdef";
 
 fn read_with(changes: &[(&str, &str)]) -> Result<(Config, GlobusConfig), ConfigError> {
     let lookup = |name: &str| {
-        let complete = [
-            ("GLOBUS_CLIENT_ID", "id"),
-            ("GLOBUS_CLIENT_SECRET", "s3cret"),
-            ("SESSION_KEYS", KEY),
-        ];
-        let found = changes
-            .iter()
-            .chain(&complete)
-            .find(|(key, _)| *key == name);
+        let complete = [("GLOBUS_CLIENT_ID", "id"), ("GLOBUS_CLIENT_SECRET", "s3cret"), ("SESSION_KEYS", KEY)];
+        let found = changes.iter().chain(&complete).find(|(key, _)| *key == name);
         found.map(|(_, value)| (*value).to_owned())
     };
     from_lookup(lookup, |env| Config::read(env).zip(GlobusConfig::read(env)))
@@ -22,10 +15,7 @@ fn read_with(changes: &[(&str, &str)]) -> Result<(Config, GlobusConfig), ConfigE
 fn assert_problem(variable: &str, value: &str) {
     let message = read_with(&[(variable, value)]).unwrap_err().to_string();
     assert!(message.starts_with(variable), "{message}");
-    assert!(
-        value.is_empty() || !message.contains(value),
-        "the message shows the value: {message}"
-    );
+    assert!(value.is_empty() || !message.contains(value), "the message shows the value: {message}");
 }
 
 #[test]
@@ -41,10 +31,7 @@ fn the_three_required_variables_are_enough() {
 
 #[test]
 fn all_problems_are_reported_together() {
-    let nothing = from_lookup(
-        |_| None,
-        |env| Config::read(env).zip(GlobusConfig::read(env)),
-    );
+    let nothing = from_lookup(|_| None, |env| Config::read(env).zip(GlobusConfig::read(env)));
 
     assert_eq!(
         nothing.unwrap_err().to_string(),
@@ -81,16 +68,12 @@ fn plain_http_is_for_this_machine_only() {
     assert!(Origin::parse("http://localhost:9000").is_some_and(|origin| !origin.is_https()));
     assert!(Origin::parse("http://127.0.0.1:9010/").is_some());
     assert_eq!(Origin::parse("http://localhost.evil.example"), None);
-    assert_eq!(
-        Origin::parse("https://Example.ORG/").unwrap().as_str(),
-        "https://example.org"
-    );
+    assert_eq!(Origin::parse("https://Example.ORG/").unwrap().as_str(), "https://example.org");
 }
 
 #[test]
 fn a_ring_of_keys_is_read_in_order() {
-    let (config, _) =
-        read_with(&[("SESSION_KEYS", &format!("{KEY}, {}", KEY.to_uppercase()))]).unwrap();
+    let (config, _) = read_with(&[("SESSION_KEYS", &format!("{KEY}, {}", KEY.to_uppercase()))]).unwrap();
 
     let ring: Vec<_> = config.session_keys.iter().map(Secret::expose).collect();
     assert_eq!(ring, [KEY, &KEY.to_uppercase()]);

@@ -10,14 +10,11 @@ fn ring(pairs: &[(&str, &str)]) -> SealedCookies {
 }
 
 fn seal(ring: &SealedCookies, value: &str) -> Cookie<'static> {
-    ring.seal(Purpose::Session, "session", &value, Duration::from_mins(1))
-        .unwrap()
+    ring.seal(Purpose::Session, "session", &value, Duration::from_mins(1)).unwrap()
 }
 
 fn open(ring: &SealedCookies, cookies: &[&str]) -> Opened<String> {
-    let event = cookies
-        .iter()
-        .fold(Event::get("/"), |event, cookie| event.cookie(cookie));
+    let event = cookies.iter().fold(Event::get("/"), |event, cookie| event.cookie(cookie));
     ring.open(&event.request(), Purpose::Session, "session")
 }
 
@@ -30,10 +27,7 @@ fn a_value_comes_back_as_it_was_sealed() {
     let ring = ring(&[]);
     let cookie = seal(&ring, "Zoë; \"x\"");
 
-    assert_eq!(
-        open(&ring, &[&sent(&cookie)]),
-        Opened::Value("Zoë; \"x\"".to_owned())
-    );
+    assert_eq!(open(&ring, &[&sent(&cookie)]), Opened::Value("Zoë; \"x\"".to_owned()));
     assert!(!cookie.value().contains("Zo"));
 }
 
@@ -43,10 +37,7 @@ fn on_https_a_cookie_has_every_protection_a_browser_offers() {
     let attributes = cookie.to_string().split_once("; ").unwrap().1.to_owned();
 
     assert!(cookie.name().starts_with("__Host-"));
-    assert_eq!(
-        attributes,
-        "HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=60"
-    );
+    assert_eq!(attributes, "HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=60");
 }
 
 #[test]
@@ -69,26 +60,15 @@ fn a_changed_byte_anywhere_is_noticed() {
         let changed = format!("{}={}", cookie.name(), String::from_utf8(bytes).unwrap());
         assert_eq!(open(&ring, &[&changed]), Opened::Unreadable, "byte {index}");
     }
-    for changed in [
-        &value[1..],
-        &value[..value.len() - 4],
-        &format!("{value}AAAA"),
-        "",
-        "=",
-    ] {
-        assert_eq!(
-            open(&ring, &[&format!("{}={changed}", cookie.name())]),
-            Opened::Unreadable
-        );
+    for changed in [&value[1..], &value[..value.len() - 4], &format!("{value}AAAA"), "", "="] {
+        assert_eq!(open(&ring, &[&format!("{}={changed}", cookie.name())]), Opened::Unreadable);
     }
 }
 
 #[test]
 fn a_value_under_another_cookies_name_is_refused() {
     let ring = ring(&[]);
-    let other = ring
-        .seal(Purpose::Session, "other", &"x", Duration::from_mins(1))
-        .unwrap();
+    let other = ring.seal(Purpose::Session, "other", &"x", Duration::from_mins(1)).unwrap();
 
     let pasted = format!("__Host-session={}", other.value());
     assert_eq!(open(&ring, &[&pasted]), Opened::Unreadable);
@@ -97,9 +77,7 @@ fn a_value_under_another_cookies_name_is_refused() {
 #[test]
 fn a_value_for_another_purpose_is_refused() {
     let ring = ring(&[]);
-    let login = ring
-        .seal(Purpose::Login, "session", &"x", Duration::from_mins(1))
-        .unwrap();
+    let login = ring.seal(Purpose::Login, "session", &"x", Duration::from_mins(1)).unwrap();
 
     assert_eq!(open(&ring, &[&sent(&login)]), Opened::Unreadable);
 }
@@ -109,10 +87,7 @@ fn a_value_from_another_deployment_with_the_same_key_is_refused() {
     let ours = ring(&[]);
     let value = sent(&seal(&ours, "x"));
 
-    for other in [
-        ("GLOBUS_CLIENT_ID", "other"),
-        ("GLOBUS_AUTH_URL", "https://auth.preview.globus.org"),
-    ] {
+    for other in [("GLOBUS_CLIENT_ID", "other"), ("GLOBUS_AUTH_URL", "https://auth.preview.globus.org")] {
         assert_eq!(open(&ring(&[other]), &[&value]), Opened::Unreadable);
     }
 }
@@ -125,14 +100,8 @@ fn during_a_key_change_functions_of_different_releases_open_each_others_cookies(
 
     for (ahead, behind) in [(1, 0), (2, 1), (3, 2)] {
         let (ahead, behind) = (&rings[ahead], &rings[behind]);
-        assert_eq!(
-            open(behind, &[&sent(&seal(ahead, "x"))]),
-            Opened::Value("x".to_owned())
-        );
-        assert_eq!(
-            open(ahead, &[&sent(&seal(behind, "x"))]),
-            Opened::Value("x".to_owned())
-        );
+        assert_eq!(open(behind, &[&sent(&seal(ahead, "x"))]), Opened::Value("x".to_owned()));
+        assert_eq!(open(ahead, &[&sent(&seal(behind, "x"))]), Opened::Value("x".to_owned()));
     }
 }
 
@@ -140,17 +109,8 @@ fn during_a_key_change_functions_of_different_releases_open_each_others_cookies(
 fn an_old_key_is_accepted_until_it_is_retired() {
     let old = sent(&seal(&ring(&[]), "x"));
 
-    assert_eq!(
-        open(
-            &ring(&[("SESSION_KEYS", &format!("{NEW_KEY},{KEY}"))]),
-            &[&old]
-        ),
-        Opened::Value("x".to_owned())
-    );
-    assert_eq!(
-        open(&ring(&[("SESSION_KEYS", NEW_KEY)]), &[&old]),
-        Opened::Unreadable
-    );
+    assert_eq!(open(&ring(&[("SESSION_KEYS", &format!("{NEW_KEY},{KEY}"))]), &[&old]), Opened::Value("x".to_owned()));
+    assert_eq!(open(&ring(&[("SESSION_KEYS", NEW_KEY)]), &[&old]), Opened::Unreadable);
 }
 
 #[test]
@@ -158,10 +118,7 @@ fn of_several_cookies_by_one_name_the_readable_one_counts() {
     let ring = ring(&[]);
     let good = sent(&seal(&ring, "x"));
 
-    for cookies in [
-        ["__Host-session=bad", good.as_str()],
-        [good.as_str(), "__Host-session=bad"],
-    ] {
+    for cookies in [["__Host-session=bad", good.as_str()], [good.as_str(), "__Host-session=bad"]] {
         assert_eq!(open(&ring, &cookies), Opened::Value("x".to_owned()));
     }
 }
@@ -179,17 +136,8 @@ fn foreign_cookies_however_many_or_odd_take_nothing_away() {
     let ring = ring(&[]);
     let good = sent(&seal(&ring, "x"));
     let long = format!("long={}", "\"\\".repeat(5_000));
-    let mut cookies: Vec<_> = (0..20)
-        .map(|number| format!("foreign-{number}=%zz"))
-        .collect();
-    cookies.extend([
-        good,
-        long,
-        "bell=\u{7}".into(),
-        "=".into(),
-        ";;;".into(),
-        "é".into(),
-    ]);
+    let mut cookies: Vec<_> = (0..20).map(|number| format!("foreign-{number}=%zz")).collect();
+    cookies.extend([good, long, "bell=\u{7}".into(), "=".into(), ";;;".into(), "é".into()]);
 
     let cookies: Vec<_> = cookies.iter().map(String::as_str).collect();
     assert_eq!(open(&ring, &cookies), Opened::Value("x".to_owned()));
@@ -204,8 +152,5 @@ fn every_seal_of_one_value_is_different() {
 #[test]
 fn a_cookie_is_cleared_with_the_attributes_it_was_set_with() {
     let cleared = ring(&[]).clear("session").to_string();
-    assert_eq!(
-        cleared,
-        "__Host-session=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0"
-    );
+    assert_eq!(cleared, "__Host-session=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0");
 }

@@ -21,18 +21,13 @@ const IDLE: Duration = Duration::from_secs(20);
 pub(super) fn client() -> Result<Client> {
     let broken = |_| Error::from(Kind::Internal("http_client_not_built"));
     // The system's own roots would be read and parsed at every cold start; these are in the binary, ready for use.
-    let roots = RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
+    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let tls = ClientConfig::builder_with_provider(ring::default_provider().into())
         .with_safe_default_protocol_versions()
         .map_err(|_| Error::from(Kind::Internal("tls_not_built")))?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that makes a client"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place that makes a client")]
     let builder = Client::builder();
     builder
         .tls_backend_preconfigured(tls)

@@ -48,26 +48,14 @@ impl KeySet {
     pub(super) fn parse(json: &[u8]) -> Result<Self> {
         let unreadable = Kind::AnswerRefused("key_set_unreadable");
         let set: JsonKeySet = serde_json::from_slice(json).map_err(|_| unreadable.clone())?;
-        let keys: Vec<_> = set
-            .keys
-            .into_iter()
-            .filter_map(JsonKey::into_rs512)
-            .collect();
-        if keys.is_empty() {
-            Err(unreadable.into())
-        } else {
-            Ok(Self(keys))
-        }
+        let keys: Vec<_> = set.keys.into_iter().filter_map(JsonKey::into_rs512).collect();
+        if keys.is_empty() { Err(unreadable.into()) } else { Ok(Self(keys)) }
     }
 
     fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         self.0.iter().any(|PublicKey { modulus, exponent }| {
-            let key = signature::RsaPublicKeyComponents {
-                n: modulus,
-                e: exponent,
-            };
-            key.verify(&signature::RSA_PKCS1_2048_8192_SHA512, message, signature)
-                .is_ok()
+            let key = signature::RsaPublicKeyComponents { n: modulus, e: exponent };
+            key.verify(&signature::RSA_PKCS1_2048_8192_SHA512, message, signature).is_ok()
         })
     }
 }
@@ -78,10 +66,7 @@ impl JsonKey {
             && self.alg.is_none_or(|alg| alg == "RS512")
             && self.usage.is_none_or(|usage| usage == "sig");
         let decode = |text: Option<String>| URL_SAFE_NO_PAD.decode(text?).ok();
-        fits.then_some(PublicKey {
-            modulus: decode(self.n)?,
-            exponent: decode(self.e)?,
-        })
+        fits.then_some(PublicKey { modulus: decode(self.n)?, exponent: decode(self.e)? })
     }
 }
 
@@ -155,26 +140,16 @@ pub(super) enum Refused {
 }
 
 /// Checks the token: signature first, then every claim. Returns whom it names.
-pub(super) fn verify(
-    token: &str,
-    keys: &KeySet,
-    expected: Expected<'_>,
-) -> Result<Person, Refused> {
+pub(super) fn verify(token: &str, keys: &KeySet, expected: Expected<'_>) -> Result<Person, Refused> {
     let refused = Refused::Other;
-    let (message, signature) = token
-        .rsplit_once('.')
-        .ok_or(refused("id_token_malformed"))?;
-    let (header, payload) = message
-        .split_once('.')
-        .ok_or(refused("id_token_malformed"))?;
+    let (message, signature) = token.rsplit_once('.').ok_or(refused("id_token_malformed"))?;
+    let (header, payload) = message.split_once('.').ok_or(refused("id_token_malformed"))?;
 
     let header: Header = decode(header).ok_or(refused("id_token_malformed"))?;
     if header.alg != "RS512" || header.crit.is_some() {
         return Err(refused("id_token_algorithm"));
     }
-    let signature = URL_SAFE_NO_PAD
-        .decode(signature)
-        .map_err(|_| refused("id_token_malformed"))?;
+    let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| refused("id_token_malformed"))?;
     if !keys.verifies(message.as_bytes(), &signature) {
         return Err(Refused::Signature);
     }
@@ -194,34 +169,15 @@ impl Claims {
         let checks = [
             (self.iss == expected.issuer, "id_token_issuer"),
             (self.aud.is_only(expected.client_id), "id_token_audience"),
-            (
-                self.azp
-                    .as_deref()
-                    .is_none_or(|azp| azp == expected.client_id),
-                "id_token_audience",
-            ),
+            (self.azp.as_deref().is_none_or(|azp| azp == expected.client_id), "id_token_audience"),
             (now < self.exp + skew, "id_token_expired"),
             (self.iat <= now + skew, "id_token_from_the_future"),
-            (
-                self.nbf.is_none_or(|nbf| nbf <= now + skew),
-                "id_token_from_the_future",
-            ),
-            (
-                self.nonce.as_deref() == Some(expected.nonce),
-                "id_token_nonce",
-            ),
-            (
-                self.at_hash
-                    .as_deref()
-                    .is_none_or(|hash| hash == at_hash(expected.access_token)),
-                "id_token_at_hash",
-            ),
+            (self.nbf.is_none_or(|nbf| nbf <= now + skew), "id_token_from_the_future"),
+            (self.nonce.as_deref() == Some(expected.nonce), "id_token_nonce"),
+            (self.at_hash.as_deref().is_none_or(|hash| hash == at_hash(expected.access_token)), "id_token_at_hash"),
             (!self.person.sub.is_empty(), "id_token_subject"),
         ];
-        checks
-            .into_iter()
-            .find(|(holds, _)| !holds)
-            .map_or(Ok(()), |(_, reason)| Err(reason))
+        checks.into_iter().find(|(holds, _)| !holds).map_or(Ok(()), |(_, reason)| Err(reason))
     }
 }
 
@@ -243,10 +199,7 @@ fn at_hash(access_token: &str) -> String {
     URL_SAFE_NO_PAD.encode(hash.as_ref().get(..32).unwrap_or_default())
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "exact for the next 285 million years"
-)]
+#[expect(clippy::cast_precision_loss, reason = "exact for the next 285 million years")]
 fn seconds(time: SystemTime) -> f64 {
     clock::seconds(time) as f64
 }

@@ -1,0 +1,110 @@
+//! A browser as far as a function can tell: cookies kept and sent.
+
+use std::{collections::BTreeMap, time::SystemTime};
+
+use lambda_http::{Body, Request, Response, http::header};
+use serde_json::Value;
+
+use super::Event;
+use crate::{config::ConfigError, error::Result, serve::answer};
+
+/// A browser: keeps the cookies it is given, and sends them.
+#[derive(Clone, Debug, Default)]
+pub struct Browser {
+    /// Every cookie, by name.
+    pub cookies: BTreeMap<String, String>,
+}
+
+impl Browser {
+    /// Sends an event to a function, and keeps the cookies of the answer.
+    pub async fn send<A>(
+        &mut self,
+        app: &Result<A, ConfigError>,
+        handle: impl AsyncFn(&A, &Request, SystemTime) -> Result<Response<Body>>,
+        event: Event,
+        now: SystemTime,
+    ) -> Answer {
+        let event = self.cookies.iter().fold(event, |event, (name, value)| event.cookie(&format!("{name}={value}")));
+        let answer = Answer::from(answer(app, &handle, &event.json(), now).await);
+        for cookie in &answer.cookies {
+            let (pair, attributes) = cookie.split_once(';').unwrap_or((cookie, ""));
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            if attributes.contains("Max-Age=0") {
+                self.cookies.remove(name);
+            } else {
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        answer
+    }
+}
+
+/// What a function answers.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: i64,
+    /// The headers, by lower-case name; none stands twice.
+    pub headers: BTreeMap<String, String>,
+    /// The `Set-Cookie` values.
+    pub cookies: Vec<String>,
+    /// The body.
+    pub body: String,
+}
+
+impl From<lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse> for Answer {
+    fn from(answer: lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse) -> Self {
+        let text = |value: &header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let headers = answer.headers.iter().map(|(name, value)| (name.to_string(), text(value)));
+        let body = answer.body.map(|body| String::from_utf8_lossy(&body).into_owned());
+        Self {
+            status: answer.status_code,
+            headers: headers.collect(),
+            cookies: answer.cookies,
+            body: body.unwrap_or_default(),
+        }
+    }
+}
+
+impl Answer {
+    /// Where the answer sends the browser; empty if nowhere.
+    pub fn location(&self) -> &str {
+        self.headers.get("location").map_or("", String::as_str)
+    }
+
+    /// The `reason` of a JSON error.
+    pub fn error(&self) -> String {
+        let json: Value = serde_json::from_str(&self.body).unwrap_or_default();
+        json["error"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Asserts status and `Location`.
+    #[track_caller]
+    pub fn assert_redirect(&self, status: i64, location: &str) -> &Self {
+        assert_eq!((self.status, self.location()), (status, location), "{}", self.body);
+        self
+    }
+
+    /// Asserts the status, and that the page says `text`.
+    #[track_caller]
+    pub fn assert_page(&self, status: i64, text: &str) -> &Self {
+        assert_eq!(self.status, status, "{}", self.body);
+        assert!(self.body.contains(text), "no {text:?} in {}", self.body);
+        self
+    }
+
+    /// Asserts that the answer sets no cookie.
+    #[track_caller]
+    pub fn assert_no_cookie(&self) -> &Self {
+        assert!(self.cookies.is_empty(), "{:?}", self.cookies);
+        self
+    }
+
+    /// Asserts that the answer takes the cookie away.
+    #[track_caller]
+    pub fn assert_cleared(&self, name: &str) -> &Self {
+        let cleared = format!("{name}=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0");
+        assert!(self.cookies.contains(&cleared), "{:?}", self.cookies);
+        self
+    }
+}

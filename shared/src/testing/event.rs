@@ -1,0 +1,103 @@
+//! Events as API Gateway sends them.
+
+use std::collections::BTreeSet;
+
+use lambda_http::Request;
+use serde_json::{Value, json};
+
+use super::BASE_URL;
+
+const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../events");
+
+/// An event of an HTTP API, payload 2.0, as a browser's navigation makes it.
+#[derive(Clone, Debug)]
+pub struct Event(Value);
+
+impl Event {
+    /// `GET` of a path, with its query.
+    pub fn get(url: &str) -> Self {
+        let (path, query) = url.split_once('?').unwrap_or((url, ""));
+        Self(json!({
+            "version": "2.0",
+            "routeKey": "$default",
+            "rawPath": path,
+            "rawQueryString": query,
+            "cookies": [],
+            "headers": {
+                "accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8",
+                "host": "gateway.example",
+                "sec-fetch-dest": "document",
+                "sec-fetch-mode": "navigate",
+                "sec-fetch-site": "none",
+            },
+            "requestContext": {
+                "apiId": "a1b2c3d4e5",
+                "domainName": "gateway.example",
+                "http": { "method": "GET", "path": path },
+                "stage": "$default",
+            },
+            "isBase64Encoded": false,
+        }))
+    }
+
+    /// `POST` of an empty form from a page of the same origin.
+    pub fn post(url: &str) -> Self {
+        Self::get(url).method("POST").header("sec-fetch-site", "same-origin").header("origin", BASE_URL)
+    }
+
+    /// An event of the directory `events/`, by its file's name without `.json`.
+    pub fn sample(name: &str) -> Self {
+        let text = std::fs::read_to_string(format!("{SAMPLES}/{name}.json"));
+        Self(serde_json::from_str(&text.unwrap_or_default()).unwrap_or_default())
+    }
+
+    /// The names of the events in `events/` that are for a function.
+    pub fn samples_for(function: &str) -> BTreeSet<String> {
+        let files = std::fs::read_dir(SAMPLES).into_iter().flatten().flatten();
+        let names = files.map(|file| file.file_name().to_string_lossy().replace(".json", ""));
+        names.filter(|name| name.starts_with(function)).collect()
+    }
+
+    /// Another method.
+    #[must_use]
+    pub fn method(mut self, method: &str) -> Self {
+        self.0["requestContext"]["http"]["method"] = method.into();
+        self
+    }
+
+    /// With a header; an empty value takes it away.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.0["headers"][name] = value.into();
+        if let (true, Some(headers)) = (value.is_empty(), self.0["headers"].as_object_mut()) {
+            headers.remove(name);
+        }
+        self
+    }
+
+    /// Arrived at another host name, as API Gateway says.
+    #[must_use]
+    pub fn arriving_at(mut self, domain_name: &str) -> Self {
+        self.0["requestContext"]["domainName"] = domain_name.into();
+        self
+    }
+
+    /// With one more cookie, `name=value`.
+    #[must_use]
+    pub fn cookie(mut self, cookie: &str) -> Self {
+        if let Some(cookies) = self.0["cookies"].as_array_mut() {
+            cookies.push(cookie.into());
+        }
+        self
+    }
+
+    /// As JSON.
+    pub fn json(&self) -> String {
+        self.0.to_string()
+    }
+
+    /// As a handler gets it.
+    pub fn request(&self) -> Request {
+        crate::gateway::request(&self.json()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,70 @@
+//! The log of a test, to look at.
+
+use std::{
+    cell::RefCell,
+    io::{self, Write},
+    sync::Once,
+};
+
+use tracing_subscriber::{fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+
+use crate::telemetry::targets;
+
+thread_local! {
+    /// Each test runs on a thread of its own.
+    static LINES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What is logged on this thread from now on, as with `LOG_LEVEL=trace`.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Log;
+
+impl Log {
+    /// Begins to listen.
+    pub fn listen() -> Self {
+        // One for the whole process: `tracing` remembers for each line whether anybody listens to it.
+        static START: Once = Once::new();
+        START.call_once(|| {
+            let lines = fmt::layer().with_ansi(false).with_writer(|| Lines);
+            let registry = tracing_subscriber::registry().with(targets(tracing::Level::TRACE));
+            registry.with(lines).init();
+        });
+        LINES.with_borrow_mut(Vec::clear);
+        Self
+    }
+
+    /// What was logged so far.
+    pub fn text(&self) -> String {
+        LINES.with_borrow(|lines| String::from_utf8_lossy(lines).into_owned())
+    }
+
+    /// Asserts that nothing secret is in it.
+    #[track_caller]
+    pub fn assert_lacks<'a>(&self, secrets: impl IntoIterator<Item = &'a str>) {
+        let text = self.text();
+        for secret in secrets {
+            assert!(!secret.is_empty() && !text.contains(secret), "{secret:?} in the log:\n{text}");
+        }
+    }
+
+    /// Asserts that the log names `reason`, once.
+    #[track_caller]
+    pub fn assert_reason(&self, reason: &str) {
+        let text = self.text();
+        let named = text.matches(&format!("reason=\"{reason}\"")).count();
+        assert_eq!(named, 1, "{reason:?} in the log:\n{text}");
+    }
+}
+
+struct Lines;
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        LINES.with_borrow_mut(|lines| lines.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
