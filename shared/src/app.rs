@@ -7,6 +7,7 @@ use lambda_http::Request;
 use crate::{
     config::{Config, Environment},
     cookies::SealedCookies,
+    error::{Kind, Result},
     session::{Session, Visitor},
 };
 
@@ -33,6 +34,15 @@ impl App {
         let (app, globus) = Self::read(env).zip(crate::config::GlobusConfig::read(env))?;
         let globus = crate::globus::Globus::new(&app.config, globus).ok()?;
         Some((app, globus))
+    }
+
+    /// The session of whoever is signed in. For anybody else an error that sends a person to sign in and back here, and
+    /// tells a program to.
+    pub fn session(&self, request: &Request, now: SystemTime) -> Result<Session> {
+        match self.visitor(request, now) {
+            Visitor::SignedIn(session) => Ok(session),
+            Visitor::SignedOut | Visitor::Unreadable | Visitor::Expired(_) => Err(Kind::SignInRequired.into()),
+        }
     }
 
     /// Who sent the request.

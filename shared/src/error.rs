@@ -32,7 +32,7 @@ pub enum Kind {
     MethodNotAllowed(&'static str),
     /// A page loaded ahead of time, or for an image or a frame, wanted to begin a sign-in.
     NotNavigation,
-    /// A program asked for what only somebody who is signed in can have.
+    /// Only for who is signed in. A person is sent to sign in and comes back; a program is told.
     SignInRequired,
     /// A form that was not sent from a page of ours.
     CrossSite,

@@ -336,3 +336,6 @@ fn token_error(error: RequestTokenError<Error, BasicErrorResponse>) -> Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use cookie::Cookie;
 use lambda_http::{
     Body, Request, Response,
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header, uri::PathAndQuery},
 };
 use serde_json::json;
 
@@ -11,6 +11,7 @@ use crate::{
     error::{Error, Kind, Result},
     pages::{self, Page},
     request,
+    return_path::ReturnPath,
 };
 
 /// On every answer of ours, whatever it says.
@@ -73,8 +74,11 @@ pub fn with_cookies(
 pub fn respond(request: Option<&Request>, outcome: Result<Response<Body>>) -> Response<Body> {
     outcome.unwrap_or_else(|error| {
         log(&error);
-        let wants_html = request.is_none_or(request::wants_html);
-        let response = if wants_html { page(&error) } else { json(&error) };
+        let response = match request {
+            Some(request) if !request::wants_html(request) => json(&error),
+            Some(request) if *error.kind() == Kind::SignInRequired => sign_in(request, &error),
+            _ => page(&error),
+        };
         with_cookies(response, error.cookies().iter().cloned())
     })
 }
@@ -86,6 +90,13 @@ fn log(error: &Error) {
     } else {
         tracing::info!(status, reason, "request refused");
     }
+}
+
+/// To the sign-in, and from there back to the page that was asked for.
+fn sign_in(request: &Request, error: &Error) -> Response<Body> {
+    let asked_for = request.uri().path_and_query().filter(|_| request.method() == Method::GET);
+    let next = ReturnPath::parse(asked_for.map_or("/", PathAndQuery::as_str));
+    redirect(StatusCode::FOUND, &format!("/login?next={}", next.encoded())).unwrap_or_else(|_| page(error))
 }
 
 fn page(error: &Error) -> Response<Body> {
@@ -173,6 +184,19 @@ mod tests {
         assert_eq!(json.status(), 404);
         assert_eq!(header(&json, "content-type"), "application/json");
         assert_eq!(text(&json), r#"{"error":"not_found","message":"There is no page at this address."}"#);
+    }
+
+    #[test]
+    fn a_page_for_who_is_signed_in_sends_others_to_sign_in_and_back() {
+        let files = refused(&Event::get("/files?a=b%26c"), Kind::SignInRequired);
+        assert_eq!(files.status(), 302);
+        assert_eq!(header(&files, "location"), "/login?next=%2Ffiles%3Fa%3Db%2526c");
+
+        let form = refused(&Event::post("/files"), Kind::SignInRequired);
+        assert_eq!(header(&form, "location"), "/login?next=%2F");
+
+        let program = refused(&Event::get("/files").header("accept", "application/json"), Kind::SignInRequired);
+        assert_eq!(program.status(), 401);
     }
 
     #[test]

@@ -123,3 +123,6 @@ fn refusal(error: &str) -> Error {
     };
     kind.into()
 }
+
+#[cfg(test)]
+mod tests;

@@ -61,3 +61,6 @@ async fn end(
     cookies.push(session::clear(&app.cookies));
     Ok(with_cookies(redirect(StatusCode::SEE_OTHER, &address.url(PATH))?, cookies))
 }
+
+#[cfg(test)]
+mod tests;

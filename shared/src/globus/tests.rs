@@ -1,0 +1,380 @@
+use std::time::Instant;
+
+use globus_stand_in::{CLIENT_ID, CLIENT_SECRET, Endpoint, Fault, Signing, StandIn};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    request::parameter,
+    testing::{Event, Log, configure, now},
+};
+
+const REDIRECT_URI: &str = "https://gateway.example/login";
+
+/// A client, and Globus as it knows it.
+struct World {
+    globus: Globus,
+    stand_in: StandIn,
+}
+
+impl World {
+    async fn start() -> Self {
+        let stand_in = StandIn::start(0, &[REDIRECT_URI]).await.unwrap();
+        let pairs = [
+            ("GLOBUS_AUTH_URL", stand_in.url()),
+            ("GLOBUS_CLIENT_ID", CLIENT_ID),
+            ("GLOBUS_CLIENT_SECRET", CLIENT_SECRET),
+        ];
+        let (_, globus) = configure(&pairs, crate::App::read_with_globus).unwrap();
+        Self { globus, stand_in }
+    }
+
+    /// A whole sign-in, at this moment.
+    async fn sign_in(&self) -> Result<SignedIn> {
+        self.sign_in_as("ada", now()).await
+    }
+
+    async fn sign_in_as(&self, person: &str, now: SystemTime) -> Result<SignedIn> {
+        let (attempt, code) = self.authorize(person, now).await;
+        self.globus.complete(code, &attempt, REDIRECT_URI, now).await
+    }
+
+    /// As far as the authorization code.
+    async fn authorize(&self, person: &str, now: SystemTime) -> (Attempt, String) {
+        let (attempt, url) = self.globus.begin(REDIRECT_URI, ReturnPath::home(), now).unwrap();
+        let callback = self.stand_in.sign_in(&url, person).await.unwrap();
+        let query = callback.strip_prefix("https://gateway.example").unwrap();
+        let code = parameter(&Event::get(query).request(), "code").unwrap();
+        (attempt, code.unwrap())
+    }
+
+    /// Asserts that a sign-in is refused for `reason`, and that none of the tokens given for it can be used.
+    async fn assert_refused(&self, reason: &str) {
+        let before = self.stand_in.issued_tokens().len();
+        let refused = self.sign_in().await.unwrap_err();
+
+        assert_eq!(refused.reason(), reason);
+        let issued = self.stand_in.issued_tokens().split_off(before);
+        assert!(!issued.is_empty());
+        for token in issued {
+            assert!(self.stand_in.is_revoked(&token), "left behind after {reason}");
+        }
+    }
+
+    /// The same, where the claim `name` of the ID token is changed to `value`; `null` takes it away.
+    async fn assert_refused_with(&self, name: &'static str, value: Value, reason: &str) {
+        self.stand_in.edit_id_token(move |claims| set(claims, name, &value));
+        self.assert_refused(reason).await;
+        self.stand_in.edit_id_token(|_| ());
+    }
+}
+
+fn set(object: &mut Value, name: &str, value: &Value) {
+    let object = object.as_object_mut().unwrap();
+    if value.is_null() {
+        object.remove(name);
+    } else {
+        object.insert(name.to_owned(), value.clone());
+    }
+}
+
+fn answer(status: u16, content_type: &'static str, body: &str) -> Fault {
+    Fault::Respond { status, content_type, body: body.to_owned() }
+}
+
+#[tokio::test]
+async fn a_sign_in_gives_a_person_and_a_token_for_each_service() {
+    let world = World::start().await;
+
+    let SignedIn { identity, tokens } = world.sign_in().await.unwrap();
+
+    assert_eq!(identity.name.as_deref(), Some("Ada Lovelace"));
+    let services: Vec<_> = tokens.iter().map(|token| token.resource_server.as_str()).collect();
+    assert_eq!(services, [GLOBUS_AUTH, "transfer.api.globus.org"]);
+    for token in tokens {
+        assert_eq!(token.lifetime, 48 * 3600);
+        assert!(token.refresh_token.is_some());
+    }
+    assert_eq!(world.stand_in.requests(Endpoint::Userinfo), 0);
+}
+
+#[tokio::test]
+async fn the_key_set_is_asked_for_once_in_the_life_of_an_instance() {
+    let world = World::start().await;
+    for _ in 0..3 {
+        world.sign_in().await.unwrap();
+    }
+    assert_eq!(world.stand_in.requests(Endpoint::Jwks), 1);
+    assert_eq!(world.stand_in.requests(Endpoint::Token), 3);
+}
+
+#[tokio::test]
+async fn what_globus_may_leave_out_or_add_is_no_error() {
+    let world = World::start().await;
+    world.stand_in.edit_token_response(|answer| {
+        set(answer, "other_tokens", &Value::Null);
+        set(answer, "added_tomorrow", &json!({ "x": [1] }));
+        set(answer, "expires_in", &json!(30));
+    });
+    world.stand_in.edit_id_token(|claims| {
+        set(claims, "added_tomorrow", &json!(true));
+        set(claims, "at_hash", &Value::Null);
+        claims["name"] = Value::Null;
+    });
+
+    let SignedIn { identity, tokens } = world.sign_in().await.unwrap();
+
+    assert_eq!((tokens.len(), tokens[0].lifetime), (1, 30));
+    assert_eq!(identity.name, None);
+}
+
+#[tokio::test]
+async fn somebody_without_a_username_in_the_id_token_is_looked_up() {
+    let world = World::start().await;
+    world.stand_in.edit_id_token(|claims| set(claims, "preferred_username", &Value::Null));
+
+    let SignedIn { identity, .. } = world.sign_in().await.unwrap();
+
+    assert!(identity.username.is_some());
+    assert_eq!(world.stand_in.requests(Endpoint::Userinfo), 1);
+}
+
+#[tokio::test]
+async fn somebody_elses_userinfo_is_refused() {
+    let world = World::start().await;
+    world.stand_in.edit_id_token(|claims| set(claims, "preferred_username", &Value::Null));
+    world.stand_in.fault(Endpoint::Userinfo, answer(200, "application/json", r#"{"sub":"someone-else"}"#));
+
+    world.assert_refused("userinfo_subject").await;
+}
+
+#[tokio::test]
+async fn an_id_token_for_somebody_else_or_another_time_is_refused() {
+    let world = World::start().await;
+    let seconds = clock::seconds(now());
+    for (claim, value, reason) in [
+        ("iss", json!("https://evil.example"), "id_token_issuer"),
+        ("iss", Value::Null, "id_token_claims_unreadable"),
+        ("aud", json!("another-client"), "id_token_audience"),
+        ("aud", json!([CLIENT_ID, "another-client"]), "id_token_audience"),
+        ("aud", json!([]), "id_token_audience"),
+        ("azp", json!("another-client"), "id_token_audience"),
+        ("exp", json!(seconds - 301), "id_token_expired"),
+        ("exp", json!("9999999999"), "id_token_claims_unreadable"),
+        ("exp", Value::Null, "id_token_claims_unreadable"),
+        ("iat", json!(seconds + 600), "id_token_from_the_future"),
+        ("nbf", json!(seconds + 600), "id_token_from_the_future"),
+        ("at_hash", json!("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"), "id_token_at_hash"),
+        ("sub", json!(""), "id_token_subject"),
+        ("sub", Value::Null, "id_token_claims_unreadable"),
+    ] {
+        world.assert_refused_with(claim, value, reason).await;
+    }
+}
+
+#[tokio::test]
+async fn a_replayed_id_token_is_refused_by_its_nonce() {
+    let world = World::start().await;
+    world.assert_refused_with("nonce", json!("of another attempt"), "id_token_nonce").await;
+    world.assert_refused_with("nonce", Value::Null, "id_token_nonce").await;
+}
+
+#[tokio::test]
+async fn clocks_may_be_five_minutes_apart() {
+    let world = World::start().await;
+    let seconds = clock::seconds(now());
+    world.stand_in.edit_id_token(move |claims| {
+        set(claims, "iat", &json!(seconds + 290));
+        set(claims, "exp", &json!(seconds - 290));
+    });
+    assert!(world.sign_in().await.is_ok());
+}
+
+#[tokio::test]
+async fn a_forged_signature_is_refused() {
+    let world = World::start().await;
+    world.stand_in.sign_id_tokens(Signing::OtherKey);
+    world.assert_refused("id_token_signature").await;
+}
+
+#[tokio::test]
+async fn algorithm_confusion_is_refused() {
+    let world = World::start().await;
+    for signing in [Signing::Unsigned, Signing::HmacWithPublicKey] {
+        world.stand_in.sign_id_tokens(signing);
+        world.assert_refused("id_token_algorithm").await;
+    }
+}
+
+#[tokio::test]
+async fn of_two_keys_without_names_each_is_tried() {
+    let world = World::start().await;
+    world.stand_in.rotate_keys(true);
+    assert!(world.sign_in().await.is_ok());
+}
+
+#[tokio::test]
+async fn keys_that_globus_changed_are_asked_for_again_but_not_at_every_wrong_signature() {
+    let world = World::start().await;
+    world.sign_in().await.unwrap();
+    world.stand_in.rotate_keys(false);
+
+    assert_eq!(world.sign_in().await.unwrap_err().reason(), "id_token_signature");
+    assert_eq!(world.stand_in.requests(Endpoint::Jwks), 1);
+
+    let a_minute_later = now() + KEYS_AGAIN_AFTER;
+    assert!(world.sign_in_as("ada", a_minute_later).await.is_ok());
+    assert_eq!(world.stand_in.requests(Endpoint::Jwks), 2);
+}
+
+#[tokio::test]
+async fn an_answer_that_lacks_what_a_session_needs_is_refused_and_its_tokens_revoked() {
+    let world = World::start().await;
+    for (field, value, reason) in [
+        ("id_token", Value::Null, "id_token_missing"),
+        ("id_token", json!("no.jwt"), "id_token_malformed"),
+        ("id_token", json!("x"), "id_token_malformed"),
+        ("token_type", json!("mac"), "token_type"),
+        ("expires_in", Value::Null, "token_lifetime_missing"),
+    ] {
+        world.stand_in.edit_token_response(move |answer| set(answer, field, &value));
+        world.assert_refused(reason).await;
+    }
+}
+
+#[tokio::test]
+async fn a_code_without_its_verifier_is_refused() {
+    let world = World::start().await;
+    let (_, stolen) = world.authorize("ada", now()).await;
+    let (own, _) = world.authorize("sparse", now()).await;
+
+    let refused = world.globus.complete(stolen, &own, REDIRECT_URI, now()).await;
+    assert_eq!(refused.unwrap_err().kind(), &Kind::CodeRefused);
+}
+
+#[tokio::test]
+async fn a_replayed_code_is_refused_whichever_status_globus_gives() {
+    for status in [400, 401] {
+        let world = World::start().await;
+        world.stand_in.invalid_grant_status(status);
+        let (attempt, code) = world.authorize("ada", now()).await;
+
+        let complete = || world.globus.complete(code.clone(), &attempt, REDIRECT_URI, now());
+        assert!(complete().await.is_ok());
+        assert_eq!(complete().await.unwrap_err().kind(), &Kind::CodeRefused);
+    }
+}
+
+#[tokio::test]
+async fn whatever_globus_answers_instead_of_tokens_has_its_reason() {
+    let world = World::start().await;
+    let large = format!("\"{}\"", "x".repeat(1024 * 1024));
+    for (fault, reason) in [
+        (answer(500, "text/html", "<h1>Internal Server Error</h1>"), "globus_error_status"),
+        (answer(502, "text/html", "<h1>Bad Gateway</h1>"), "globus_error_status"),
+        (answer(429, "application/json", "{}"), "globus_error_status"),
+        (answer(200, "text/html", "<h1>Hello</h1>"), "token_answer_unreadable"),
+        (answer(200, "application/json", "{"), "token_answer_unreadable"),
+        (answer(200, "application/json", r#"{"access_token":7}"#), "token_answer_unreadable"),
+        (answer(200, "application/json", &large), "globus_answer_too_large"),
+        (answer(302, "text/html", ""), "token_answer_unreadable"),
+        (answer(400, "application/json", r#"{"error":"invalid_client"}"#), "client_refused"),
+        (answer(401, "application/json", r#"{"error":"invalid_client"}"#), "client_refused"),
+        (answer(400, "application/json", r#"{"error":"invalid_scope"}"#), "token_request_refused"),
+        (
+            answer(403, "application/json", r#"{"errors":[{"status":"403"}],"error":"forbidden"}"#),
+            "token_request_refused",
+        ),
+        (Fault::Endless, "globus_answer_too_large"),
+        (Fault::Drop, "globus_connection_lost"),
+    ] {
+        world.stand_in.fault(Endpoint::Token, fault);
+        assert_eq!(world.sign_in().await.unwrap_err().reason(), reason);
+        assert_eq!(world.stand_in.issued_tokens().len(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_key_set_that_cannot_be_had_refuses_the_sign_in_and_revokes_its_tokens() {
+    let world = World::start().await;
+    for (fault, reason) in [
+        (answer(500, "text/html", "<h1>Internal Server Error</h1>"), "globus_error_status"),
+        (answer(200, "application/json", r#"{"keys":[]}"#), "key_set_unreadable"),
+        (answer(200, "text/html", "<h1>Hello</h1>"), "key_set_unreadable"),
+        (Fault::Drop, "globus_connection_lost"),
+    ] {
+        world.stand_in.fault(Endpoint::Jwks, fault);
+        world.assert_refused(reason).await;
+    }
+    world.stand_in.clear_faults();
+    assert!(world.sign_in().await.is_ok());
+}
+
+#[tokio::test]
+async fn globus_is_not_waited_for_longer_than_five_seconds() {
+    let world = World::start().await;
+    world.stand_in.fault(Endpoint::Token, Fault::Delay(Duration::from_secs(10)));
+
+    let begun = Instant::now();
+    assert_eq!(world.sign_in().await.unwrap_err().reason(), "globus_timeout");
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_globus_that_is_down_is_said_to_be_unreachable() {
+    let world = World::start().await;
+    let (attempt, code) = world.authorize("ada", now()).await;
+    let World { globus, stand_in } = world;
+    drop(stand_in);
+
+    let refused = globus.complete(code, &attempt, REDIRECT_URI, now()).await;
+    assert_eq!(refused.unwrap_err().reason(), "globus_unreachable");
+}
+
+#[tokio::test]
+async fn every_token_of_every_service_is_revoked() {
+    let world = World::start().await;
+    let SignedIn { tokens, .. } = world.sign_in().await.unwrap();
+
+    assert_eq!(world.globus.revoke(&tokens).await, 0);
+
+    let issued = world.stand_in.issued_tokens();
+    assert_eq!(issued.len(), 4);
+    assert!(issued.iter().all(|token| world.stand_in.is_revoked(token)));
+}
+
+#[tokio::test]
+async fn a_revocation_that_globus_does_not_answer_is_given_up_after_two_seconds() {
+    let log = Log::listen();
+    let world = World::start().await;
+    let SignedIn { tokens, .. } = world.sign_in().await.unwrap();
+    world.stand_in.fault(Endpoint::Revoke, Fault::Hold);
+
+    let begun = Instant::now();
+    assert_eq!(world.globus.revoke(&tokens).await, 4);
+
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    log.assert_reason("tokens_not_revoked");
+    world.stand_in.clear_faults();
+}
+
+#[tokio::test]
+async fn no_redirect_is_followed_with_the_code_and_the_secret_in_hand() {
+    let world = World::start().await;
+    world.stand_in.fault(Endpoint::Token, answer(307, "text/plain", "elsewhere"));
+
+    assert_eq!(world.sign_in().await.unwrap_err().reason(), "token_answer_unreadable");
+    assert_eq!(world.stand_in.requests(Endpoint::Token), 1);
+}
+
+#[tokio::test]
+async fn the_logout_page_of_globus_knows_this_app_and_the_way_back() {
+    let world = World::start().await;
+    let url = world.globus.logout_url("https://gateway.example/?a=b&c", "Ours & yours");
+
+    let expected = format!(
+        "{}/v2/web/logout?client_id={CLIENT_ID}&redirect_uri=https%3A%2F%2Fgateway.example%2F%3Fa%3Db%26c&redirect_name=Ours+%26+yours",
+        world.stand_in.url()
+    );
+    assert_eq!(url, expected);
+}

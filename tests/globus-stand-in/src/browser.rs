@@ -1,0 +1,142 @@
+//! The pages for people: sign-in and logout, and the cookie that remembers who signed in.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{RawQuery, State},
+    http::{
+        HeaderMap, StatusCode,
+        header::{COOKIE, LOCATION, SET_COOKIE},
+    },
+    response::{IntoResponse, Response},
+};
+use cookie::{Cookie, SameSite};
+
+use crate::{
+    CLIENT_ID,
+    authorize::{Prompt, Refused, Request},
+    grants,
+    pages::Page,
+    params::Params,
+    people::{self, PEOPLE},
+    provider::{Provider, Session},
+    random,
+};
+
+/// The stand-in's own cookie. Its value is a key to the sessions that the stand-in keeps.
+const COOKIE_NAME: &str = "globus_stand_in";
+
+/// What a person pressed on the sign-in page.
+#[derive(Clone, Copy)]
+pub(crate) enum Choice {
+    SignIn(Session),
+    Deny,
+}
+
+/// `GET /v2/oauth2/authorize`: the sign-in page, or straight back for somebody who is signed in.
+pub(crate) async fn authorize(
+    State(provider): State<Arc<Provider>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Refused> {
+    let query = query.unwrap_or_default();
+    let request = Request::check(&query, &provider.state().redirect_uris)?;
+    let session = session_key(&headers)
+        .and_then(|key| provider.state().sessions.get(&key).copied())
+        .filter(|_| request.prompt != Prompt::Login);
+    Ok(match session {
+        Some(Session { person, authenticated }) => {
+            found(&request.agree(&provider, person, authenticated, grants::now()))
+        }
+        None if request.prompt == Prompt::None => found(&request.refuse("login_required", "Nobody is signed in.")),
+        None => Page::SignIn { query: &query, scopes: &request.scopes, people: &PEOPLE }.into_response(),
+    })
+}
+
+/// `POST /sign-in`: a button of the sign-in page was pressed. The query is that of the authorization request.
+pub(crate) async fn sign_in(
+    State(provider): State<Arc<Provider>>,
+    RawQuery(query): RawQuery,
+    body: String,
+) -> Result<Response, Refused> {
+    let form = Params::parse(&body).ok_or(Refused::Shown("A parameter stands twice."))?;
+    let query = query.unwrap_or_default();
+    let Some(person) = form.get("person") else {
+        return Ok(found(&decide(&provider, &query, Choice::Deny)?));
+    };
+    let person = people::find(person).ok_or(Refused::Shown("There is no such person."))?;
+    let session = Session { person, authenticated: grants::now() };
+    let callback = decide(&provider, &query, Choice::SignIn(session))?;
+    let key = random::code();
+    provider.state().sessions.insert(key.clone(), session);
+    let cookie = Cookie::build((COOKIE_NAME, key)).path("/").http_only(true).same_site(SameSite::Lax);
+    Ok(([(SET_COOKIE, cookie.to_string())], found(&callback)).into_response())
+}
+
+/// What comes of a choice: the URL of the callback.
+pub(crate) fn decide(provider: &Provider, query: &str, choice: Choice) -> Result<String, Refused> {
+    let request = Request::check(query, &provider.state().redirect_uris)?;
+    Ok(match choice {
+        Choice::SignIn(session) => request.agree(provider, session.person, session.authenticated, grants::now()),
+        Choice::Deny => request.refuse("access_denied", "The person denied the request."),
+    })
+}
+
+/// `GET /v2/web/logout`: forgets who is signed in, and offers a link back. It never redirects
+/// (<https://docs.globus.org/api/helper-pages/auth/>).
+pub(crate) async fn logout(
+    State(provider): State<Arc<Provider>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Refused> {
+    let params =
+        Params::parse(query.as_deref().unwrap_or_default()).ok_or(Refused::Shown("A parameter stands twice."))?;
+    if let Some(key) = session_key(&headers) {
+        provider.state().sessions.remove(&key);
+    }
+    // Any other scheme would run a script when the link is pressed.
+    let redirect_uri =
+        params.get("redirect_uri").filter(|uri| uri.starts_with("https://") || uri.starts_with("http://"));
+    let page = Page::LoggedOut {
+        of_client: params.get("client_id") == Some(CLIENT_ID),
+        back: redirect_uri.zip(params.get("redirect_name")),
+    };
+    let cookie = Cookie::build((COOKIE_NAME, "")).path("/").removal();
+    Ok(([(SET_COOKIE, cookie.to_string())], page).into_response())
+}
+
+/// Everything else.
+pub(crate) async fn nothing_here() -> Response {
+    (
+        StatusCode::NOT_FOUND,
+        Page::Message { heading: "Nothing here", text: "Start from the application: its sign-in leads here." },
+    )
+        .into_response()
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Told(callback) => found(&callback),
+            Self::Shown(text) => {
+                let heading = "Globus Auth cannot answer this request";
+                (StatusCode::BAD_REQUEST, Page::Message { heading, text }).into_response()
+            }
+        }
+    }
+}
+
+fn session_key(headers: &HeaderMap) -> Option<String> {
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|header| header.to_str().ok())
+        .flat_map(Cookie::split_parse)
+        .filter_map(Result::ok)
+        .find(|cookie| cookie.name() == COOKIE_NAME)
+        .map(|cookie| cookie.value().to_owned())
+}
+
+fn found(url: &str) -> Response {
+    (StatusCode::FOUND, [(LOCATION, url)]).into_response()
+}

@@ -1,0 +1,141 @@
+//! What goes wrong on purpose, and how many requests came.
+
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use axum::{
+    body::Body,
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse as _, Response},
+};
+use futures_util::stream;
+use tokio::sync::watch;
+
+/// What Globus Auth is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    /// `/v2/oauth2/authorize`
+    Authorize,
+    /// `/v2/oauth2/token`
+    Token,
+    /// `/v2/oauth2/token/revoke`
+    Revoke,
+    /// `/v2/oauth2/token/introspect`
+    Introspect,
+    /// `/v2/oauth2/userinfo`
+    Userinfo,
+    /// `/jwk.json`
+    Jwks,
+    /// `/.well-known/openid-configuration`
+    Discovery,
+    /// `/v2/web/logout`
+    Logout,
+}
+
+/// What happens to a request instead of, or before, its answer.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// It is answered normally, this much later.
+    Delay(Duration),
+    /// It gets this answer.
+    Respond {
+        /// The status code, from 100 to 999.
+        status: u16,
+        /// The `Content-Type`.
+        content_type: &'static str,
+        /// The body.
+        body: String,
+    },
+    /// The connection is closed without an answer.
+    Drop,
+    /// It gets a body that never ends, in chunks.
+    Endless,
+    /// It waits until the faults are cleared, and is answered normally then.
+    Hold,
+}
+
+/// What becomes of a request.
+pub(crate) enum Verdict {
+    Answer,
+    Instead(Response),
+    Close,
+}
+
+#[derive(Default)]
+pub(crate) struct Faults {
+    set: watch::Sender<HashMap<Endpoint, Fault>>,
+    received: Mutex<HashMap<Endpoint, usize>>,
+}
+
+impl Endpoint {
+    /// Every endpoint and its path.
+    const PATHS: [(Self, &str); 8] = [
+        (Self::Authorize, "/v2/oauth2/authorize"),
+        (Self::Token, "/v2/oauth2/token"),
+        (Self::Revoke, "/v2/oauth2/token/revoke"),
+        (Self::Introspect, "/v2/oauth2/token/introspect"),
+        (Self::Userinfo, "/v2/oauth2/userinfo"),
+        (Self::Jwks, "/jwk.json"),
+        (Self::Discovery, "/.well-known/openid-configuration"),
+        (Self::Logout, "/v2/web/logout"),
+    ];
+
+    /// Whose path that is.
+    pub(crate) fn at(path: &str) -> Option<Self> {
+        let found = Self::PATHS.iter().find(|(_, of)| *of == path);
+        found.map(|(endpoint, _)| *endpoint)
+    }
+}
+
+impl Faults {
+    pub(crate) fn set(&self, endpoint: Endpoint, fault: Fault) {
+        self.set.send_modify(|set| {
+            set.insert(endpoint, fault);
+        });
+    }
+
+    pub(crate) fn clear(&self) {
+        self.set.send_modify(HashMap::clear);
+    }
+
+    pub(crate) fn received(&self, endpoint: Endpoint) -> usize {
+        let received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
+        received.get(&endpoint).copied().unwrap_or_default()
+    }
+
+    /// Counts a request, and says what becomes of it once its fault has had its way.
+    pub(crate) async fn receive(&self, endpoint: Endpoint) -> Verdict {
+        *self.received.lock().unwrap_or_else(PoisonError::into_inner).entry(endpoint).or_default() += 1;
+        // A statement of its own, so that the faults are not locked while the request waits below.
+        let fault = self.set.borrow().get(&endpoint).cloned();
+        match fault {
+            None => Verdict::Answer,
+            Some(Fault::Delay(delay)) => {
+                tokio::time::sleep(delay).await;
+                Verdict::Answer
+            }
+            Some(Fault::Hold) => {
+                let held = |set: &HashMap<_, _>| matches!(set.get(&endpoint), Some(Fault::Hold));
+                // The wait fails only when nobody can clear the faults any more: the stand-in is gone.
+                drop(self.set.subscribe().wait_for(|set| !held(set)).await);
+                Verdict::Answer
+            }
+            Some(Fault::Drop) => Verdict::Close,
+            Some(Fault::Endless) => Verdict::Instead(endless()),
+            Some(Fault::Respond { status, content_type, body }) => {
+                let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                Verdict::Instead((status, [(CONTENT_TYPE, content_type)], body).into_response())
+            }
+        }
+    }
+}
+
+/// Looks like an answer for as long as one reads.
+fn endless() -> Response {
+    let spaces = stream::repeat_with(|| Ok::<_, Infallible>(" ".repeat(16 * 1024)));
+    ([(CONTENT_TYPE, "application/json")], Body::from_stream(spaces)).into_response()
+}

@@ -1,0 +1,67 @@
+//! The two shapes in which Globus Auth says no to a program.
+
+use axum::{
+    Json,
+    http::{
+        StatusCode,
+        header::{CACHE_CONTROL, WWW_AUTHENTICATE},
+    },
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+
+use crate::random;
+
+/// A request that is not answered as it hoped.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// OAuth's shape, with a code and no description
+    /// ([RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
+    OAuth(StatusCode, &'static str),
+    /// The shape of Globus's own API, for who did not say who they are.
+    Unauthorized,
+    /// The same, for who may not do this.
+    Forbidden,
+}
+
+impl Refusal {
+    pub(crate) const INVALID_REQUEST: Self = Self::OAuth(StatusCode::BAD_REQUEST, "invalid_request");
+    pub(crate) const INVALID_CLIENT: Self = Self::OAuth(StatusCode::UNAUTHORIZED, "invalid_client");
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        match self {
+            Self::OAuth(status, error) => {
+                let body = Json(json!({ "error": error }));
+                if status == StatusCode::UNAUTHORIZED {
+                    let headers =
+                        [(CACHE_CONTROL, "no-store"), (WWW_AUTHENTICATE, r#"Basic realm="Globus Auth stand-in""#)];
+                    (status, headers, body).into_response()
+                } else {
+                    (status, [(CACHE_CONTROL, "no-store")], body).into_response()
+                }
+            }
+            Self::Unauthorized => api_error(StatusCode::UNAUTHORIZED, "Unauthorized", "Call must be authenticated"),
+            Self::Forbidden => {
+                api_error(StatusCode::FORBIDDEN, "Forbidden", "Call must be allowed by the token's scopes")
+            }
+        }
+    }
+}
+
+/// The status stands in the body too, as text.
+fn api_error(status: StatusCode, title: &str, detail: &str) -> Response {
+    let body = json!({
+        "errors": [{
+            "status": status.as_str(),
+            "id": random::uuid(),
+            "code": title.to_ascii_uppercase(),
+            "title": title,
+            "detail": detail,
+        }],
+        "error": title.to_ascii_lowercase(),
+        "error_description": title,
+    });
+    (status, Json(body)).into_response()
+}

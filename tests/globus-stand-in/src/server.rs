@@ -1,0 +1,96 @@
+//! The HTTP server, on a thread of its own, so that it answers whatever its owner's thread does.
+
+use std::{convert::Infallible, error::Error, fmt, net, sync::Arc};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{Request, Response},
+    routing::{get, post},
+};
+use hyper::service::Service as _;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use tokio::{net::TcpListener, runtime, sync::oneshot};
+
+use crate::{
+    api, browser,
+    faults::{Endpoint, Verdict},
+    provider::Provider,
+    token,
+};
+
+type Routes = TowerToHyperService<Router>;
+
+/// The connection is to be closed without an answer.
+#[derive(Debug)]
+struct Closed;
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("closed without an answer, as asked")
+    }
+}
+
+impl Error for Closed {}
+
+/// Serves until `stop` is sent or dropped. Connections end with the runtime.
+pub(crate) fn run(
+    listener: net::TcpListener,
+    provider: Arc<Provider>,
+    stop: oneshot::Receiver<()>,
+) -> std::io::Result<()> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let listener = TcpListener::from_std(listener)?;
+        tokio::select! {
+            () = accept(listener, provider) => {}
+            _ = stop => {}
+        }
+        Ok(())
+    })
+}
+
+async fn accept(mut listener: TcpListener, provider: Arc<Provider>) {
+    let routes = TowerToHyperService::new(routes(Arc::clone(&provider)));
+    loop {
+        // axum's `accept` waits and tries again where the inherent one gives an error.
+        let (stream, _) = axum::serve::Listener::accept(&mut listener).await;
+        let (provider, routes) = (Arc::clone(&provider), routes.clone());
+        tokio::spawn(async move {
+            let answer = service_fn(|request| answer(&provider, &routes, request));
+            // An error here is a connection that broke or was to break: the other end's concern.
+            drop(http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await);
+        });
+    }
+}
+
+async fn answer(provider: &Provider, routes: &Routes, request: Request<Incoming>) -> Result<Response<Body>, Closed> {
+    let verdict = match Endpoint::at(request.uri().path()) {
+        Some(endpoint) => provider.faults.receive(endpoint).await,
+        None => Verdict::Answer,
+    };
+    match verdict {
+        Verdict::Answer => {
+            let answered: Result<_, Infallible> = routes.call(request).await;
+            answered.map_err(|never| match never {})
+        }
+        Verdict::Instead(response) => Ok(response),
+        Verdict::Close => Err(Closed),
+    }
+}
+
+fn routes(provider: Arc<Provider>) -> Router {
+    Router::new()
+        .route("/v2/oauth2/authorize", get(browser::authorize))
+        .route("/sign-in", post(browser::sign_in))
+        .route("/v2/oauth2/token", post(token::token))
+        .route("/v2/oauth2/token/revoke", post(api::revoke))
+        .route("/v2/oauth2/token/introspect", post(api::introspect))
+        .route("/v2/oauth2/userinfo", get(api::userinfo).post(api::userinfo))
+        .route("/jwk.json", get(api::jwks))
+        .route("/.well-known/openid-configuration", get(api::discovery))
+        .route("/v2/web/logout", get(browser::logout))
+        .fallback(browser::nothing_here)
+        .with_state(provider)
+}
