@@ -1,5 +1,6 @@
 use std::time::Instant;
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use globus_stand_in::{CLIENT_ID, CLIENT_SECRET, Endpoint, Fault, Signing, StandIn};
 use serde_json::{Value, json};
 
@@ -204,6 +205,15 @@ async fn algorithm_confusion_is_refused() {
         world.stand_in.sign_id_tokens(signing);
         world.assert_refused("id_token_algorithm").await;
     }
+}
+
+/// [RFC 7515 section 4.1.11](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.11)
+#[tokio::test]
+async fn an_extension_that_must_be_understood_and_is_not_refuses_the_id_token() {
+    let world = World::start().await;
+    let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"RS512","crit":["x"],"x":1}"#);
+    world.stand_in.edit_token_response(move |answer| set(answer, "id_token", &json!(format!("{header}.e30.AA"))));
+    world.assert_refused("id_token_algorithm").await;
 }
 
 #[tokio::test]
