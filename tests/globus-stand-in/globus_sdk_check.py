@@ -131,4 +131,7 @@ def main(url, client_id, client_secret, redirect_uri):
 if __name__ == "__main__":
     if len(sys.argv) != 5:
         sys.exit("usage: globus_sdk_check.py URL CLIENT_ID CLIENT_SECRET REDIRECT_URI")
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except globus_sdk.GlobusAPIError as error:
+        sys.exit(f"globus_sdk_check: the SDK was refused where it should not have been: {error}")

@@ -369,15 +369,6 @@ async fn a_revocation_that_globus_does_not_answer_is_given_up_after_two_seconds(
 }
 
 #[tokio::test]
-async fn no_redirect_is_followed_with_the_code_and_the_secret_in_hand() {
-    let world = World::start().await;
-    world.stand_in.fault(Endpoint::Token, answer(307, "text/plain", "elsewhere"));
-
-    assert_eq!(world.sign_in().await.unwrap_err().reason(), "token_answer_unreadable");
-    assert_eq!(world.stand_in.requests(Endpoint::Token), 1);
-}
-
-#[tokio::test]
 async fn the_logout_page_of_globus_knows_this_app_and_the_way_back() {
     let world = World::start().await;
     let url = world.globus.logout_url("https://gateway.example/?a=b&c", "Ours & yours");

@@ -12,7 +12,7 @@ use ring::{
     rsa::PublicKeyComponents,
     signature::{KeyPair as _, RSA_PKCS1_SHA512, RsaKeyPair},
 };
-use rsa_keys::{PrivateKey, pkcs8::EncodePrivateKey as _};
+use rsa::{PrivateKey, pkcs8::EncodePrivateKey as _};
 use serde_json::{Value, json};
 
 /// As long as Globus's.

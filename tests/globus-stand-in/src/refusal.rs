@@ -26,6 +26,8 @@ pub(crate) enum Refusal {
 
 impl Refusal {
     pub(crate) const INVALID_REQUEST: Self = Self::OAuth(StatusCode::BAD_REQUEST, "invalid_request");
+    /// A fault of the stand-in itself, such as a key that could not be made.
+    pub(crate) const BROKEN: Self = Self::OAuth(StatusCode::INTERNAL_SERVER_ERROR, "server_error");
     pub(crate) const INVALID_CLIENT: Self = Self::OAuth(StatusCode::UNAUTHORIZED, "invalid_client");
 }
 

@@ -1,6 +1,6 @@
 //! `POST /v2/oauth2/token`: codes and refresh tokens for access tokens.
 
-use std::{io, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Json,
@@ -62,7 +62,7 @@ pub(crate) async fn token(
         }
         None => return Err(Refusal::INVALID_REQUEST),
     };
-    let mut answer = serde_json::to_value(tokens).map_err(|error| broken(&error.into()))?;
+    let mut answer = serde_json::to_value(tokens).map_err(|_| Refusal::BROKEN)?;
     if let Some(edit) = &settings.edit_token_response {
         edit(&mut answer);
     }
@@ -103,7 +103,7 @@ fn redeem(provider: &Provider, settings: &Settings, form: &Params) -> Result<Tok
     drop(state);
     if grant.scopes.iter().any(|scope| scope == "openid") {
         let id_token = id_token::make(settings, &provider.url, &grant, &top.access_token, now);
-        top.id_token = Some(id_token.map_err(|error| broken(&error))?);
+        top.id_token = Some(id_token.map_err(|_| Refusal::BROKEN)?);
     }
     Ok(top)
 }
@@ -156,9 +156,4 @@ impl TokenResponse {
 
 fn invalid_grant(settings: &Settings) -> Refusal {
     Refusal::OAuth(settings.invalid_grant_status, "invalid_grant")
-}
-
-/// A fault of the stand-in itself, such as a key that could not be made.
-fn broken(_: &io::Error) -> Refusal {
-    Refusal::OAuth(StatusCode::INTERNAL_SERVER_ERROR, "server_error")
 }

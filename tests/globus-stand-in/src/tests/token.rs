@@ -64,6 +64,16 @@ async fn gives_no_more_than_was_asked_for() {
 }
 
 #[tokio::test]
+async fn puts_globus_auth_on_top_wherever_openid_was_asked_for() {
+    let stand_in = start().await;
+    let scope = format!("{TRANSFER} email openid");
+    let top = tokens(&stand_in, "ada", &[("scope", &scope)]).await;
+    assert_eq!(top["resource_server"], "auth.globus.org");
+    assert_eq!(top["scope"], "openid email");
+    assert_eq!(top["other_tokens"][0]["scope"], TRANSFER);
+}
+
+#[tokio::test]
 async fn refuses_a_code_that_was_used_before_and_revokes_what_it_gave() {
     let stand_in = start().await;
     let bystander = tokens(&stand_in, "ada", &[]).await;
