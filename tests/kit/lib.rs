@@ -1,1 +1,12 @@
-//! What the local run and the scenarios have in common.
+//! What the local run and the end-to-end tests are made of: tools that are fetched, programs that are started and
+//! never left behind, the app with its stand-in for Globus Auth, and a browser.
+//!
+//! Every error here is a sentence for the person at the terminal.
+
+pub mod browser;
+pub mod local;
+pub mod process;
+pub mod tools;
+
+/// What went wrong, in a sentence.
+pub type Result<T> = std::result::Result<T, String>;

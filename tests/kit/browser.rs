@@ -1,0 +1,225 @@
+//! Chromium without a window, driven through ChromeDriver.
+
+use std::{
+    fs,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use fantoccini::{
+    Client, ClientBuilder, Locator,
+    error::CmdError,
+    wd::{Capabilities, TimeoutConfiguration, WebDriverCompatibleCommand, WindowHandle},
+};
+use http::Method;
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use url::{ParseError, Url};
+
+use crate::{
+    Result,
+    process::{Output, Process, wait_for},
+    tools,
+};
+
+/// How long a page may take to show what it should.
+const SHOWS_WITHIN: Duration = Duration::from_secs(10);
+
+/// A browser with no cookies, no cache and no history.
+#[derive(Debug)]
+pub struct Browser {
+    client: Client,
+    _driver: Process,
+}
+
+/// A command of ChromeDriver beyond the WebDriver standard.
+#[derive(Debug)]
+struct Extension {
+    path: &'static str,
+    body: Value,
+}
+
+impl WebDriverCompatibleCommand for Extension {
+    fn endpoint(&self, base_url: &Url, session_id: Option<&str>) -> std::result::Result<Url, ParseError> {
+        base_url.join(&format!("session/{}/{}", session_id.unwrap_or_default(), self.path))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        (Method::POST, Some(self.body.to_string()))
+    }
+}
+
+impl Browser {
+    /// Opens one.
+    pub async fn open() -> Result<Self> {
+        static OPENED: AtomicUsize = AtomicUsize::new(0);
+        let number = OPENED.fetch_add(1, Ordering::Relaxed);
+        let log = tools::root().join(format!("target/chromedriver-{number}.log"));
+        let driver = Process::start("chromedriver".as_ref(), &["--port=0"], &[], Output::File(log.clone()))?;
+        let port = wait_for(SHOWS_WITHIN, || port_in(&fs::read_to_string(&log).ok()?));
+        let url = format!("http://127.0.0.1:{}", port.ok_or("ChromeDriver does not start.")?);
+        let client = ClientBuilder::new(HttpConnector::new()).capabilities(capabilities()).connect(&url).await;
+        let client = client.map_err(|error| format!("Chromium does not start: {error}."))?;
+        let limits = TimeoutConfiguration::new(Some(SHOWS_WITHIN), Some(SHOWS_WITHIN * 2), Some(SHOWS_WITHIN));
+        client.update_timeouts(limits).await.map_err(said)?;
+        Ok(Self { client, _driver: driver })
+    }
+
+    /// Opens a page, and waits until it is there.
+    pub async fn goto(&self, url: &str) -> Result<()> {
+        self.client.goto(url).await.map_err(said)
+    }
+
+    /// The address of the page.
+    pub async fn url(&self) -> Result<String> {
+        self.client.current_url().await.map(Into::into).map_err(said)
+    }
+
+    /// Everything that can be read on the page.
+    pub async fn text(&self) -> Result<String> {
+        let body = self.client.find(Locator::Css("body")).await.map_err(said)?;
+        body.text().await.map_err(said)
+    }
+
+    /// The page's source, with what is hidden.
+    pub async fn source(&self) -> Result<String> {
+        self.client.source().await.map_err(said)
+    }
+
+    /// Waits until the page shows `text`.
+    pub async fn shows(&self, text: &str) -> Result<()> {
+        let mut shown = String::new();
+        for _ in 0..100 {
+            // Between two pages there is none to read.
+            shown = self.text().await.unwrap_or_default();
+            if shown.contains(text) {
+                return Ok(());
+            }
+            tokio::time::sleep(SHOWS_WITHIN / 100).await;
+        }
+        Err(format!("{} does not show {text:?}, but:\n{shown}", self.url().await?))
+    }
+
+    /// Presses what the CSS selector finds first.
+    pub async fn press(&self, css: &str) -> Result<()> {
+        let found = self.client.find(Locator::Css(css)).await.map_err(said)?;
+        found.click().await.map_err(said)
+    }
+
+    /// Sends keys to whatever has the focus.
+    pub async fn keys(&self, keys: &str) -> Result<()> {
+        let focused = self.client.active_element().await.map_err(said)?;
+        focused.send_keys(keys).await.map_err(said)
+    }
+
+    /// Goes back in the history.
+    pub async fn back(&self) -> Result<()> {
+        self.client.back().await.map_err(said)
+    }
+
+    /// Loads the page again.
+    pub async fn reload(&self) -> Result<()> {
+        self.client.refresh().await.map_err(said)
+    }
+
+    /// The tab that is looked at.
+    pub async fn tab(&self) -> Result<WindowHandle> {
+        self.client.window().await.map_err(said)
+    }
+
+    /// Opens another tab and looks at it.
+    pub async fn open_tab(&self) -> Result<WindowHandle> {
+        let tab = self.client.new_window(true).await.map_err(said)?.handle;
+        self.look_at(&tab).await?;
+        Ok(tab)
+    }
+
+    /// Looks at another tab.
+    pub async fn look_at(&self, tab: &WindowHandle) -> Result<()> {
+        self.client.switch_to_window(tab.clone()).await.map_err(said)
+    }
+
+    /// The cookies that go to the page's site, by name and value.
+    pub async fn cookies(&self) -> Result<Vec<(String, String)>> {
+        let cookies = self.client.get_all_cookies().await.map_err(said)?;
+        Ok(cookies.iter().map(|cookie| (cookie.name().to_owned(), cookie.value().to_owned())).collect())
+    }
+
+    /// Sets a cookie for an address.
+    pub async fn set_cookie(&self, url: &str, name: &str, value: &str, same_site: &str) -> Result<()> {
+        let cookie = json!({ "url": url, "name": name, "value": value, "httpOnly": true, "sameSite": same_site });
+        self.devtools("Network.setCookie", cookie).await
+    }
+
+    /// Shows pages as on a screen of this size, in light or dark.
+    pub async fn screen(&self, width: u32, height: u32, dark: bool) -> Result<()> {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.devtools("Emulation.setDeviceMetricsOverride", size).await?;
+        let scheme = if dark { "dark" } else { "light" };
+        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        self.devtools("Emulation.setEmulatedMedia", features).await
+    }
+
+    /// Puts a picture of the page into `target/screenshots/`.
+    pub async fn screenshot(&self, name: &str) -> Result<()> {
+        let directory = tools::root().join("target/screenshots");
+        let picture = self.client.screenshot().await.map_err(said)?;
+        let written =
+            fs::create_dir_all(&directory).and_then(|()| fs::write(directory.join(format!("{name}.png")), picture));
+        written.map_err(|error| format!("The screenshot {name} cannot be written: {error}."))
+    }
+
+    /// What axe-core finds fault with on the page.
+    pub async fn accessibility_violations(&self) -> Result<Value> {
+        let axe = fs::read_to_string(tools::axe()?).map_err(|error| error.to_string())?;
+        let script = format!(
+            "const done = arguments[arguments.length - 1];\n{axe}\n
+             axe.run().then(found => done(found.violations.map(one => [one.id, one.nodes.map(node => node.html)])));"
+        );
+        self.client.execute_async(&script, Vec::new()).await.map_err(said)
+    }
+
+    /// Runs a script in the page.
+    pub async fn run(&self, script: &str) -> Result<Value> {
+        self.client.execute(script, Vec::new()).await.map_err(said)
+    }
+
+    /// What the console has said since it was last asked, from warnings up.
+    pub async fn console(&self) -> Result<Vec<String>> {
+        let log = self.client.issue_cmd(Extension { path: "se/log", body: json!({ "type": "browser" }) });
+        let lines = log.await.map_err(said)?;
+        let lines = lines.as_array().into_iter().flatten();
+        Ok(lines.filter_map(|line| line["message"].as_str().map(ToOwned::to_owned)).collect())
+    }
+
+    /// Closes it.
+    pub async fn close(self) -> Result<()> {
+        self.client.close().await.map_err(said)
+    }
+
+    /// <https://chromedevtools.github.io/devtools-protocol/>
+    async fn devtools(&self, command: &str, parameters: Value) -> Result<()> {
+        let body = json!({ "cmd": command, "params": parameters });
+        self.client.issue_cmd(Extension { path: "goog/cdp/execute", body }).await.map(drop).map_err(said)
+    }
+}
+
+fn capabilities() -> Capabilities {
+    // Without a sandbox, since in a container the tests may well run as root, where Chromium has none.
+    let options =
+        json!({ "args": ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1280,1000"] });
+    let mut capabilities = Capabilities::new();
+    capabilities.insert("goog:chromeOptions".to_owned(), options);
+    capabilities.insert("goog:loggingPrefs".to_owned(), json!({ "browser": "WARNING" }));
+    capabilities
+}
+
+/// ChromeDriver takes any free port, and says which.
+fn port_in(log: &str) -> Option<u16> {
+    let (_, rest) = log.split_once("started successfully on port ")?;
+    rest.split('.').next()?.parse().ok()
+}
+
+fn said(error: CmdError) -> String {
+    format!("The browser says: {error}.")
+}

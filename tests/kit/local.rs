@@ -1,0 +1,120 @@
+//! The app on this machine: its functions under `cargo lambda watch`, with a stand-in for Globus Auth.
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    path::PathBuf,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use globus_stand_in::{CLIENT_ID, CLIENT_SECRET, StandIn};
+
+use crate::{
+    Result,
+    process::{Output, Process, wait_for},
+    tools,
+};
+
+/// How long the functions may take to answer for the first time. They have been built before.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+
+/// The functions, under `cargo lambda watch`: a change in the code restarts them.
+#[derive(Debug)]
+pub struct Watch {
+    process: Process,
+    port: u16,
+}
+
+impl Watch {
+    /// Starts them with these variables on that port of this machine, and waits until they answer.
+    pub fn start(port: u16, variables: &[(String, String)], output: Output) -> Result<Self> {
+        let port_argument = port.to_string();
+        let arguments = ["lambda", "watch", "--invoke-address", "127.0.0.1", "--invoke-port", &port_argument];
+        // Its own tidings would drown those of the functions.
+        let quiet = [("RUST_LOG".to_owned(), "warn".to_owned())];
+        let process = Process::start(&tools::cargo_lambda()?, &arguments, &[variables, &quiet].concat(), output)?;
+        let mut watch = Self { process, port };
+        let ready = wait_for(READY_WITHIN, || watch.answers().map(Ok).or_else(|| watch.ended().map(Err)));
+        ready.unwrap_or_else(|| Err("The functions do not answer.".to_owned()))?;
+        Ok(watch)
+    }
+
+    /// Says so if it has ended by itself.
+    pub fn ended(&mut self) -> Option<String> {
+        self.process.ended().map(|status| format!("`cargo lambda watch` has ended ({status})."))
+    }
+
+    /// Whether home answers: any answer of ours will do, since a configuration error has one too.
+    fn answers(&self) -> Option<()> {
+        let mut connection = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        connection.set_read_timeout(Some(READY_WITHIN)).ok()?;
+        let request = format!("GET / HTTP/1.1\r\nhost: localhost:{}\r\nconnection: close\r\n\r\n", self.port);
+        connection.write_all(request.as_bytes()).ok()?;
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).ok()?;
+        answer.to_ascii_lowercase().contains("content-security-policy").then_some(())
+    }
+}
+
+/// The app for a test: everything on ports that are free, and the log in a file.
+#[derive(Debug)]
+pub struct App {
+    _watch: Watch,
+    stand_in: StandIn,
+    url: String,
+    log: PathBuf,
+}
+
+impl App {
+    /// Starts the app with these settings beside the usual ones.
+    pub async fn start(settings: &[(&str, &str)]) -> Result<Self> {
+        static STARTED: AtomicUsize = AtomicUsize::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+
+        let port = free_port()?;
+        let url = format!("http://localhost:{port}");
+        let stand_in = StandIn::start(0, &[&format!("{url}/login")]).await;
+        let stand_in = stand_in.map_err(|error| format!("The stand-in for Globus Auth does not start: {error}."))?;
+        let log = tools::root().join(format!("target/watch-{number}.log"));
+        let usual = [
+            ("BASE_URL", url.as_str()),
+            ("GLOBUS_AUTH_URL", stand_in.url()),
+            ("GLOBUS_CLIENT_ID", CLIENT_ID),
+            ("GLOBUS_CLIENT_SECRET", CLIENT_SECRET),
+            ("SESSION_KEYS", SESSION_KEY),
+            ("SHOW_TOKENS", "true"),
+        ];
+        let variables: Vec<_> = usual.iter().chain(settings).map(owned).collect();
+        let watch = Watch::start(port, &variables, Output::File(log.clone()))?;
+        Ok(Self { _watch: watch, stand_in, url, log })
+    }
+
+    /// Its address, such as `http://localhost:9000`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Globus, as the app knows it.
+    pub fn stand_in(&self) -> &StandIn {
+        &self.stand_in
+    }
+
+    /// Everything that was logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+/// The session key of every [`App`], so that a log can be searched for it.
+pub const SESSION_KEY: &str = "a-session-key-for-tests-and-nothing-else";
+
+fn owned((name, value): &(&str, &str)) -> (String, String) {
+    ((*name).to_owned(), (*value).to_owned())
+}
+
+fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    listener.map(|address| address.port()).map_err(|error| format!("No port is free: {error}."))
+}

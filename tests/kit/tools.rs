@@ -1,0 +1,121 @@
+//! The programs this project needs beside Rust: fetched into `.tools/`, pinned, or asked of the system.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use crate::Result;
+
+const CARGO_LAMBDA: &str = "cargo-lambda==1.9.2";
+const GLOBUS_SDK: &str = "globus-sdk==4.10.0";
+
+/// Fetches axe-core, the accessibility checker, out of the npm registry; npm itself is not needed for it.
+const FETCH_AXE: &str = r#"
+import base64, hashlib, io, sys, tarfile, urllib.request
+url = "https://registry.npmjs.org/axe-core/-/axe-core-4.14.1.tgz"
+package = urllib.request.urlopen(url, timeout=60).read()
+digest = base64.b64encode(hashlib.sha512(package).digest()).decode()
+if digest != "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==":
+    sys.exit("axe-core is not what it should be: sha512-" + digest)
+script = tarfile.open(fileobj=io.BytesIO(package)).extractfile("package/axe.min.js").read()
+open(sys.argv[1], "wb").write(script)
+"#;
+
+/// What the end-to-end tests need of the system: a program, and the Debian package that has it.
+const SYSTEM: [(&str, &str); 4] =
+    [("chromium", "chromium"), ("chromedriver", "chromium-driver"), ("strace", "strace"), ("valgrind", "valgrind")];
+
+/// The project's own directory.
+pub fn root() -> &'static Path {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().unwrap_or(tests)
+}
+
+/// A file or directory in `.tools/`, which is made if it is not there.
+pub fn tool(name: &str) -> Result<PathBuf> {
+    let tools = root().join(".tools");
+    fs::create_dir_all(&tools).map_err(|error| format!("{} cannot be made: {error}.", tools.display()))?;
+    Ok(tools.join(name))
+}
+
+/// cargo-lambda. Its one dependency, a C compiler for other machines, is left out.
+pub fn cargo_lambda() -> Result<PathBuf> {
+    python_package(CARGO_LAMBDA, &["--no-deps"])?;
+    tool("python/bin/cargo-lambda")
+}
+
+/// A Python that has Globus's own SDK.
+pub fn python_with_globus_sdk() -> Result<PathBuf> {
+    python_package(GLOBUS_SDK, &[])?;
+    tool("python/bin/python")
+}
+
+/// The accessibility checker, as a script to run in a page.
+pub fn axe() -> Result<PathBuf> {
+    let script = tool("axe-4.14.1.min.js")?;
+    if !script.exists() {
+        let fetch = &mut Command::new("python3");
+        run(fetch.args(["-c", FETCH_AXE]).arg(&script), "axe-core cannot be fetched from registry.npmjs.org")?;
+    }
+    Ok(script)
+}
+
+/// Sees to the programs of the system that the end-to-end tests use.
+pub fn system() -> Result<()> {
+    let missing: Vec<_> = SYSTEM.iter().filter(|(program, _)| !has(program)).map(|(_, package)| *package).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages = missing.join(" ");
+    let sentence = format!("Please install these with your system's package manager, then try again: {packages}.");
+    let sudo = match () {
+        () if !has("apt-get") => return Err(sentence),
+        () if succeeds("test \"$(id -u)\" = 0") => "",
+        () if succeeds("sudo -n true") => "sudo -n ",
+        () => return Err(sentence),
+    };
+    println_step(&format!("Installing {packages}"));
+    let install =
+        format!("{sudo}apt-get update -qq && {sudo}apt-get install -y -qq --no-install-recommends {packages}");
+    run(Command::new("sh").args(["-c", &install]).env("DEBIAN_FRONTEND", "noninteractive"), &sentence)
+}
+
+/// One line of what is going on.
+#[expect(clippy::print_stdout, reason = "for the person at the terminal")]
+pub fn println_step(text: &str) {
+    println!("{text}");
+}
+
+/// Runs a command whose output is shown; `failure` says what it means if it fails.
+pub fn run(command: &mut Command, failure: &str) -> Result<()> {
+    let status = command.status().map_err(|error| format!("{failure} ({error})."))?;
+    if status.success() { Ok(()) } else { Err(format!("{failure}.")) }
+}
+
+/// Installs a package into the virtual environment, unless a stamp says that it is there.
+fn python_package(pinned: &str, options: &[&str]) -> Result<()> {
+    let (environment, stamp) = (tool("python")?, tool(&format!("{pinned}.installed"))?);
+    if stamp.exists() && environment.exists() {
+        return Ok(());
+    }
+    println_step(&format!("Installing {pinned} into .tools/"));
+    if !environment.join("bin/pip").exists() {
+        let made = "Python 3 with its venv module is needed: install python3 (on Debian and Ubuntu also python3-venv)";
+        run(Command::new("python3").args(["-m", "venv"]).arg(&environment), made)?;
+    }
+    let pip = ["install", "--disable-pip-version-check", "--quiet"];
+    let install = &mut Command::new(environment.join("bin/pip"));
+    run(install.args(pip).args(options).arg(pinned), &format!("{pinned} cannot be installed from PyPI"))?;
+    fs::write(&stamp, "").map_err(|error| format!("{} cannot be written: {error}.", stamp.display()))
+}
+
+fn has(program: &str) -> bool {
+    succeeds(&format!("command -v {program}"))
+}
+
+fn succeeds(script: &str) -> bool {
+    let silent = Command::new("sh").args(["-c", script]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    silent.is_ok_and(|status| status.success())
+}
