@@ -26,5 +26,7 @@ pub(crate) fn init(config: Option<LogConfig>) {
 /// What is logged at `level`.
 pub(crate) fn targets(level: Level) -> Targets {
     let others = LevelFilter::from_level(level).min(LevelFilter::INFO);
-    Targets::new().with_default(others).with_targets(OURS.map(|target| (target, level)))
+    let ours = OURS.map(|target| (target, level));
+    // The runtime's span would say once more which request a line belongs to.
+    Targets::new().with_default(others).with_target("lambda_runtime", LevelFilter::ERROR).with_targets(ours)
 }

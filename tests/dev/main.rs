@@ -1,3 +1,35 @@
-//! `cargo dev`.
+//! `cargo dev`: the app on this machine, with one command. `cargo dev test`: everything that is checked.
 
-fn main() {}
+mod checks;
+mod run;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo dev                 runs the app on this machine, with a stand-in for Globus Auth
+cargo dev test [NAME]     checks everything, or runs the end-to-end tests whose name contains NAME
+";
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments.as_slice() {
+        [] => run::run().await,
+        ["test"] => checks::everything(),
+        ["test", name] => checks::end_to_end(name),
+        _ => Err(USAGE.to_owned()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            tell(&sentence);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "for the person at the terminal")]
+fn tell(sentence: &str) {
+    eprintln!("\n{sentence}");
+}

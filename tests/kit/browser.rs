@@ -220,6 +220,7 @@ fn port_in(log: &str) -> Option<u16> {
     rest.split('.').next()?.parse().ok()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
 fn said(error: CmdError) -> String {
     format!("The browser says: {error}.")
 }

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How long the functions may take to answer for the first time. They have been built before.
-const READY_WITHIN: Duration = Duration::from_secs(60);
+const READY_WITHIN: Duration = Duration::from_mins(1);
 
 /// The functions, under `cargo lambda watch`: a change in the code restarts them.
 #[derive(Debug)]

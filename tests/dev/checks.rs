@@ -1,0 +1,46 @@
+//! Everything that is checked, one step after the other, the quickest first.
+
+use std::process::Command;
+
+use kit::{
+    Result,
+    tools::{self, println_step, run},
+};
+
+/// Checks everything.
+pub(crate) fn everything() -> Result<()> {
+    step("Format", cargo(&["fmt", "--all", "--check"]), "The code is not formatted: run `cargo fmt --all`")?;
+    step("Lints", cargo(&["lint"]), "The lints have something to say")?;
+    let mut documentation =
+        cargo(&["doc", "--workspace", "--no-deps", "--document-private-items", "--locked", "--quiet"]);
+    documentation.env("RUSTDOCFLAGS", "-D warnings");
+    step("Documentation", documentation, "The documentation has broken parts")?;
+    let units = cargo(&["test", "--workspace", "--exclude", "e2e", "--locked", "--quiet"]);
+    step("Tests of the parts", units, "A test fails")?;
+    end_to_end("")
+}
+
+/// The end-to-end tests whose name contains `name`.
+pub(crate) fn end_to_end(name: &str) -> Result<()> {
+    tools::system()?;
+    tools::cargo_lambda()?;
+    tools::python_with_globus_sdk()?;
+    tools::axe()?;
+    // What `cargo lambda watch` will run, so that no test waits for the compiler.
+    step("Build", cargo(&["build", "--locked"]), "The build fails")?;
+    let tests = cargo(&["test", "--package", "e2e", "--locked", "--", name]);
+    step("Tests from end to end", tests, "An end-to-end test fails; target/ has logs and screenshots")?;
+    println_step("\nAll is well.");
+    Ok(())
+}
+
+fn step(headline: &str, mut command: Command, failure: &str) -> Result<()> {
+    println_step(&format!("\n== {headline}"));
+    run(&mut command, failure)
+}
+
+fn cargo(arguments: &[&str]) -> Command {
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(tools::root()).args(arguments);
+    cargo
+}
