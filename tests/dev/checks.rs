@@ -4,7 +4,7 @@ use std::process::Command;
 
 use kit::{
     Result,
-    tools::{self, println_step, run},
+    tools::{self, cargo, println_step, run},
 };
 
 /// Checks everything.
@@ -37,10 +37,4 @@ pub(crate) fn end_to_end(name: &str) -> Result<()> {
 fn step(headline: &str, mut command: Command, failure: &str) -> Result<()> {
     println_step(&format!("\n== {headline}"));
     run(&mut command, failure)
-}
-
-fn cargo(arguments: &[&str]) -> Command {
-    let mut cargo = Command::new("cargo");
-    cargo.current_dir(tools::root()).args(arguments);
-    cargo
 }

@@ -5,10 +5,13 @@ mod run;
 
 use std::process::ExitCode;
 
+use kit::tools::println_step;
+
 const USAGE: &str = "\
 cargo dev                 runs the app on this machine, with a stand-in for Globus Auth
-cargo dev test [NAME]     checks everything, or runs the end-to-end tests whose name contains NAME
-";
+cargo dev test            checks everything
+cargo dev test NAME       runs the end-to-end tests whose name contains NAME
+cargo dev help            says this";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -18,6 +21,10 @@ async fn main() -> ExitCode {
         [] => run::run().await,
         ["test"] => checks::everything(),
         ["test", name] => checks::end_to_end(name),
+        ["help" | "--help" | "-h"] => {
+            println_step(USAGE);
+            Ok(())
+        }
         _ => Err(USAGE.to_owned()),
     };
     match outcome {

@@ -1,7 +1,10 @@
 //! The app on this machine, for a person in front of a browser.
 
 use std::{
-    collections::BTreeMap, fs, io, net::TcpListener, os::unix::fs::OpenOptionsExt as _, process::Command,
+    collections::BTreeMap,
+    fs, io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream},
+    os::unix::fs::OpenOptionsExt as _,
     time::Duration,
 };
 
@@ -27,10 +30,11 @@ pub(crate) async fn run() -> Result<()> {
     let settings = dot_env()?;
     let own_application = own_application(&settings)?;
     free(PORT)?;
+    if !own_application {
+        free(STAND_IN_PORT)?;
+    }
     tools::cargo_lambda()?;
-    let build = &mut Command::new("cargo");
-    let build = build.args(["build", "--locked"]).current_dir(tools::root());
-    tools::run(build, "The build fails; what the compiler says is above")?;
+    tools::run(&mut tools::cargo(&["build", "--locked"]), "The build fails; what the compiler says is above")?;
 
     let stand_in = if own_application { None } else { Some(stand_in().await?) };
     let variables = variables(settings, stand_in.as_ref())?;
@@ -38,6 +42,7 @@ pub(crate) async fn run() -> Result<()> {
 
     println_step(&greeting(own_application));
     until_stopped(&mut watch).await?;
+    drop(watch);
     println_step("\nStopped.");
     Ok(())
 }
@@ -65,27 +70,28 @@ fn own_application(settings: &BTreeMap<String, String>) -> Result<bool> {
     }
 }
 
-/// The variables of the functions: the settings, and for what is not in them what suits a local run.
+/// The variables of the functions: what suits a local run, the settings, and where the stand-in is, each overruling what
+/// comes before.
 fn variables(settings: BTreeMap<String, String>, stand_in: Option<&StandIn>) -> Result<Vec<(String, String)>> {
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     let key = session_key()?;
-    let mut defaults = vec![("BASE_URL", URL), ("SESSION_KEYS", key.as_str()), ("SHOW_TOKENS", "true")];
-    defaults.extend(stand_in.map(|stand_in| ("GLOBUS_AUTH_URL", stand_in.url())));
-    if stand_in.is_some() {
-        defaults.extend([("GLOBUS_CLIENT_ID", CLIENT_ID), ("GLOBUS_CLIENT_SECRET", CLIENT_SECRET)]);
-    }
-    let mut variables: BTreeMap<_, _> =
-        defaults.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let mut variables = BTreeMap::from([("BASE_URL", URL), ("SESSION_KEYS", &key), ("SHOW_TOKENS", "true")].map(owned));
     variables.extend(settings);
+    if let Some(stand_in) = stand_in {
+        let (id, secret) = (("GLOBUS_CLIENT_ID", CLIENT_ID), ("GLOBUS_CLIENT_SECRET", CLIENT_SECRET));
+        variables.extend([("GLOBUS_AUTH_URL", stand_in.url()), id, secret].map(owned));
+    }
     Ok(variables.into_iter().collect())
 }
 
+/// Sees to it that nobody answers on a port, whatever address a browser may mean by localhost.
 fn free(port: u16) -> Result<()> {
-    let busy = |_| format!("Port {port} is in use. Stop what uses it (perhaps another `cargo dev`), then try again.");
-    TcpListener::bind(("127.0.0.1", port)).map(drop).map_err(busy)
+    let in_use = format!("Port {port} is in use. Stop what uses it (perhaps another `cargo dev`), then try again.");
+    let localhost: [SocketAddr; 2] = [(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()];
+    if TcpStream::connect(&localhost[..]).is_ok() { Err(in_use) } else { Ok(()) }
 }
 
 async fn stand_in() -> Result<StandIn> {
-    free(STAND_IN_PORT)?;
     let started = StandIn::start(STAND_IN_PORT, &[REDIRECT_URL]).await;
     started.map_err(|error| format!("The stand-in for Globus Auth does not start: {error}."))
 }
@@ -122,7 +128,7 @@ fn greeting(own_application: bool) -> String {
   The app is running:  {URL}
 
   {globus}
-  A change in the code restarts the functions. Ctrl-C stops everything.
+  A change in the code builds and restarts the functions. Ctrl-C stops everything.
 "
     )
 }

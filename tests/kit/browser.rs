@@ -1,7 +1,9 @@
 //! Chromium without a window, driven through ChromeDriver.
 
 use std::{
-    fs,
+    env, fs,
+    path::PathBuf,
+    process,
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
@@ -29,7 +31,29 @@ const SHOWS_WITHIN: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Browser {
     client: Client,
+    // Dropped in this order.
     _driver: Process,
+    _leavings: Leavings,
+}
+
+/// Where Chromium keeps its profile, which it does not take away. Not in `target/`, since it also has a socket there,
+/// whose path must be short.
+#[derive(Debug)]
+struct Leavings(PathBuf);
+
+impl Leavings {
+    fn make(number: usize) -> Result<Self> {
+        let directory = env::temp_dir().join(format!("e2e-{}-{number}", process::id()));
+        fs::create_dir(&directory).map_err(|error| format!("{} cannot be made: {error}.", directory.display()))?;
+        Ok(Self(directory))
+    }
+}
+
+impl Drop for Leavings {
+    fn drop(&mut self) {
+        // Chromium's last processes may still be writing.
+        wait_for(SHOWS_WITHIN, || fs::remove_dir_all(&self.0).ok());
+    }
 }
 
 /// A command of ChromeDriver beyond the WebDriver standard.
@@ -54,15 +78,17 @@ impl Browser {
     pub async fn open() -> Result<Self> {
         static OPENED: AtomicUsize = AtomicUsize::new(0);
         let number = OPENED.fetch_add(1, Ordering::Relaxed);
-        let log = tools::root().join(format!("target/chromedriver-{number}.log"));
-        let driver = Process::start("chromedriver".as_ref(), &["--port=0"], &[], Output::File(log.clone()))?;
+        let log = tools::artifact(&format!("chromedriver-{number}.log"))?;
+        let leavings = Leavings::make(number)?;
+        let directory = [("TMPDIR".to_owned(), leavings.0.display().to_string())];
+        let driver = Process::start("chromedriver".as_ref(), &["--port=0"], &directory, Output::File(log.clone()))?;
         let port = wait_for(SHOWS_WITHIN, || port_in(&fs::read_to_string(&log).ok()?));
         let url = format!("http://127.0.0.1:{}", port.ok_or("ChromeDriver does not start.")?);
         let client = ClientBuilder::new(HttpConnector::new()).capabilities(capabilities()).connect(&url).await;
         let client = client.map_err(|error| format!("Chromium does not start: {error}."))?;
         let limits = TimeoutConfiguration::new(Some(SHOWS_WITHIN), Some(SHOWS_WITHIN * 2), Some(SHOWS_WITHIN));
         client.update_timeouts(limits).await.map_err(said)?;
-        Ok(Self { client, _driver: driver })
+        Ok(Self { client, _driver: driver, _leavings: leavings })
     }
 
     /// Opens a page, and waits until it is there.
@@ -162,11 +188,9 @@ impl Browser {
 
     /// Puts a picture of the page into `target/screenshots/`.
     pub async fn screenshot(&self, name: &str) -> Result<()> {
-        let directory = tools::root().join("target/screenshots");
+        let file = tools::artifact(&format!("screenshots/{name}.png"))?;
         let picture = self.client.screenshot().await.map_err(said)?;
-        let written =
-            fs::create_dir_all(&directory).and_then(|()| fs::write(directory.join(format!("{name}.png")), picture));
-        written.map_err(|error| format!("The screenshot {name} cannot be written: {error}."))
+        fs::write(file, picture).map_err(|error| format!("The screenshot {name} cannot be written: {error}."))
     }
 
     /// What axe-core finds fault with on the page.
@@ -224,3 +248,6 @@ fn port_in(log: &str) -> Option<u16> {
 fn said(error: CmdError) -> String {
     format!("The browser says: {error}.")
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,11 @@ use crate::{
 /// How long the functions may take to answer for the first time. They have been built before.
 const READY_WITHIN: Duration = Duration::from_mins(1);
 
+/// So that nothing drowns the functions' own log and the compiler's errors: cargo waits for its locks in many lines, and
+/// `cargo lambda watch` complains of every stop and repeats what a function has logged.
+const QUIET: [(&str, &str); 2] =
+    [("CARGO_TERM_QUIET", "true"), ("RUST_LOG", "warn,cargo_lambda_watch::watcher=off,tower_http=off,watchexec=off")];
+
 /// The functions, under `cargo lambda watch`: a change in the code restarts them.
 #[derive(Debug)]
 pub struct Watch {
@@ -31,9 +36,10 @@ impl Watch {
     /// Starts them with these variables on that port of this machine, and waits until they answer.
     pub fn start(port: u16, variables: &[(String, String)], output: Output) -> Result<Self> {
         let port_argument = port.to_string();
-        let arguments = ["lambda", "watch", "--invoke-address", "127.0.0.1", "--invoke-port", &port_argument];
-        // Its own tidings would drown those of the functions.
-        let quiet = [("RUST_LOG".to_owned(), "warn".to_owned())];
+        let address = ["--invoke-address", "127.0.0.1", "--invoke-port", &port_argument];
+        // By default it lets every site in the browser read the app's answers, which no deployment does.
+        let arguments = [&["lambda", "watch", "--disable-cors"], &address[..]].concat();
+        let quiet = QUIET.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let process = Process::start(&tools::cargo_lambda()?, &arguments, &[variables, &quiet].concat(), output)?;
         let mut watch = Self { process, port };
         let ready = wait_for(READY_WITHIN, || watch.answers().map(Ok).or_else(|| watch.ended().map(Err)));
@@ -77,7 +83,7 @@ impl App {
         let url = format!("http://localhost:{port}");
         let stand_in = StandIn::start(0, &[&format!("{url}/login")]).await;
         let stand_in = stand_in.map_err(|error| format!("The stand-in for Globus Auth does not start: {error}."))?;
-        let log = tools::root().join(format!("target/watch-{number}.log"));
+        let log = tools::artifact(&format!("watch-{number}.log"))?;
         let usual = [
             ("BASE_URL", url.as_str()),
             ("GLOBUS_AUTH_URL", stand_in.url()),

@@ -4,20 +4,21 @@ use std::{
     io,
     os::unix::process::CommandExt as _,
     path::Path,
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, ExitStatus, Stdio},
     thread,
     time::Duration,
 };
 
-use crate::Result;
+use crate::{Result, tools};
 
 /// Runs the program beside a reader of standard input. Nobody ever writes there: the read ends when the owner's end of
-/// the pipe closes, which the system sees to even if the owner is killed. Then the program is interrupted. Once it has
-/// ended, whatever is left of its group is too.
+/// the pipe closes, which the system sees to even if the owner is killed. Then the program is asked to end, and after
+/// some seconds made to. Once it has ended, whatever is left of its group is too. Not by SIGINT: a shell has what it
+/// starts in the background ignore that.
 const GUARD: &str = r#"
 exec 3<&0 </dev/null
 "$@" & program=$!
-{ read -r _ <&3; kill -INT "$program"; sleep 5; kill -KILL "$program"; } &
+{ read -r _ <&3; kill -TERM "$program"; sleep 5; kill -KILL "$program"; } &
 wait "$program"; status=$?
 trap '' TERM
 kill -TERM 0
@@ -35,12 +36,11 @@ impl Process {
     pub fn start(program: &Path, arguments: &[&str], variables: &[(String, String)], output: Output) -> Result<Self> {
         let said = |error: io::Error| format!("{} does not start: {error}.", program.display());
         let (stdout, stderr) = output.open().map_err(said)?;
-        let guard = Command::new("sh")
+        let guard = tools::command("sh")
             .args(["-c", GUARD, "sh"])
             .arg(program)
             .args(arguments)
             .envs(variables.iter().cloned())
-            .current_dir(crate::tools::root())
             .stdin(Stdio::piped())
             .stdout(stdout)
             .stderr(stderr)
@@ -97,4 +97,48 @@ pub fn wait_for<T>(limit: Duration, mut attempt: impl FnMut() -> Option<T>) -> O
         }
         found
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, process::Command};
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(20);
+
+    /// Starts a script, and waits for the process id that it writes first.
+    fn start(name: &str, script: &str) -> (Process, u32) {
+        let log = tools::artifact(&format!("{name}.log")).unwrap();
+        let process = Process::start("sh".as_ref(), &["-c", script], &[], Output::File(log.clone())).unwrap();
+        let said = wait_for(SOON, || fs::read_to_string(&log).ok()?.strip_suffix('\n')?.parse().ok());
+        (process, said.unwrap())
+    }
+
+    fn runs(id: u32) -> bool {
+        Command::new("kill").args(["-0", &id.to_string()]).stderr(Stdio::null()).status().unwrap().success()
+    }
+
+    #[test]
+    fn what_a_program_started_ends_with_it() {
+        let (mut process, child) = start("program-with-a-child", "sleep 1000 & echo $!; wait");
+        assert_eq!(process.ended(), None);
+        assert!(runs(child));
+        drop(process);
+        assert_eq!(wait_for(SOON, || (!runs(child)).then_some(())), Some(()));
+    }
+
+    #[test]
+    fn a_program_that_does_not_want_to_end_is_made_to() {
+        let (process, program) = start("program-that-stays", "trap '' TERM; echo $$; while :; do sleep 1; done");
+        drop(process);
+        assert!(!runs(program));
+    }
+
+    #[test]
+    fn a_program_that_ends_by_itself_says_how() {
+        let (mut process, _) = start("program-that-fails", "echo $$; exit 7");
+        let status = wait_for(SOON, || process.ended()).unwrap();
+        assert_eq!(status.code(), Some(7));
+    }
 }

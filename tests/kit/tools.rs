@@ -1,9 +1,11 @@
 //! The programs this project needs beside Rust: fetched into `.tools/`, pinned, or asked of the system.
 
 use std::{
+    ffi::OsStr,
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::Mutex,
 };
 
 use crate::Result;
@@ -23,9 +25,22 @@ script = tarfile.open(fileobj=io.BytesIO(package)).extractfile("package/axe.min.
 open(sys.argv[1], "wb").write(script)
 "#;
 
-/// What the end-to-end tests need of the system: a program, and the Debian package that has it.
-const SYSTEM: [(&str, &str); 4] =
-    [("chromium", "chromium"), ("chromedriver", "chromium-driver"), ("strace", "strace"), ("valgrind", "valgrind")];
+/// What the end-to-end tests need of the system: a program, and the Debian package that has it. Chromium comes with its
+/// driver.
+const SYSTEM: [(&str, &str); 3] = [("chromedriver", "chromium-driver"), ("strace", "strace"), ("valgrind", "valgrind")];
+
+/// What `cargo run` and `cargo test` tell a program of its own package, as far as a build script of ring looks at it.
+const OUR_PACKAGE: [&str; 6] = [
+    "CARGO_MANIFEST_DIR",
+    "CARGO_PKG_NAME",
+    "CARGO_PKG_VERSION_MAJOR",
+    "CARGO_PKG_VERSION_MINOR",
+    "CARGO_PKG_VERSION_PATCH",
+    "CARGO_PKG_VERSION_PRE",
+];
+
+/// Tests run in parallel, and any of them may be the first to miss something.
+static FETCHING: Mutex<()> = Mutex::new(());
 
 /// The project's own directory.
 pub fn root() -> &'static Path {
@@ -38,6 +53,32 @@ pub fn tool(name: &str) -> Result<PathBuf> {
     let tools = root().join(".tools");
     fs::create_dir_all(&tools).map_err(|error| format!("{} cannot be made: {error}.", tools.display()))?;
     Ok(tools.join(name))
+}
+
+/// Where a test puts what is to be looked at afterwards: a file in `target/`, whose directory is made.
+pub fn artifact(name: &str) -> Result<PathBuf> {
+    let file = root().join("target").join(name);
+    let directory = file.parent().unwrap_or(&file);
+    fs::create_dir_all(directory).map_err(|error| format!("{} cannot be made: {error}.", directory.display()))?;
+    Ok(file)
+}
+
+/// A program to be run in the project's directory. It does not hear which package this one is of: a cargo that it is or
+/// starts would take that for a change, and build ring and all upon it once more.
+pub fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    for name in OUR_PACKAGE {
+        command.env_remove(name);
+    }
+    command.current_dir(root());
+    command
+}
+
+/// cargo with these arguments, in the project's directory.
+pub fn cargo(arguments: &[&str]) -> Command {
+    let mut cargo = command("cargo");
+    cargo.args(arguments);
+    cargo
 }
 
 /// cargo-lambda. Its one dependency, a C compiler for other machines, is left out.
@@ -54,6 +95,7 @@ pub fn python_with_globus_sdk() -> Result<PathBuf> {
 
 /// The accessibility checker, as a script to run in a page.
 pub fn axe() -> Result<PathBuf> {
+    let _others_wait = FETCHING.lock();
     let script = tool("axe-4.14.1.min.js")?;
     if !script.exists() {
         let fetch = &mut Command::new("python3");
@@ -72,14 +114,15 @@ pub fn system() -> Result<()> {
     let sentence = format!("Please install these with your system's package manager, then try again: {packages}.");
     let sudo = match () {
         () if !has("apt-get") => return Err(sentence),
-        () if succeeds("test \"$(id -u)\" = 0") => "",
-        () if succeeds("sudo -n true") => "sudo -n ",
+        () if succeeds(&mut shell("test \"$(id -u)\" = 0")) => "",
+        () if succeeds(&mut shell("sudo -n true")) => "sudo -n ",
         () => return Err(sentence),
     };
     println_step(&format!("Installing {packages}"));
-    let install =
-        format!("{sudo}apt-get update -qq && {sudo}apt-get install -y -qq --no-install-recommends {packages}");
-    run(Command::new("sh").args(["-c", &install]).env("DEBIAN_FRONTEND", "noninteractive"), &sentence)
+    let install = format!(
+        "{sudo}apt-get update -qq && {sudo}env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends {packages}"
+    );
+    run(&mut shell(&install), &sentence)
 }
 
 /// One line of what is going on.
@@ -94,28 +137,38 @@ pub fn run(command: &mut Command, failure: &str) -> Result<()> {
     if status.success() { Ok(()) } else { Err(format!("{failure}.")) }
 }
 
-/// Installs a package into the virtual environment, unless a stamp says that it is there.
+/// Installs a package into the virtual environment, unless a stamp there says that this very version is in it.
 fn python_package(pinned: &str, options: &[&str]) -> Result<()> {
-    let (environment, stamp) = (tool("python")?, tool(&format!("{pinned}.installed"))?);
-    if stamp.exists() && environment.exists() {
+    let _others_wait = FETCHING.lock();
+    let environment = tool("python")?;
+    let (name, _) = pinned.split_once("==").unwrap_or((pinned, ""));
+    let stamp = environment.join(format!("{name}.installed"));
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == pinned) {
         return Ok(());
     }
     println_step(&format!("Installing {pinned} into .tools/"));
-    if !environment.join("bin/pip").exists() {
+    let python = environment.join("bin/python");
+    // There may be half an environment, or one whose Python is gone from the system.
+    if !succeeds(Command::new(&python).args(["-m", "pip", "--version"])) {
         let made = "Python 3 with its venv module is needed: install python3 (on Debian and Ubuntu also python3-venv)";
-        run(Command::new("python3").args(["-m", "venv"]).arg(&environment), made)?;
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment), made)?;
     }
-    let pip = ["install", "--disable-pip-version-check", "--quiet"];
-    let install = &mut Command::new(environment.join("bin/pip"));
+    let pip = ["-m", "pip", "install", "--disable-pip-version-check", "--quiet"];
+    let install = &mut Command::new(&python);
     run(install.args(pip).args(options).arg(pinned), &format!("{pinned} cannot be installed from PyPI"))?;
-    fs::write(&stamp, "").map_err(|error| format!("{} cannot be written: {error}.", stamp.display()))
+    fs::write(&stamp, pinned).map_err(|error| format!("{} cannot be written: {error}.", stamp.display()))
 }
 
 fn has(program: &str) -> bool {
-    succeeds(&format!("command -v {program}"))
+    succeeds(&mut shell(&format!("command -v {program}")))
 }
 
-fn succeeds(script: &str) -> bool {
-    let silent = Command::new("sh").args(["-c", script]).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    silent.is_ok_and(|status| status.success())
+fn shell(script: &str) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script]);
+    shell
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
