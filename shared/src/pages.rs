@@ -17,6 +17,9 @@ use crate::{
 
 const STYLE: &str = include_str!("templates/style.css");
 
+/// The one script, on every page that shows who is signed in.
+const PERSONAL: &str = include_str!("templates/personal.js");
+
 const SOURCES: [(&str, &str); 6] = [
     ("base.html", include_str!("templates/base.html")),
     ("log_out.html", include_str!("templates/log_out.html")),
@@ -30,7 +33,9 @@ const SOURCES: [(&str, &str); 6] = [
 static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut templates = Environment::new();
     templates.set_undefined_behavior(UndefinedBehavior::Strict);
-    templates.add_global("style", minijinja::Value::from_safe_string(STYLE.to_owned()));
+    for (name, text) in [("style", STYLE), ("personal", PERSONAL)] {
+        templates.add_global(name, minijinja::Value::from_safe_string(text.to_owned()));
+    }
     for (name, source) in SOURCES {
         // A template that does not compile fails a test, and would here be one that is not found.
         drop(templates.add_template(name, source));
@@ -269,7 +274,7 @@ mod tests {
     fn a_script_in_a_name_is_shown_and_not_run() {
         let html = home(&session(Some(SCRIPT)), true);
 
-        assert!(!html.contains("<script"), "{html}");
+        assert_eq!(html.matches("<script").count(), 1, "{html}");
         assert!(html.contains("Hello &lt;script&gt;alert(&#x27;x&#x27;)"), "{html}");
     }
 
@@ -299,12 +304,21 @@ mod tests {
     }
 
     #[test]
-    fn the_content_security_policy_names_the_style_sheet_as_it_is() {
-        let hash = STANDARD.encode(Sha256::digest(STYLE));
-        assert_eq!(
-            include_str!("templates/style.sha256"),
-            format!("sha256-{hash}"),
-            "templates/style.sha256 is to say what is on the right"
-        );
+    fn every_page_that_shows_who_is_signed_in_is_emptied_when_it_is_left() {
+        let session = session(Some("Ada"));
+        for page in [Page::signed_in(&session, true, noon()), Page::LogOut { display_name: "Ada" }] {
+            assert!(render(&page).unwrap().contains(&format!("<script>{PERSONAL}</script>")));
+        }
+    }
+
+    #[test]
+    fn the_content_security_policy_names_style_and_script_as_they_are() {
+        for (name, text, said) in [
+            ("style", STYLE, include_str!("templates/style.sha256")),
+            ("personal", PERSONAL, include_str!("templates/personal.sha256")),
+        ] {
+            let hash = STANDARD.encode(Sha256::digest(text));
+            assert_eq!(said, format!("sha256-{hash}"), "templates/{name}.sha256 is to say what is on the right");
+        }
     }
 }

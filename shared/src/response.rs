@@ -16,7 +16,8 @@ use crate::{
 
 /// On every answer of ours, whatever it says.
 ///
-/// The style sheet's hash is the only thing a page may load or run; it is checked by a test beside the templates.
+/// One style sheet and one script, by their hashes, are all that a page may load or run; a test beside the templates
+/// checks both.
 /// `Referrer-Policy` is not `no-referrer`, with which browsers send `Origin: null` on our own form. `form-action` holds
 /// for the redirects after a form as well, so no form of ours leads off this origin.
 const HEADERS: [(HeaderName, &str); 9] = [
@@ -26,6 +27,8 @@ const HEADERS: [(HeaderName, &str); 9] = [
         concat!(
             "default-src 'none'; style-src '",
             include_str!("templates/style.sha256"),
+            "'; script-src '",
+            include_str!("templates/personal.sha256"),
             "'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
         ),
     ),

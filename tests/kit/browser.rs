@@ -165,16 +165,23 @@ impl Browser {
         self.client.switch_to_window(tab.clone()).await.map_err(said)
     }
 
-    /// The cookies that go to the page's site, by name and value.
-    pub async fn cookies(&self) -> Result<Vec<(String, String)>> {
-        let cookies = self.client.get_all_cookies().await.map_err(said)?;
-        Ok(cookies.iter().map(|cookie| (cookie.name().to_owned(), cookie.value().to_owned())).collect())
+    /// The cookies for an address, by name and value, whichever page is shown.
+    pub async fn cookies_for(&self, url: &str) -> Result<Vec<(String, String)>> {
+        let found = self.devtools("Network.getCookies", json!({ "urls": [url] })).await?;
+        let text = |cookie: &Value, field| cookie[field].as_str().unwrap_or_default().to_owned();
+        let cookies = found["cookies"].as_array().into_iter().flatten();
+        Ok(cookies.map(|cookie| (text(cookie, "name"), text(cookie, "value"))).collect())
+    }
+
+    /// Forgets every cookie.
+    pub async fn forget_cookies(&self) -> Result<()> {
+        self.devtools("Network.clearBrowserCookies", json!({})).await.map(drop)
     }
 
     /// Sets a cookie for an address.
     pub async fn set_cookie(&self, url: &str, name: &str, value: &str, same_site: &str) -> Result<()> {
         let cookie = json!({ "url": url, "name": name, "value": value, "httpOnly": true, "sameSite": same_site });
-        self.devtools("Network.setCookie", cookie).await
+        self.devtools("Network.setCookie", cookie).await.map(drop)
     }
 
     /// Shows pages as on a screen of this size, in light or dark.
@@ -183,7 +190,7 @@ impl Browser {
         self.devtools("Emulation.setDeviceMetricsOverride", size).await?;
         let scheme = if dark { "dark" } else { "light" };
         let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
-        self.devtools("Emulation.setEmulatedMedia", features).await
+        self.devtools("Emulation.setEmulatedMedia", features).await.map(drop)
     }
 
     /// Puts a picture of the page into `target/screenshots/`.
@@ -222,9 +229,9 @@ impl Browser {
     }
 
     /// <https://chromedevtools.github.io/devtools-protocol/>
-    async fn devtools(&self, command: &str, parameters: Value) -> Result<()> {
+    async fn devtools(&self, command: &str, parameters: Value) -> Result<Value> {
         let body = json!({ "cmd": command, "params": parameters });
-        self.client.issue_cmd(Extension { path: "goog/cdp/execute", body }).await.map(drop).map_err(said)
+        self.client.issue_cmd(Extension { path: "goog/cdp/execute", body }).await.map_err(said)
     }
 }
 

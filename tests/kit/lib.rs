@@ -6,6 +6,7 @@
 pub mod browser;
 pub mod local;
 pub mod process;
+mod relay;
 pub mod tools;
 
 /// What went wrong, in a sentence.

@@ -2,9 +2,9 @@
 
 use std::{
     fs,
-    io::{Read as _, Write as _},
+    io::{self, Read as _, Write as _},
     net::{TcpListener, TcpStream},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
@@ -14,7 +14,7 @@ use globus_stand_in::{CLIENT_ID, CLIENT_SECRET, StandIn};
 use crate::{
     Result,
     process::{Output, Process, wait_for},
-    tools,
+    relay, tools,
 };
 
 /// How long the functions may take to answer for the first time. They have been built before.
@@ -44,6 +44,7 @@ impl Watch {
         let mut watch = Self { process, port };
         let ready = wait_for(READY_WITHIN, || watch.answers().map(Ok).or_else(|| watch.ended().map(Err)));
         ready.unwrap_or_else(|| Err("The functions do not answer.".to_owned()))?;
+        relay::start(port);
         Ok(watch)
     }
 
@@ -54,20 +55,26 @@ impl Watch {
 
     /// Whether home answers: any answer of ours will do, since a configuration error has one too.
     fn answers(&self) -> Option<()> {
-        let mut connection = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
-        connection.set_read_timeout(Some(READY_WITHIN)).ok()?;
-        let request = format!("GET / HTTP/1.1\r\nhost: localhost:{}\r\nconnection: close\r\n\r\n", self.port);
-        connection.write_all(request.as_bytes()).ok()?;
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer).ok()?;
+        let answer = self.send("GET / HTTP/1.1", "").ok()?;
         answer.to_ascii_lowercase().contains("content-security-policy").then_some(())
+    }
+
+    /// Sends a request as it stands, with these header lines, and gives the whole answer.
+    fn send(&self, request_line: &str, headers: &str) -> io::Result<String> {
+        let mut connection = TcpStream::connect(("127.0.0.1", self.port))?;
+        connection.set_read_timeout(Some(READY_WITHIN))?;
+        let request = format!("{request_line}\r\nhost: localhost:{}\r\n{headers}connection: close\r\n\r\n", self.port);
+        connection.write_all(request.as_bytes())?;
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer)?;
+        Ok(answer)
     }
 }
 
 /// The app for a test: everything on ports that are free, and the log in a file.
 #[derive(Debug)]
 pub struct App {
-    _watch: Watch,
+    watch: Watch,
     stand_in: StandIn,
     url: String,
     log: PathBuf,
@@ -94,7 +101,7 @@ impl App {
         ];
         let variables: Vec<_> = usual.iter().chain(settings).map(owned).collect();
         let watch = Watch::start(port, &variables, Output::File(log.clone()))?;
-        Ok(Self { _watch: watch, stand_in, url, log })
+        Ok(Self { watch, stand_in, url, log })
     }
 
     /// Its address, such as `http://localhost:9000`.
@@ -105,6 +112,36 @@ impl App {
     /// Globus, as the app knows it.
     pub fn stand_in(&self) -> &StandIn {
         &self.stand_in
+    }
+
+    /// Sends a request that no browser would, with these header lines; gives the whole answer.
+    pub fn send(&self, request_line: &str, headers: &str) -> Result<String> {
+        let answer = self.watch.send(request_line, headers);
+        answer.map_err(|error| format!("{request_line} is not answered: {error}."))
+    }
+
+    /// Sends the event in a file to a function with `cargo lambda invoke`; gives what it prints.
+    pub fn invoke(&self, function: &str, event: &Path) -> Result<String> {
+        let port = self.watch.port.to_string();
+        let mut invoke = tools::command(tools::cargo_lambda()?);
+        invoke
+            .args([
+                "lambda",
+                "invoke",
+                function,
+                "--invoke-address",
+                "127.0.0.1",
+                "--invoke-port",
+                &port,
+                "--data-file",
+            ])
+            .arg(event);
+        let output = invoke.output().map_err(|error| format!("cargo lambda invoke does not start: {error}."))?;
+        if output.status.success() {
+            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        } else {
+            Err(format!("{function} is not invoked: {}", String::from_utf8_lossy(&output.stderr)))
+        }
     }
 
     /// Everything that was logged so far.

@@ -3,6 +3,18 @@
 
 // Named as tests, so that the lints know what is only theirs.
 #[cfg(test)]
+mod events;
+#[cfg(test)]
+mod globus_sdk;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod scene;
+#[cfg(test)]
+mod sessions;
+#[cfg(test)]
 mod sign_in;
 #[cfg(test)]
 mod start_up;
+#[cfg(test)]
+mod trouble;

@@ -1,34 +1,195 @@
 //! A person signs in and logs out, in a browser.
 
-use kit::{Result, browser::Browser, local::App};
-use serde_json::json;
+use globus_stand_in::Endpoint;
+use kit::Result;
+
+use crate::scene::Scene;
 
 #[tokio::test]
 async fn a_person_signs_in_sees_who_they_are_and_logs_out() -> Result<()> {
-    let app = App::start(&[]).await?;
-    let browser = Browser::open().await?;
+    let scene = Scene::open(&[]).await?;
+    scene.is_in_order("home-signed-out").await?;
 
-    browser.goto(app.url()).await?;
-    is_in_order(&browser, "home-signed-out").await?;
+    scene.sign_in("ada", "Hello Ada Lovelace!").await?;
+    scene.is_in_order("home-signed-in").await?;
+    let shown = scene.browser.text().await?;
+    for said in [
+        "Name\nAda Lovelace",
+        "Username\nada@uchicago.example",
+        "Email\nada@uchicago.example",
+        "UUID\nada10ace-1815-4d60-8bdb-eeecaba85bd9",
+        "Organization\nUniversity of Chicago",
+        "Globus Auth",
+        "Globus Transfer",
+        "urn:globus:auth:scope:transfer.api.globus.org:all",
+        "47 h 59 min left",
+    ] {
+        assert!(shown.contains(said), "no {said:?} in {shown}");
+    }
+    let tokens = scene.app.stand_in().issued_tokens();
+    assert_eq!(tokens.len(), 4);
+    assert!(tokens.iter().all(|token| !shown.contains(token)), "tokens are shown only on demand");
+    scene.browser.run("document.querySelectorAll('details').forEach(one => one.open = true)").await?;
+    scene.is_in_order("home-tokens-shown").await?;
+    let shown = scene.browser.text().await?;
+    assert!(tokens.iter().all(|token| shown.contains(token)), "{shown}");
 
-    browser.press("main a[href^='/login']").await?;
-    browser.press("[data-person=ada]").await?;
-    browser.shows("Hello Ada Lovelace!").await?;
-    assert_eq!(browser.url().await?, format!("{}/", app.url()));
-    is_in_order(&browser, "home-signed-in").await?;
+    scene.goto("/logout").await?;
+    scene.browser.shows("You are signed in as Ada Lovelace").await?;
+    scene.is_in_order("log-out").await?;
+    assert_eq!(scene.app.stand_in().requests(Endpoint::Revoke), 0);
+    scene.browser.press("main button").await?;
+    scene.browser.shows("You are logged out").await?;
+    scene.is_in_order("logged-out").await?;
+    assert!(tokens.iter().all(|token| scene.app.stand_in().is_revoked(token)));
+    assert!(scene.cookies().await?.is_empty());
 
-    browser.press("main button").await?;
-    browser.shows("You are logged out").await?;
-    is_in_order(&browser, "logged-out").await?;
-    browser.goto(app.url()).await?;
-    assert!(!browser.text().await?.contains("Ada"));
-    browser.close().await
+    scene.browser.press("a[rel=noreferrer]").await?;
+    scene.browser.shows("Logged out of the application").await?;
+    scene.browser.press("a.button").await?;
+    scene.browser.shows("Log in with Globus").await?;
+    scene.is_at("/").await?;
+    scene.close().await
 }
 
-/// Nothing for the console to complain of, nothing in the way of anybody, and a picture to look at.
-async fn is_in_order(browser: &Browser, name: &str) -> Result<()> {
-    browser.screenshot(name).await?;
-    assert_eq!(browser.console().await?, Vec::<String>::new(), "{name}");
-    assert_eq!(browser.accessibility_violations().await?, json!([]), "{name}");
+#[tokio::test]
+async fn the_keyboard_alone_is_enough() -> Result<()> {
+    const TAB: &str = "\u{e004}";
+    const ENTER: &str = "\u{e007}";
+    let scene = Scene::open(&[]).await?;
+    // The site's name, then the one thing to do.
+    scene.browser.keys(TAB).await?;
+    scene.browser.keys(TAB).await?;
+    scene.browser.screenshot("home-signed-out-focus").await?;
+    scene.browser.keys(ENTER).await?;
+    scene.browser.shows("Who is signing in?").await?;
+    scene.browser.keys(TAB).await?;
+    scene.browser.keys(ENTER).await?;
+    scene.browser.shows("Hello Ada Lovelace!").await?;
+    // The site's name, the tokens of two services, the button.
+    for _ in 0..4 {
+        scene.browser.keys(TAB).await?;
+    }
+    scene.browser.keys(ENTER).await?;
+    scene.browser.shows("You are logged out").await?;
+    scene.close().await
+}
+
+#[tokio::test]
+async fn a_person_of_whom_globus_knows_little_is_told_what_is_not_given() -> Result<()> {
+    let scene = Scene::open(&[]).await?;
+    scene.sign_in("sparse", "Hello 046f34a2@ucsd.example!").await?;
+    let shown = scene.browser.text().await?;
+    for said in ["Name\nnot given", "Email\nnot given", "Organization\nnot given"] {
+        assert!(shown.contains(said), "no {said:?} in {shown}");
+    }
+    scene.is_in_order("home-sparse").await?;
+    scene.close().await
+}
+
+#[tokio::test]
+async fn every_person_can_sign_in_and_markup_in_a_name_is_only_text() -> Result<()> {
+    for (person, greeting) in [
+        ("twice", "Hello Grace Hopper!"),
+        ("linked", "Hello Mary Somerville!"),
+        ("markup", "Hello <script>alert(1)</script> & \"quotes\" 'too'!"),
+    ] {
+        let scene = Scene::open(&[]).await?;
+        scene.sign_in(person, greeting).await?;
+        scene.close().await?;
+    }
     Ok(())
+}
+
+#[tokio::test]
+async fn whoever_declines_is_told_so_and_can_start_again() -> Result<()> {
+    let scene = Scene::open(&[]).await?;
+    scene.begin().await?;
+    scene.browser.press("[data-action=deny]").await?;
+    scene.browser.shows("You did not sign in").await?;
+    scene.is_in_order("denied").await?;
+    assert!(scene.cookies().await?.is_empty());
+
+    scene.browser.reload().await?;
+    scene.browser.shows("This sign-in cannot be finished").await?;
+    scene.is_in_order("unknown-attempt").await?;
+    scene.sign_in("ada", "Hello Ada Lovelace!").await?;
+    scene.close().await
+}
+
+#[tokio::test]
+async fn two_tabs_sign_in_at_once_and_finish_in_either_order() -> Result<()> {
+    for first_begun_ends_first in [true, false] {
+        let scene = Scene::open(&[]).await?;
+        let one = scene.browser.tab().await?;
+        scene.begin().await?;
+        let other = scene.browser.open_tab().await?;
+        scene.goto("/").await?;
+        scene.begin().await?;
+        assert_eq!(scene.cookies().await?.len(), 2);
+
+        let order = if first_begun_ends_first { [&one, &other] } else { [&other, &one] };
+        for tab in order {
+            scene.browser.look_at(tab).await?;
+            scene.choose("ada").await?;
+            scene.browser.shows("Hello Ada Lovelace!").await?;
+        }
+        assert_eq!(scene.cookies().await?, ["session"]);
+        scene.close().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_deep_link_is_where_a_person_lands() -> Result<()> {
+    let scene = Scene::open(&[]).await?;
+    scene.goto("/login?next=%2Ffiles%3Fpath%3D%252Fdata").await?;
+    scene.choose("ada").await?;
+    scene.browser.shows("Page not found").await?;
+    scene.is_at("/files?path=%2Fdata").await?;
+    scene.is_in_order("not-found").await?;
+    scene.goto("/").await?;
+    scene.browser.shows("Hello Ada Lovelace!").await?;
+    scene.close().await
+}
+
+#[tokio::test]
+async fn the_sign_in_begins_at_the_name_where_it_will_end() -> Result<()> {
+    let scene = Scene::open(&[]).await?;
+    let elsewhere = scene.url("/login").replace("localhost", "[::1]");
+    scene.browser.goto(&elsewhere).await?;
+    scene.choose("ada").await?;
+    scene.browser.shows("Hello Ada Lovelace!").await?;
+    scene.is_at("/").await?;
+    scene.close().await
+}
+
+#[tokio::test]
+async fn going_back_to_globus_and_forward_again_changes_nothing() -> Result<()> {
+    let scene = Scene::open(&[]).await?;
+    scene.sign_in("ada", "Hello Ada Lovelace!").await?;
+    // The sign-in page is in the history; what it leads to is a callback whose state is spent.
+    scene.browser.back().await?;
+    scene.browser.reload().await?;
+    scene.browser.shows("Hello Ada Lovelace!").await?;
+    scene.is_at("/").await?;
+    assert_eq!(scene.app.stand_in().requests(Endpoint::Token), 1);
+    scene.close().await
+}
+
+#[tokio::test]
+async fn a_callback_that_is_loaded_again_leads_home_and_redeems_nothing() -> Result<()> {
+    let scene = Scene::open(&[]).await?;
+    let authorize = scene.begin().await?;
+    let callback = scene.app.stand_in().sign_in(&authorize, "ada").await?;
+    for _ in 0..2 {
+        scene.browser.goto(&callback).await?;
+        scene.browser.shows("Hello Ada Lovelace!").await?;
+        scene.is_at("/").await?;
+    }
+    scene.browser.forget_cookies().await?;
+    scene.browser.goto(&callback).await?;
+    scene.browser.shows("This sign-in cannot be finished").await?;
+    assert_eq!(scene.app.stand_in().requests(Endpoint::Token), 1);
+    scene.close().await
 }

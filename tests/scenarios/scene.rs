@@ -1,0 +1,110 @@
+//! A browser in front of the app, and what every scenario ends with.
+
+use globus_stand_in::CLIENT_SECRET;
+use kit::{
+    Result,
+    browser::Browser,
+    local::{App, SESSION_KEY},
+};
+use serde_json::json;
+
+/// Desktop and phone, light and dark: what every page is looked at on.
+const SCREENS: [(&str, u32, u32, bool); 4] = [
+    ("desktop-light", 1280, 1000, false),
+    ("desktop-dark", 1280, 1000, true),
+    ("phone-light", 390, 844, false),
+    ("phone-dark", 390, 844, true),
+];
+
+/// The app, and a browser that has its home page open.
+pub(crate) struct Scene {
+    pub(crate) app: App,
+    pub(crate) browser: Browser,
+}
+
+impl Scene {
+    /// Starts the app with these settings beside the usual ones. It logs as much as it can.
+    pub(crate) async fn open(settings: &[(&str, &str)]) -> Result<Self> {
+        let app = App::start(&[settings, &[("LOG_LEVEL", "trace")]].concat()).await?;
+        let browser = Browser::open().await?;
+        browser.goto(app.url()).await?;
+        Ok(Self { app, browser })
+    }
+
+    /// The address of a page of the app.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.app.url())
+    }
+
+    /// Opens a page of the app.
+    pub(crate) async fn goto(&self, path: &str) -> Result<()> {
+        self.browser.goto(&self.url(path)).await
+    }
+
+    /// From the page that is shown to the sign-in page of the stand-in; gives its address.
+    pub(crate) async fn begin(&self) -> Result<String> {
+        self.browser.press("main a[href^='/login']").await?;
+        self.browser.shows("Who is signing in?").await?;
+        self.browser.url().await
+    }
+
+    /// From the sign-in page of the stand-in to wherever that leads.
+    pub(crate) async fn choose(&self, person: &str) -> Result<()> {
+        self.browser.press(&format!("[data-person={person}]")).await
+    }
+
+    /// From the home page of somebody signed out to that of somebody signed in, who is greeted with these words.
+    pub(crate) async fn sign_in(&self, person: &str, greeting: &str) -> Result<()> {
+        self.begin().await?;
+        self.choose(person).await?;
+        self.browser.shows(greeting).await?;
+        self.is_at("/").await
+    }
+
+    /// Asserts the address of the page.
+    pub(crate) async fn is_at(&self, path: &str) -> Result<()> {
+        assert_eq!(self.browser.url().await?, self.url(path));
+        Ok(())
+    }
+
+    /// The names of the app's cookies in the browser, whichever page it shows.
+    pub(crate) async fn cookies(&self) -> Result<Vec<String>> {
+        let cookies = self.browser.cookies_for(self.app.url()).await?;
+        Ok(cookies.into_iter().map(|(name, _)| name).collect())
+    }
+
+    /// On every screen: a picture to look at, nothing in the way of anybody, nothing for the console to complain of, and
+    /// nothing that runs over the side.
+    pub(crate) async fn is_in_order(&self, page: &str) -> Result<()> {
+        for (screen, width, height, dark) in SCREENS {
+            self.browser.screen(width, height, dark).await?;
+            self.browser.screenshot(&format!("{page}-{screen}")).await?;
+            assert_eq!(self.browser.accessibility_violations().await?, json!([]), "{page} on {screen}");
+            let runs_over = "return document.documentElement.scrollWidth > innerWidth";
+            assert_eq!(self.browser.run(runs_over).await?, json!(false), "{page} on {screen}");
+        }
+        self.browser.screen(1280, 1000, false).await?;
+        self.console_is_quiet().await
+    }
+
+    /// Asserts that no page had anything to complain of. That an error page has an error's status is no complaint.
+    async fn console_is_quiet(&self) -> Result<()> {
+        let said = self.browser.console().await?;
+        let complaints: Vec<_> = said.iter().filter(|line| !line.contains("responded with a status of")).collect();
+        assert!(complaints.is_empty(), "{complaints:?}");
+        Ok(())
+    }
+
+    /// Nothing secret was logged, nothing had anything to complain of, no function ended in a panic.
+    pub(crate) async fn close(self) -> Result<()> {
+        self.console_is_quiet().await?;
+        let log = self.app.log();
+        let cookies = self.browser.cookies_for(self.app.url()).await?;
+        let tokens = self.app.stand_in().issued_tokens();
+        let secrets = tokens.iter().chain(cookies.iter().map(|(_, value)| value)).map(String::as_str);
+        for secret in secrets.chain([CLIENT_SECRET, SESSION_KEY, "code=", "code_verifier", "panicked"]) {
+            assert!(secret.is_empty() || !log.contains(secret), "{secret:?} is in the log:\n{log}");
+        }
+        self.browser.close().await
+    }
+}
