@@ -1,6 +1,6 @@
 //! What a function holds from its start on.
 
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
 use lambda_http::Request;
 
@@ -9,6 +9,7 @@ use crate::{
     cookies::SealedCookies,
     error::{Kind, Result},
     session::{Session, Visitor},
+    storage::{CookieStorage, TokenStorage},
 };
 
 /// The configuration and what follows from it; made once, when the function starts.
@@ -17,15 +18,44 @@ pub struct App {
     /// What the deployment sets.
     pub config: Config,
     /// Seals and opens this deployment's cookies.
-    pub cookies: SealedCookies,
+    pub cookies: Arc<SealedCookies>,
+    /// Where sessions are kept.
+    pub storage: Box<dyn TokenStorage>,
 }
 
 impl App {
-    /// Reads the configuration.
+    /// Reads the configuration. Sessions are in the table that `TOKEN_TABLE` names, and without one in cookies.
+    #[cfg(feature = "dynamodb")]
     pub fn read(env: &Environment<'_>) -> Option<Self> {
+        if env.is_set("TOKEN_TABLE") { Self::read_with_table(env) } else { Self::read_with_cookies(env) }
+    }
+
+    /// Reads the configuration. Sessions are in cookies: what a table needs is not in this build.
+    #[cfg(not(feature = "dynamodb"))]
+    pub fn read(env: &Environment<'_>) -> Option<Self> {
+        let no_table = if env.is_set("TOKEN_TABLE") {
+            env.problem("TOKEN_TABLE", "is set, but this function was built without DynamoDB storage")
+        } else {
+            Some(())
+        };
+        let (app, ()) = Self::read_with_cookies(env).zip(no_table)?;
+        Some(app)
+    }
+
+    /// Reads the configuration of a function that finds sessions in a table, and nowhere else.
+    #[cfg(feature = "dynamodb")]
+    pub fn read_with_table(env: &Environment<'_>) -> Option<Self> {
+        let (config, table) = Config::read(env).zip(crate::config::TableConfig::read(env))?;
+        let cookies = Arc::new(SealedCookies::new(&config));
+        let storage = crate::storage::DynamoDbStorage::new(&config, table, Arc::clone(&cookies)).ok()?;
+        Some(Self { config, cookies, storage: Box::new(storage) })
+    }
+
+    fn read_with_cookies(env: &Environment<'_>) -> Option<Self> {
         let config = Config::read(env)?;
-        let cookies = SealedCookies::new(&config);
-        Some(Self { config, cookies })
+        let cookies = Arc::new(SealedCookies::new(&config));
+        let storage = Box::new(CookieStorage::new(&config, Arc::clone(&cookies)));
+        Some(Self { config, cookies, storage })
     }
 
     /// Reads the configuration of a function that also speaks to Globus, and makes its client.
@@ -38,15 +68,16 @@ impl App {
 
     /// The session of whoever is signed in. For anybody else an error that sends a person to sign in and back here, and
     /// tells a program to.
-    pub fn session(&self, request: &Request, now: SystemTime) -> Result<Session> {
-        match self.visitor(request, now) {
+    pub async fn session(&self, request: &Request, now: SystemTime) -> Result<Session> {
+        match self.visitor(request, now).await? {
             Visitor::SignedIn(session) => Ok(session),
-            Visitor::SignedOut | Visitor::Unreadable | Visitor::Expired(_) => Err(Kind::SignInRequired.into()),
+            Visitor::NeedsRenewal(_) => Err(Kind::RenewalRequired.into()),
+            Visitor::SignedOut | Visitor::Unusable(_) | Visitor::Expired(_) => Err(Kind::SignInRequired.into()),
         }
     }
 
     /// Who sent the request.
-    pub fn visitor(&self, request: &Request, now: SystemTime) -> Visitor {
-        Session::read(request, &self.cookies, &self.config, now)
+    pub async fn visitor(&self, request: &Request, now: SystemTime) -> Result<Visitor> {
+        self.storage.visitor(request, now).await
     }
 }

@@ -68,13 +68,18 @@ impl Environment<'_> {
     }
 
     /// Notes that `variable` is not what it should be.
-    fn problem<T>(&self, variable: &'static str, expected: &'static str) -> Option<T> {
+    pub(crate) fn problem<T>(&self, variable: &'static str, expected: &'static str) -> Option<T> {
         self.problems.borrow_mut().push(Problem { variable, expected });
         None
     }
 
     fn required(&self, variable: &'static str) -> Option<String> {
         self.optional(variable).or_else(|| self.problem(variable, "is missing"))
+    }
+
+    /// Whether the variable has a value.
+    pub(crate) fn is_set(&self, variable: &'static str) -> bool {
+        self.optional(variable).is_some()
     }
 
     /// `parse` of the variable, or `default` where it is absent.
@@ -89,6 +94,13 @@ impl Environment<'_> {
             None => Some(default),
             Some(value) => parse(&value).or_else(|| self.problem(variable, expected)),
         }
+    }
+
+    fn hours(&self, variable: &'static str, default: u64) -> Option<Duration> {
+        let hours = self.parsed(variable, "must be a whole number from 1 to 8760", default, |text| {
+            text.parse().ok().filter(|hours| (1..=8760).contains(hours))
+        });
+        hours.map(Duration::from_hours)
     }
 }
 
@@ -196,9 +208,7 @@ impl Config {
             env.parsed("BASE_URL", "must be an https address without a path (http for localhost only)", None, |text| {
                 Origin::parse(text).map(Some)
             });
-        let session_max = env.parsed("SESSION_MAX_HOURS", "must be a whole number from 1 to 8760", 168, |text| {
-            text.parse().ok().filter(|hours| (1..=8760).contains(hours))
-        });
+        let session_max = env.hours("SESSION_MAX_HOURS", 168);
         let show_tokens = env.parsed("SHOW_TOKENS", "must be true or false", false, |text| text.parse().ok());
 
         Some(Self {
@@ -207,7 +217,7 @@ impl Config {
             session_keys: session_keys?,
             base_url: base_url?,
             region: env.optional("AWS_REGION"),
-            session_max: Duration::from_secs(session_max? * 3600),
+            session_max: session_max?,
             show_tokens: show_tokens?,
         })
     }
@@ -245,6 +255,43 @@ impl GlobusConfig {
             env.problem("GLOBUS_SCOPES", "must be separated by spaces and contain openid")?;
         }
         Some(Self { client_secret: client_secret?, scopes })
+    }
+}
+
+/// Where sessions are kept if not in cookies.
+#[cfg(feature = "dynamodb")]
+#[derive(Clone, Debug)]
+pub struct TableConfig {
+    /// `TOKEN_TABLE`: the name of the DynamoDB table.
+    pub name: String,
+    /// `SESSION_IDLE_HOURS`: after how long without a page view a session ends; 24 if absent.
+    pub idle: Duration,
+    /// `AWS_REGION`: set by Lambda.
+    pub region: String,
+    /// `AWS_ENDPOINT_URL_DYNAMODB`: another address than the region's own, such as DynamoDB Local's.
+    pub endpoint: Option<String>,
+    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`: the function's role, set by Lambda.
+    pub credentials: (String, Secret, Option<Secret>),
+}
+
+#[cfg(feature = "dynamodb")]
+impl TableConfig {
+    /// Reads what DynamoDB storage needs.
+    pub fn read(env: &Environment<'_>) -> Option<Self> {
+        let name = env.required("TOKEN_TABLE");
+        let idle = env.hours("SESSION_IDLE_HOURS", 24);
+        let region = env.required("AWS_REGION");
+        let endpoint = env.parsed(
+            "AWS_ENDPOINT_URL_DYNAMODB",
+            "must be an https address without a path (http for localhost only)",
+            None,
+            |text| Origin::parse(text).map(|origin| Some(origin.url(""))),
+        );
+        let key_id = env.required("AWS_ACCESS_KEY_ID");
+        let key = env.required("AWS_SECRET_ACCESS_KEY").map(Secret::new);
+        let token = env.optional("AWS_SESSION_TOKEN").map(Secret::new);
+        let credentials = (key_id?, key?, token);
+        Some(Self { name: name?, idle: idle?, region: region?, endpoint: endpoint?, credentials })
     }
 }
 

@@ -26,6 +26,8 @@ pub const MAX_COOKIE: usize = 4096;
 pub enum Purpose {
     /// The session of somebody who is signed in.
     Session,
+    /// What opens a session that is kept in a table.
+    Ticket,
     /// A sign-in on its way.
     Login,
 }
@@ -44,6 +46,7 @@ pub enum Opened<T> {
 /// Seals and opens cookies with a ring of keys: the first one seals, any opens.
 pub struct SealedCookies {
     session: Vec<Key>,
+    ticket: Vec<Key>,
     login: Vec<Key>,
     secure: bool,
 }
@@ -60,6 +63,7 @@ impl SealedCookies {
         let ring = |purpose| config.session_keys.iter().filter_map(|secret| derive(secret, purpose, config)).collect();
         Self {
             session: ring("session"),
+            ticket: ring("ticket"),
             login: ring("login"),
             // Without a `BASE_URL` the site is at the API's own name, which is on https.
             secure: config.base_url.as_ref().is_none_or(Origin::is_https),
@@ -138,6 +142,7 @@ impl SealedCookies {
     fn ring(&self, purpose: Purpose) -> &[Key] {
         match purpose {
             Purpose::Session => &self.session,
+            Purpose::Ticket => &self.ticket,
             Purpose::Login => &self.login,
         }
     }

@@ -34,6 +34,9 @@ pub enum Kind {
     NotNavigation,
     /// Only for who is signed in. A person is sent to sign in and comes back; a program is told.
     SignInRequired,
+    /// Only with tokens that are good, and these are about to end. A person is sent to have them renewed and comes back;
+    /// a program is told.
+    RenewalRequired,
     /// A form that was not sent from a page of ours.
     CrossSite,
     /// A sign-in came back that this browser has not begun, or not lately, or has already finished.
@@ -48,6 +51,8 @@ pub enum Kind {
     AnswerRefused(&'static str),
     /// Globus cannot be reached, takes too long, or answers with an error of its own making.
     GlobusUnavailable(&'static str),
+    /// The table of sessions cannot be reached, takes too long, or refuses.
+    StoreUnavailable(&'static str),
     /// The person's tokens do not fit into a cookie.
     SessionTooLarge,
     /// The API was called by a name that is not its own, and no `BASE_URL` says which one is.
@@ -84,11 +89,13 @@ impl Error {
             | Kind::GlobusRefused(reason)
             | Kind::AnswerRefused(reason)
             | Kind::GlobusUnavailable(reason)
+            | Kind::StoreUnavailable(reason)
             | Kind::Internal(reason) => reason,
             Kind::NotFound => "not_found",
             Kind::MethodNotAllowed(_) => "method_not_allowed",
             Kind::NotNavigation => "not_a_navigation",
             Kind::SignInRequired => "sign_in_required",
+            Kind::RenewalRequired => "renewal_required",
             Kind::CrossSite => "cross_site",
             Kind::Denied => "access_denied",
             Kind::CodeRefused => "code_refused",
@@ -105,11 +112,11 @@ impl Error {
                 StatusCode::BAD_REQUEST
             }
             Kind::NotNavigation | Kind::CrossSite | Kind::Denied => StatusCode::FORBIDDEN,
-            Kind::SignInRequired => StatusCode::UNAUTHORIZED,
+            Kind::SignInRequired | Kind::RenewalRequired => StatusCode::UNAUTHORIZED,
             Kind::NotFound => StatusCode::NOT_FOUND,
             Kind::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Kind::GlobusRefused(_) | Kind::AnswerRefused(_) => StatusCode::BAD_GATEWAY,
-            Kind::GlobusUnavailable(_) | Kind::Config(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Kind::GlobusUnavailable(_) | Kind::StoreUnavailable(_) | Kind::Config(_) => StatusCode::SERVICE_UNAVAILABLE,
             Kind::SessionTooLarge | Kind::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -127,6 +134,7 @@ impl Error {
                 "Signing in begins only when you open the page, not when a browser loads it ahead of time.",
             ),
             Kind::SignInRequired => ("Please log in", "Open /login in a browser to sign in."),
+            Kind::RenewalRequired => ("Your sign-in is about to end", "Open /login?refresh in a browser to renew it."),
             Kind::CrossSite => (
                 "That request did not come from this site",
                 "For your safety, logging out works only with the button on our own page.",
@@ -154,6 +162,10 @@ impl Error {
             Kind::GlobusUnavailable(_) => {
                 ("Globus is not answering", "You are not signed in yet. Wait a moment, then start again.")
             }
+            Kind::StoreUnavailable(_) => (
+                "We cannot look up your session",
+                "The table of sessions does not answer. You are not logged out and nothing is lost: wait a moment, then load the page again.",
+            ),
             Kind::SessionTooLarge => (
                 "Your sign-in is too large for a cookie",
                 "Globus gave you more tokens than a browser can keep. Whoever runs this site can turn on DynamoDB storage, which has room for them.",
@@ -182,6 +194,7 @@ impl Error {
                 | Kind::GlobusUnavailable(_)
                 | Kind::NotNavigation
                 | Kind::SignInRequired
+                | Kind::RenewalRequired
         )
     }
 
@@ -223,6 +236,7 @@ mod tests {
             (Kind::CodeRefused, 400),
             (Kind::UnknownAddress, 400),
             (Kind::SignInRequired, 401),
+            (Kind::RenewalRequired, 401),
             (Kind::NotNavigation, 403),
             (Kind::CrossSite, 403),
             (Kind::Denied, 403),
@@ -233,6 +247,7 @@ mod tests {
             (Kind::GlobusRefused("reason"), 502),
             (Kind::AnswerRefused("reason"), 502),
             (Kind::GlobusUnavailable("reason"), 503),
+            (Kind::StoreUnavailable("reason"), 503),
             (Kind::Config(problems), 503),
         ]
     }
@@ -261,7 +276,7 @@ mod tests {
             .collect();
         let different: BTreeSet<_> = reasons.iter().collect();
 
-        assert_eq!((reasons.len(), different.len()), (10, 10));
+        assert_eq!((reasons.len(), different.len()), (11, 11));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod id_token;
 
 use std::{
     borrow::Cow,
+    collections::HashSet,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
@@ -30,8 +31,9 @@ use crate::{
     clock,
     config::{Config, GlobusConfig, Secret},
     error::{Error, Kind, Result},
+    http_client,
     return_path::ReturnPath,
-    session::{GLOBUS_AUTH, Identity, Token},
+    session::{GLOBUS_AUTH, Identity, Session, Token},
 };
 use id_token::{Expected, KeySet, Person, Refused};
 
@@ -93,6 +95,15 @@ pub struct SignedIn {
     pub tokens: Vec<Token>,
 }
 
+/// What came of a renewal.
+#[derive(Debug, Default)]
+pub struct Renewed {
+    /// The tokens that Globus gave.
+    pub tokens: Vec<Token>,
+    /// What went wrong, for each service that it went wrong for.
+    pub failures: Vec<Error>,
+}
+
 impl Globus {
     /// The client for a configuration.
     pub fn new(config: &Config, globus: GlobusConfig) -> Result<Self> {
@@ -106,7 +117,7 @@ impl Globus {
             .set_token_uri(TokenUrl::new(endpoint("/v2/oauth2/token")).map_err(unusable)?);
         Ok(Self {
             oauth,
-            http: http::client()?,
+            http: http_client::new()?,
             issuer: config.globus_auth.as_str().to_owned(),
             client_secret: globus.client_secret,
             scopes: globus.scopes.into_iter().map(Scope::new).collect(),
@@ -160,10 +171,30 @@ impl Globus {
         }
     }
 
+    /// Renews the tokens of a session that are about to end: one request for each service, all at once, and whatever
+    /// comes of one leaves the others alone.
+    pub async fn renew(&self, session: &Session, now: SystemTime) -> Renewed {
+        let answers = join_all(session.renewable(now).map(|token| self.renew_one(token, now))).await;
+        let mut renewed = Renewed::default();
+        for answer in answers {
+            match answer {
+                Ok(tokens) => renewed.tokens.extend(tokens),
+                Err(error) => renewed.failures.push(error),
+            }
+        }
+        renewed
+    }
+
     /// Revokes every token, refresh and access, of every service; as many as Globus takes within two seconds. Revoking
     /// one of a pair leaves the other usable. Returns how many were not revoked.
     pub async fn revoke(&self, tokens: &[Token]) -> usize {
-        let secrets: Vec<_> = tokens.iter().flat_map(Token::secrets).collect();
+        self.revoke_unless_in(tokens, &[]).await
+    }
+
+    /// The same, without those that are in use elsewhere: Globus may give a token that it gave before.
+    pub async fn revoke_unless_in(&self, tokens: &[Token], in_use: &[Token]) -> usize {
+        let used: HashSet<_> = in_use.iter().flat_map(Token::secrets).collect();
+        let secrets: Vec<_> = tokens.iter().flat_map(Token::secrets).filter(|secret| !used.contains(secret)).collect();
         let revocations = join_all(secrets.iter().map(|secret| async {
             tokio::time::timeout(REVOKE_WITHIN, self.revoke_one(secret)).await.is_ok_and(|revoked| revoked)
         }));
@@ -201,6 +232,25 @@ impl Globus {
             .request_async(&send)
             .await
             .map_err(token_error)
+    }
+
+    async fn renew_one(&self, token: &Token, now: SystemTime) -> Result<Vec<Token>> {
+        let refresh_token = RefreshToken::new(token.refresh_token.clone().unwrap_or_default());
+        let send = |request| self.send(request);
+        let answer =
+            self.oauth.exchange_refresh_token(&refresh_token).request_async(&send).await.map_err(token_error)?;
+        let renewed = tokens(&answer, now);
+        let checked = each_token(&answer).try_for_each(check_token).and_then(|()| {
+            let same_service = renewed.iter().any(|renewed| renewed.resource_server == token.resource_server);
+            if same_service { Ok(()) } else { Err(Kind::AnswerRefused("renewal_of_another_service").into()) }
+        });
+        match checked {
+            Ok(()) => Ok(renewed),
+            Err(error) => {
+                self.revoke_unless_in(&renewed, std::slice::from_ref(token)).await;
+                Err(error)
+            }
+        }
     }
 
     async fn identify(
@@ -259,12 +309,12 @@ impl Globus {
         serde_json::from_slice(answer.body()).map_err(|_| Kind::AnswerRefused("userinfo_unreadable").into())
     }
 
-    async fn revoke_one(&self, secret: &Secret) -> bool {
+    async fn revoke_one(&self, secret: &str) -> bool {
         let request = self
             .http
             .post(format!("{}/v2/oauth2/token/revoke", self.issuer))
             .basic_auth(self.oauth.client_id().as_str(), Some(self.client_secret.expose()))
-            .form(&[("token", secret.expose())]);
+            .form(&[("token", secret)]);
         http::send(request).await.is_ok_and(|answer| answer.status().is_success())
     }
 

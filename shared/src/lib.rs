@@ -3,7 +3,8 @@
 //! Where to look first:
 //! - [`serve()`]: from the Lambda runtime to a handler and back; [`gateway`]: from an API Gateway event to a request and back
 //! - [`app`]: what a function holds; [`config`]: the variables that set it
-//! - [`session`]: who is signed in; [`attempt`]: a sign-in on its way; both kept in sealed [`cookies`]
+//! - [`session`]: who is signed in; [`storage`]: where that is kept, in sealed [`cookies`] or in a table
+//! - [`attempt`]: a sign-in on its way
 //! - `globus`: the client of Globus Auth, only with the feature `globus`
 //! - [`error`]: what can go wrong; [`response`]: the one place where an error becomes a page; [`pages`]: what people see
 
@@ -16,12 +17,15 @@ pub mod error;
 pub mod gateway;
 #[cfg(feature = "globus")]
 pub mod globus;
+#[cfg(feature = "dynamodb")]
+mod http_client;
 pub mod pages;
 pub mod request;
 pub mod response;
 pub mod return_path;
 mod serve;
 pub mod session;
+pub mod storage;
 mod telemetry;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -61,11 +61,15 @@ pub enum Page<'a> {
         identity: [(&'static str, Option<&'a str>); 5],
         /// Their tokens.
         tokens: Vec<TokenView<'a>>,
+        /// Whether sessions in other browsers can be ended.
+        can_end_everywhere: bool,
     },
     /// Asks whether to log out.
     LogOut {
         /// What to call whoever is signed in.
         display_name: &'a str,
+        /// Whether sessions in other browsers can be ended.
+        can_end_everywhere: bool,
     },
     /// Says that nobody is signed in any more.
     LoggedOut {
@@ -99,11 +103,12 @@ pub struct TokenView<'a> {
 
 impl<'a> Page<'a> {
     /// Home, for `session`.
-    pub fn signed_in(session: &'a Session, show_tokens: bool, now: SystemTime) -> Self {
+    pub fn signed_in(session: &'a Session, show_tokens: bool, can_end_everywhere: bool, now: SystemTime) -> Self {
         Self::SignedIn {
             display_name: session.identity.display_name(),
             identity: lines(&session.identity),
             tokens: session.tokens.iter().map(|token| TokenView::new(token, show_tokens, now)).collect(),
+            can_end_everywhere,
         }
     }
 
@@ -219,7 +224,7 @@ mod tests {
     }
 
     fn home(session: &Session, show_tokens: bool) -> String {
-        render(&Page::signed_in(session, show_tokens, noon())).unwrap()
+        render(&Page::signed_in(session, show_tokens, false, noon())).unwrap()
     }
 
     #[test]
@@ -228,9 +233,9 @@ mod tests {
         for page in [
             Page::SignedOut { expired: false },
             Page::SignedOut { expired: true },
-            Page::signed_in(&session, true, noon()),
-            Page::signed_in(&session, false, noon()),
-            Page::LogOut { display_name: "Ada" },
+            Page::signed_in(&session, true, false, noon()),
+            Page::signed_in(&session, false, true, noon()),
+            Page::LogOut { display_name: "Ada", can_end_everywhere: true },
             Page::LoggedOut { globus_logout: "https://auth.globus.org/v2/web/logout" },
             Page::message("Title", "Text.", true),
             Page::message("Title", "Text.", false),
@@ -306,7 +311,10 @@ mod tests {
     #[test]
     fn every_page_that_shows_who_is_signed_in_is_emptied_when_it_is_left() {
         let session = session(Some("Ada"));
-        for page in [Page::signed_in(&session, true, noon()), Page::LogOut { display_name: "Ada" }] {
+        for page in [
+            Page::signed_in(&session, true, false, noon()),
+            Page::LogOut { display_name: "Ada", can_end_everywhere: true },
+        ] {
             assert!(render(&page).unwrap().contains(&format!("<script>{PERSONAL}</script>")));
         }
     }

@@ -2,6 +2,7 @@
 
 use lambda_http::{
     Request, RequestExt as _,
+    aws_lambda_events::query_map::QueryMap,
     http::{HeaderMap, Method, header},
 };
 
@@ -30,6 +31,12 @@ pub fn parameter(request: &Request, name: &str) -> Result<Option<String>> {
         [value] => Ok(Some((*value).to_owned())),
         _ => Err(Kind::BadRequest("parameter_repeated").into()),
     }
+}
+
+/// A field of a form.
+pub fn field(request: &Request, name: &str) -> Option<String> {
+    let form: QueryMap = std::str::from_utf8(request.body()).ok()?.parse().ok()?;
+    form.first(name).map(ToOwned::to_owned)
 }
 
 /// Whether whoever asks can show a page. Programs get JSON, and no redirect to a sign-in they could not follow.

@@ -79,7 +79,8 @@ pub fn respond(request: Option<&Request>, outcome: Result<Response<Body>>) -> Re
         log(&error);
         let response = match request {
             Some(request) if !request::wants_html(request) => json(&error),
-            Some(request) if *error.kind() == Kind::SignInRequired => sign_in(request, &error),
+            Some(request) if *error.kind() == Kind::SignInRequired => send_to("/login?", request, &error),
+            Some(request) if *error.kind() == Kind::RenewalRequired => send_to("/login?refresh&", request, &error),
             _ => page(&error),
         };
         with_cookies(response, error.cookies().iter().cloned())
@@ -95,11 +96,11 @@ fn log(error: &Error) {
     }
 }
 
-/// To the sign-in, and from there back to the page that was asked for.
-fn sign_in(request: &Request, error: &Error) -> Response<Body> {
+/// To `login`, and from there back to the page that was asked for.
+fn send_to(login: &str, request: &Request, error: &Error) -> Response<Body> {
     let asked_for = request.uri().path_and_query().filter(|_| request.method() == Method::GET);
     let next = ReturnPath::parse(asked_for.map_or("/", PathAndQuery::as_str));
-    redirect(StatusCode::FOUND, &format!("/login?next={}", next.encoded())).unwrap_or_else(|_| page(error))
+    redirect(StatusCode::FOUND, &format!("{login}next={}", next.encoded())).unwrap_or_else(|_| page(error))
 }
 
 fn page(error: &Error) -> Response<Body> {
@@ -143,7 +144,7 @@ mod tests {
     use crate::{
         config::{self, Config},
         cookies::SealedCookies,
-        session,
+        storage,
         testing::{Event, configure},
     };
 
@@ -229,7 +230,7 @@ mod tests {
     #[test]
     fn an_error_takes_its_cookies_with_it() {
         let cookies = SealedCookies::new(&configure(&[], Config::read).unwrap());
-        let error = Error::from(Kind::Denied).with_cookie(session::clear(&cookies));
+        let error = Error::from(Kind::Denied).with_cookie(storage::clear(&cookies));
 
         let answer = respond(Some(&Event::get("/login").request()), Err(error));
         assert!(header(&answer, "set-cookie").starts_with("__Host-session=;"));

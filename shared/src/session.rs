@@ -1,26 +1,24 @@
-//! Who is signed in, and with which tokens.
+//! Who is signed in, with which tokens, and for how long.
 //!
-//! The session travels in one sealed cookie, so a page view asks nobody. What it must not do: hold the ID token, which
-//! has no use after the sign-in and grows with every identity a person has linked.
+//! Where a session is kept meanwhile is the business of [`storage`](crate::storage). What it must not do: hold the ID
+//! token, which has no use after the sign-in and grows with every identity a person has linked.
 
 use std::time::{Duration, SystemTime};
 
-use cookie::Cookie;
-use lambda_http::Request;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     clock,
-    config::{Config, Secret},
-    cookies::{MAX_COOKIE, Opened, Purpose, SealedCookies},
     error::{Kind, Result},
 };
-
-const NAME: &str = "session";
 
 /// The version of the stored form. A new one is read for one release before it is written, since home and login are
 /// not updated at the same moment.
 const VERSION: u8 = 1;
+
+/// How soon Globus is asked again for tokens that it did not give, or gave for so short a time that they are over
+/// already. So no page is sent to the renewal twice in a row, however short tokens live.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 /// The resource server of Globus Auth itself, whose token the session's life hangs on.
 pub const GLOBUS_AUTH: &str = "auth.globus.org";
@@ -99,9 +97,8 @@ impl Token {
     }
 
     /// Both tokens: everything that is to be revoked when the session ends.
-    pub fn secrets(&self) -> impl Iterator<Item = Secret> {
-        let refresh = self.refresh_token.clone();
-        std::iter::once(self.access_token.clone()).chain(refresh).map(Secret::new)
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.access_token.as_str()).chain(self.refresh_token.as_deref())
     }
 }
 
@@ -113,6 +110,9 @@ pub struct Session {
     /// When they signed in, in seconds since the epoch.
     #[serde(rename = "b")]
     begun: u64,
+    /// How many seconds later Globus was last asked for tokens, with or without success.
+    #[serde(rename = "q", default, skip_serializing_if = "is_zero")]
+    asked_after: u64,
     /// Who they are.
     #[serde(rename = "i")]
     pub identity: Identity,
@@ -126,55 +126,145 @@ pub struct Session {
 pub enum Visitor {
     /// Nobody: there is no session cookie.
     SignedOut,
-    /// Nobody: the session cookie is not ours, altered, or sealed with a retired key. It should be cleared.
-    Unreadable,
-    /// Somebody whose sign-in has expired. The tokens may still be good for a logout.
+    /// Nobody: there is a session cookie, but no session that it opens, for the reason that the log says. The cookie
+    /// should be cleared.
+    Unusable(&'static str),
+    /// Somebody who has to sign in again. The tokens may still be good for a logout.
     Expired(Session),
+    /// Somebody whose token for Globus Auth is about to end, and can be renewed.
+    NeedsRenewal(Session),
     /// Somebody who is signed in.
     SignedIn(Session),
+}
+
+impl Visitor {
+    /// The tokens of whoever it is.
+    pub fn tokens(&self) -> &[Token] {
+        match self {
+            Self::SignedOut | Self::Unusable(_) => &[],
+            Self::Expired(session) | Self::NeedsRenewal(session) | Self::SignedIn(session) => &session.tokens,
+        }
+    }
 }
 
 impl Session {
     /// A session that begins now.
     pub fn new(identity: Identity, tokens: Vec<Token>, now: SystemTime) -> Self {
-        Self { version: VERSION, begun: clock::seconds(now), identity, tokens }
+        Self { version: VERSION, begun: clock::seconds(now), asked_after: 0, identity, tokens }
     }
 
-    /// Reads the request's session.
-    pub fn read(request: &Request, cookies: &SealedCookies, config: &Config, now: SystemTime) -> Visitor {
-        match cookies.open::<Self>(request, Purpose::Session, NAME) {
-            Opened::Absent => Visitor::SignedOut,
-            Opened::Value(session) if session.version == VERSION => {
-                if session.is_over(config, now) {
-                    Visitor::Expired(session)
-                } else {
-                    Visitor::SignedIn(session)
+    /// Whether it was stored in a form that is known.
+    pub(crate) fn is_known(&self) -> bool {
+        self.version == VERSION
+    }
+
+    /// Where somebody with this session stands. It lasts for `max` at most, and beyond the token of Globus Auth only if
+    /// that can be renewed.
+    pub(crate) fn visitor(self, max: Duration, now: SystemTime) -> Visitor {
+        if self.time_left(max, now).is_zero() {
+            return Visitor::Expired(self);
+        }
+        match self.find(GLOBUS_AUTH).map(|token| (token, self.state(token, now))) {
+            // Without a token of Globus Auth there is nothing to go by but the absolute limit.
+            None | Some((_, TokenState::Good)) => Visitor::SignedIn(self),
+            Some((_, TokenState::Renewable)) => Visitor::NeedsRenewal(self),
+            Some((_, TokenState::Over)) => Visitor::Expired(self),
+        }
+    }
+
+    /// How long the session can last yet, with whatever tokens.
+    pub(crate) fn time_left(&self, max: Duration, now: SystemTime) -> Duration {
+        let end = self.begun.saturating_add(max.as_secs());
+        Duration::from_secs(end.saturating_sub(clock::seconds(now)))
+    }
+
+    /// The token for a service, such as `transfer.api.globus.org`, for the header `Authorization: Bearer`.
+    ///
+    /// One that is about to end is an error that sends a person to have it renewed and back here, or to sign in again
+    /// where it cannot be, and tells a program to.
+    pub fn token(&self, resource_server: &str, now: SystemTime) -> Result<&str> {
+        // The scopes ask for it, or do not: no sign-in would change that.
+        let token = self.find(resource_server).ok_or(Kind::Internal("no_token_for_service"))?;
+        match self.state(token, now) {
+            TokenState::Good => Ok(&token.access_token),
+            TokenState::Renewable => Err(Kind::RenewalRequired.into()),
+            TokenState::Over => Err(Kind::SignInRequired.into()),
+        }
+    }
+
+    /// Whether a token is about to end, for whatever service, and can be renewed.
+    pub(crate) fn needs_renewal(&self, now: SystemTime) -> bool {
+        self.tokens.iter().any(|token| matches!(self.state(token, now), TokenState::Renewable))
+    }
+
+    /// The tokens that are about to end and can be renewed.
+    #[cfg(feature = "dynamodb")]
+    pub(crate) fn renewable(&self, now: SystemTime) -> impl Iterator<Item = &Token> {
+        self.tokens.iter().filter(move |token| token.is_over(now) && token.refresh_token.is_some())
+    }
+
+    /// Notes that somebody else is asking Globus at this moment: until that is known, the tokens will do as they are, if
+    /// they can still be used.
+    #[cfg(feature = "dynamodb")]
+    pub(crate) fn being_renewed(&mut self, now: SystemTime) {
+        if self.renewable(now).all(|token| !token.time_left(now).is_zero()) {
+            self.asked(now);
+        }
+    }
+
+    /// Takes renewed tokens up, each in the place of the one for the same service. A refresh token that did not come
+    /// with one stays as it is.
+    pub fn renew(&mut self, renewed: Vec<Token>, now: SystemTime) {
+        self.asked(now);
+        for mut token in renewed {
+            match self.tokens.iter_mut().find(|old| old.resource_server == token.resource_server) {
+                Some(old) => {
+                    token.refresh_token = token.refresh_token.or(old.refresh_token.take());
+                    *old = token;
                 }
+                None => self.tokens.push(token),
             }
-            Opened::Unreadable | Opened::Value(_) => Visitor::Unreadable,
         }
     }
 
-    /// The cookie that holds the session.
-    pub fn cookie(&self, cookies: &SealedCookies, config: &Config) -> Result<Cookie<'static>> {
-        let cookie = cookies.seal(Purpose::Session, NAME, self, config.session_max)?;
-        if cookie.to_string().len() > MAX_COOKIE {
-            return Err(Kind::SessionTooLarge.into());
-        }
-        Ok(cookie)
+    /// Whether the token for Globus Auth can still be used, however little time is left.
+    pub fn has_time_left(&self, now: SystemTime) -> bool {
+        self.find(GLOBUS_AUTH).is_none_or(|token| !token.time_left(now).is_zero())
     }
 
-    fn is_over(&self, config: &Config, now: SystemTime) -> bool {
-        let end = self.begun.saturating_add(config.session_max.as_secs());
-        // Without a token of Globus Auth there is nothing to go by but the absolute limit.
-        let globus = self.tokens.iter().find(|token| token.resource_server == GLOBUS_AUTH);
-        clock::seconds(now) >= end || globus.is_some_and(|token| token.is_over(now))
+    fn asked(&mut self, now: SystemTime) {
+        self.asked_after = clock::seconds(now).saturating_sub(self.begun);
+    }
+
+    fn find(&self, resource_server: &str) -> Option<&Token> {
+        self.tokens.iter().find(|token| token.resource_server == resource_server)
+    }
+
+    fn state(&self, token: &Token, now: SystemTime) -> TokenState {
+        let asked_just_now = now < clock::time(self.begun.saturating_add(self.asked_after)) + ASK_AGAIN_AFTER;
+        if token.is_over(now) && token.refresh_token.is_some() && !asked_just_now {
+            TokenState::Renewable
+        } else if token.time_left(now).is_zero() {
+            TokenState::Over
+        } else {
+            TokenState::Good
+        }
     }
 }
 
-/// Takes the session cookie away.
-pub fn clear(cookies: &SealedCookies) -> Cookie<'static> {
-    cookies.clear(NAME)
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
+fn is_zero(seconds: &u64) -> bool {
+    *seconds == 0
+}
+
+/// What can be done with a token.
+enum TokenState {
+    /// Use it.
+    Good,
+    /// Have it renewed first.
+    Renewable,
+    /// Nothing.
+    Over,
 }
 
 #[cfg(test)]

@@ -22,10 +22,11 @@ pub(crate) fn everything() -> Result<()> {
 
 /// The end-to-end tests whose name contains `name`.
 pub(crate) fn end_to_end(name: &str) -> Result<()> {
-    tools::system()?;
+    tools::for_tests()?;
     tools::cargo_lambda()?;
     tools::python_with_globus_sdk()?;
     tools::axe()?;
+    tools::dynamodb_local()?;
     // What `cargo lambda watch` will run, so that no test waits for the compiler.
     step("Build", cargo(&["build", "--locked"]), "The build fails")?;
     let tests = cargo(&["test", "--package", "e2e", "--locked", "--", name]);

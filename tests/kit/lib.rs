@@ -4,6 +4,7 @@
 //! Every error here is a sentence for the person at the terminal.
 
 pub mod browser;
+pub mod dynamodb;
 pub mod local;
 pub mod process;
 mod relay;

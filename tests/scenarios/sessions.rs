@@ -1,12 +1,26 @@
 //! What becomes of a session: it is seen in other tabs, ends, expires, cannot be read.
 
-use kit::Result;
+use std::time::Duration;
+
+use globus_stand_in::{Endpoint, Fault, RefreshTokens};
+use kit::{Result, local::Storage};
+use tokio::time::sleep;
 
 use crate::scene::Scene;
 
-#[tokio::test]
-async fn a_logout_in_one_tab_is_seen_in_the_other() -> Result<()> {
-    let scene = Scene::open(&[]).await?;
+on_each_storage! {
+    a_logout_in_one_tab_is_seen_in_the_other
+    going_back_after_a_logout_shows_no_name_and_no_token
+    an_expired_sign_in_is_said_to_be_so_and_the_next_one_is_quick
+    tokens_that_end_are_renewed_and_nobody_notices
+    a_consent_that_was_withdrawn_leads_to_a_new_sign_in
+    while_globus_is_down_a_session_is_kept_and_renewed_afterwards
+    a_session_that_cannot_be_read_is_taken_away
+    with_show_tokens_off_no_token_is_in_the_page
+}
+
+async fn a_logout_in_one_tab_is_seen_in_the_other(storage: Storage) -> Result<()> {
+    let scene = Scene::open(storage, &[]).await?;
     scene.sign_in("ada", "Hello Ada Lovelace!").await?;
     let one = scene.browser.tab().await?;
     scene.browser.open_tab().await?;
@@ -20,9 +34,8 @@ async fn a_logout_in_one_tab_is_seen_in_the_other() -> Result<()> {
     scene.close().await
 }
 
-#[tokio::test]
-async fn going_back_after_a_logout_shows_no_name_and_no_token() -> Result<()> {
-    let scene = Scene::open(&[]).await?;
+async fn going_back_after_a_logout_shows_no_name_and_no_token(storage: Storage) -> Result<()> {
+    let scene = Scene::open(storage, &[]).await?;
     scene.sign_in("ada", "Hello Ada Lovelace!").await?;
     scene.browser.press("main button").await?;
     scene.browser.shows("You are logged out").await?;
@@ -37,12 +50,12 @@ async fn going_back_after_a_logout_shows_no_name_and_no_token() -> Result<()> {
     scene.close().await
 }
 
-#[tokio::test]
-async fn an_expired_sign_in_is_said_to_be_so_and_can_be_renewed() -> Result<()> {
-    let scene = Scene::open(&[]).await?;
+async fn an_expired_sign_in_is_said_to_be_so_and_the_next_one_is_quick(storage: Storage) -> Result<()> {
+    let scene = Scene::open(storage, &[]).await?;
+    // So short that they are over before Globus is asked again.
     scene.app.stand_in().expire_tokens_in(4);
     scene.sign_in("ada", "Hello Ada Lovelace!").await?;
-    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+    sleep(Duration::from_secs(4)).await;
     scene.browser.reload().await?;
     scene.browser.shows("Your sign-in has expired").await?;
     scene.is_in_order("home-expired").await?;
@@ -54,9 +67,65 @@ async fn an_expired_sign_in_is_said_to_be_so_and_can_be_renewed() -> Result<()> 
     scene.close().await
 }
 
-#[tokio::test]
-async fn a_session_that_cannot_be_read_is_taken_away() -> Result<()> {
-    let scene = Scene::open(&[]).await?;
+async fn tokens_that_end_are_renewed_and_nobody_notices(storage: Storage) -> Result<()> {
+    let scene = Scene::open(storage, &[]).await?;
+    scene.app.stand_in().expire_tokens_in(11);
+    scene.app.stand_in().refresh_tokens(RefreshTokens::Rotated);
+    scene.sign_in("ada", "Hello Ada Lovelace!").await?;
+    let at_first = scene.app.stand_in().issued_tokens();
+
+    scene.app.stand_in().expire_tokens_in(3600);
+    sleep(Duration::from_secs(11)).await;
+    scene.browser.reload().await?;
+    scene.browser.shows("59 min left").await?;
+    scene.is_at("/").await?;
+    let source = scene.browser.source().await?;
+    assert!(at_first.iter().all(|token| !source.contains(token)), "{source}");
+    let renewed = scene.app.stand_in().issued_tokens().split_off(at_first.len());
+    assert_eq!(renewed.len(), 4, "two services, each with a new access token and a new refresh token");
+    assert!(renewed.iter().all(|token| source.contains(token)), "{source}");
+    // One for the code, one for each service; and nobody was sent to Globus.
+    assert_eq!(scene.app.stand_in().requests(Endpoint::Token), 3);
+    assert_eq!(scene.app.stand_in().requests(Endpoint::Authorize), 1);
+    scene.close().await
+}
+
+async fn a_consent_that_was_withdrawn_leads_to_a_new_sign_in(storage: Storage) -> Result<()> {
+    let scene = Scene::open(storage, &[]).await?;
+    scene.app.stand_in().expire_tokens_in(11);
+    scene.sign_in("ada", "Hello Ada Lovelace!").await?;
+    scene.app.stand_in().revoke_person("ada");
+
+    scene.app.stand_in().expire_tokens_in(3600);
+    sleep(Duration::from_secs(11)).await;
+    scene.browser.reload().await?;
+    scene.browser.shows("59 min left").await?;
+    scene.is_at("/").await?;
+    assert_eq!(scene.app.stand_in().requests(Endpoint::Authorize), 2);
+    scene.close().await
+}
+
+async fn while_globus_is_down_a_session_is_kept_and_renewed_afterwards(storage: Storage) -> Result<()> {
+    let scene = Scene::open(storage, &[]).await?;
+    scene.app.stand_in().expire_tokens_in(11);
+    scene.sign_in("ada", "Hello Ada Lovelace!").await?;
+    scene.app.stand_in().fault(Endpoint::Token, Fault::Drop);
+    sleep(Duration::from_secs(11)).await;
+    scene.browser.reload().await?;
+    scene.browser.shows("Globus is not answering").await?;
+    assert_eq!(scene.cookies().await?, ["session"]);
+
+    scene.app.stand_in().clear_faults();
+    scene.app.stand_in().expire_tokens_in(3600);
+    sleep(Duration::from_secs(10)).await;
+    scene.goto("/").await?;
+    scene.browser.shows("59 min left").await?;
+    assert_eq!(scene.app.stand_in().requests(Endpoint::Authorize), 1);
+    scene.close().await
+}
+
+async fn a_session_that_cannot_be_read_is_taken_away(storage: Storage) -> Result<()> {
+    let scene = Scene::open(storage, &[]).await?;
     scene.sign_in("ada", "Hello Ada Lovelace!").await?;
     let cookies = scene.browser.cookies_for(scene.app.url()).await?;
     let altered = cookies[0].1.replacen(|c: char| c.is_ascii_lowercase(), "X", 1);
@@ -67,9 +136,8 @@ async fn a_session_that_cannot_be_read_is_taken_away() -> Result<()> {
     scene.close().await
 }
 
-#[tokio::test]
-async fn with_show_tokens_off_no_token_is_in_the_page() -> Result<()> {
-    let scene = Scene::open(&[("SHOW_TOKENS", "false")]).await?;
+async fn with_show_tokens_off_no_token_is_in_the_page(storage: Storage) -> Result<()> {
+    let scene = Scene::open(storage, &[("SHOW_TOKENS", "false")]).await?;
     scene.sign_in("ada", "Hello Ada Lovelace!").await?;
     scene.is_in_order("home-tokens-hidden").await?;
     let source = scene.browser.source().await?;

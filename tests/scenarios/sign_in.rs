@@ -1,13 +1,25 @@
 //! A person signs in and logs out, in a browser.
 
 use globus_stand_in::Endpoint;
-use kit::Result;
+use kit::{Result, local::Storage};
 
 use crate::scene::Scene;
 
-#[tokio::test]
-async fn a_person_signs_in_sees_who_they_are_and_logs_out() -> Result<()> {
-    let scene = Scene::open(&[]).await?;
+on_each_storage! {
+    a_person_signs_in_sees_who_they_are_and_logs_out
+    the_keyboard_alone_is_enough
+    a_person_of_whom_globus_knows_little_is_told_what_is_not_given
+    every_person_can_sign_in_and_markup_in_a_name_is_only_text
+    whoever_declines_is_told_so_and_can_start_again
+    two_tabs_sign_in_at_once_and_finish_in_either_order
+    a_deep_link_is_where_a_person_lands
+    the_sign_in_begins_at_the_name_where_it_will_end
+    going_back_to_globus_and_forward_again_changes_nothing
+    a_callback_that_is_loaded_again_leads_home_and_redeems_nothing
+}
+
+async fn a_person_signs_in_sees_who_they_are_and_logs_out(storage: Storage) -> Result<()> {
+    let scene = Scene::open(storage, &[]).await?;
     scene.is_in_order("home-signed-out").await?;
 
     scene.sign_in("ada", "Hello Ada Lovelace!").await?;
@@ -55,11 +67,10 @@ async fn a_person_signs_in_sees_who_they_are_and_logs_out() -> Result<()> {
     scene.close().await
 }
 
-#[tokio::test]
-async fn the_keyboard_alone_is_enough() -> Result<()> {
+async fn the_keyboard_alone_is_enough(storage: Storage) -> Result<()> {
     const TAB: &str = "\u{e004}";
     const ENTER: &str = "\u{e007}";
-    let scene = Scene::open(&[]).await?;
+    let scene = Scene::open(storage, &[]).await?;
     // The site's name, then the one thing to do.
     scene.browser.keys(TAB).await?;
     scene.browser.keys(TAB).await?;
@@ -78,9 +89,8 @@ async fn the_keyboard_alone_is_enough() -> Result<()> {
     scene.close().await
 }
 
-#[tokio::test]
-async fn a_person_of_whom_globus_knows_little_is_told_what_is_not_given() -> Result<()> {
-    let scene = Scene::open(&[]).await?;
+async fn a_person_of_whom_globus_knows_little_is_told_what_is_not_given(storage: Storage) -> Result<()> {
+    let scene = Scene::open(storage, &[]).await?;
     scene.sign_in("sparse", "Hello 046f34a2@ucsd.example!").await?;
     let shown = scene.browser.text().await?;
     for said in ["Name\nnot given", "Email\nnot given", "Organization\nnot given"] {
@@ -90,23 +100,21 @@ async fn a_person_of_whom_globus_knows_little_is_told_what_is_not_given() -> Res
     scene.close().await
 }
 
-#[tokio::test]
-async fn every_person_can_sign_in_and_markup_in_a_name_is_only_text() -> Result<()> {
+async fn every_person_can_sign_in_and_markup_in_a_name_is_only_text(storage: Storage) -> Result<()> {
     for (person, greeting) in [
         ("twice", "Hello Grace Hopper!"),
         ("linked", "Hello Mary Somerville!"),
         ("markup", "Hello <script>alert(1)</script> & \"quotes\" 'too'!"),
     ] {
-        let scene = Scene::open(&[]).await?;
+        let scene = Scene::open(storage, &[]).await?;
         scene.sign_in(person, greeting).await?;
         scene.close().await?;
     }
     Ok(())
 }
 
-#[tokio::test]
-async fn whoever_declines_is_told_so_and_can_start_again() -> Result<()> {
-    let scene = Scene::open(&[]).await?;
+async fn whoever_declines_is_told_so_and_can_start_again(storage: Storage) -> Result<()> {
+    let scene = Scene::open(storage, &[]).await?;
     scene.begin().await?;
     scene.browser.press("[data-action=deny]").await?;
     scene.browser.shows("You did not sign in").await?;
@@ -120,10 +128,9 @@ async fn whoever_declines_is_told_so_and_can_start_again() -> Result<()> {
     scene.close().await
 }
 
-#[tokio::test]
-async fn two_tabs_sign_in_at_once_and_finish_in_either_order() -> Result<()> {
+async fn two_tabs_sign_in_at_once_and_finish_in_either_order(storage: Storage) -> Result<()> {
     for first_begun_ends_first in [true, false] {
-        let scene = Scene::open(&[]).await?;
+        let scene = Scene::open(storage, &[]).await?;
         let one = scene.browser.tab().await?;
         scene.begin().await?;
         let other = scene.browser.open_tab().await?;
@@ -143,9 +150,8 @@ async fn two_tabs_sign_in_at_once_and_finish_in_either_order() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn a_deep_link_is_where_a_person_lands() -> Result<()> {
-    let scene = Scene::open(&[]).await?;
+async fn a_deep_link_is_where_a_person_lands(storage: Storage) -> Result<()> {
+    let scene = Scene::open(storage, &[]).await?;
     scene.goto("/login?next=%2Ffiles%3Fpath%3D%252Fdata").await?;
     scene.choose("ada").await?;
     scene.browser.shows("Page not found").await?;
@@ -156,9 +162,8 @@ async fn a_deep_link_is_where_a_person_lands() -> Result<()> {
     scene.close().await
 }
 
-#[tokio::test]
-async fn the_sign_in_begins_at_the_name_where_it_will_end() -> Result<()> {
-    let scene = Scene::open(&[]).await?;
+async fn the_sign_in_begins_at_the_name_where_it_will_end(storage: Storage) -> Result<()> {
+    let scene = Scene::open(storage, &[]).await?;
     let elsewhere = scene.url("/login").replace("localhost", "[::1]");
     scene.browser.goto(&elsewhere).await?;
     scene.choose("ada").await?;
@@ -167,9 +172,8 @@ async fn the_sign_in_begins_at_the_name_where_it_will_end() -> Result<()> {
     scene.close().await
 }
 
-#[tokio::test]
-async fn going_back_to_globus_and_forward_again_changes_nothing() -> Result<()> {
-    let scene = Scene::open(&[]).await?;
+async fn going_back_to_globus_and_forward_again_changes_nothing(storage: Storage) -> Result<()> {
+    let scene = Scene::open(storage, &[]).await?;
     scene.sign_in("ada", "Hello Ada Lovelace!").await?;
     // The sign-in page is in the history; what it leads to is a callback whose state is spent.
     scene.browser.back().await?;
@@ -180,9 +184,8 @@ async fn going_back_to_globus_and_forward_again_changes_nothing() -> Result<()> 
     scene.close().await
 }
 
-#[tokio::test]
-async fn a_callback_that_is_loaded_again_leads_home_and_redeems_nothing() -> Result<()> {
-    let scene = Scene::open(&[]).await?;
+async fn a_callback_that_is_loaded_again_leads_home_and_redeems_nothing(storage: Storage) -> Result<()> {
+    let scene = Scene::open(storage, &[]).await?;
     let authorize = scene.begin().await?;
     let callback = scene.app.stand_in().sign_in(&authorize, "ada").await?;
     for _ in 0..2 {

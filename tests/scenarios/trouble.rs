@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use globus_stand_in::{Endpoint, Fault};
-use kit::Result;
+use kit::{Result, local::Storage};
 
 use crate::scene::Scene;
 
-#[tokio::test]
-async fn while_globus_does_not_answer_a_page_says_so_and_a_later_try_succeeds() -> Result<()> {
-    let scene = Scene::open(&[]).await?;
+on_each_storage! {
+    while_globus_does_not_answer_a_page_says_so_and_a_later_try_succeeds
+    an_incomplete_configuration_is_a_page_for_people_and_a_line_for_the_operator
+}
+
+async fn while_globus_does_not_answer_a_page_says_so_and_a_later_try_succeeds(storage: Storage) -> Result<()> {
+    let scene = Scene::open(storage, &[]).await?;
     scene.begin().await?;
     scene.app.stand_in().fault(Endpoint::Token, Fault::Delay(Duration::from_secs(10)));
     scene.choose("ada").await?;
@@ -25,9 +29,8 @@ async fn while_globus_does_not_answer_a_page_says_so_and_a_later_try_succeeds() 
     scene.close().await
 }
 
-#[tokio::test]
-async fn an_incomplete_configuration_is_a_page_for_people_and_a_line_for_the_operator() -> Result<()> {
-    let scene = Scene::open(&[("SESSION_KEYS", "short"), ("GLOBUS_CLIENT_SECRET", "")]).await?;
+async fn an_incomplete_configuration_is_a_page_for_people_and_a_line_for_the_operator(storage: Storage) -> Result<()> {
+    let scene = Scene::open(storage, &[("SESSION_KEYS", "short"), ("GLOBUS_CLIENT_SECRET", "")]).await?;
     scene.browser.shows("This site is not ready yet").await?;
     scene.is_in_order("not-ready").await?;
     for path in ["/", "/login", "/logout", "/nothing"] {

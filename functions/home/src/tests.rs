@@ -1,8 +1,7 @@
 use std::time::Duration;
 
 use shared::{
-    config::{Config, ConfigError},
-    cookies::SealedCookies,
+    config::ConfigError,
     testing::{Answer, Browser, Event, Log, configure, noon, session},
 };
 
@@ -18,13 +17,10 @@ fn app(pairs: &[(&str, &str)]) -> Result<App, ConfigError> {
 }
 
 /// A browser whose session began at noon, sealed by a function with these settings.
-fn signed_in(pairs: &[(&str, &str)]) -> Browser {
-    let config = configure(pairs, Config::read).unwrap();
-    let cookies = SealedCookies::new(&config);
-    let cookie = session(noon()).cookie(&cookies, &config).unwrap();
+async fn signed_in(pairs: &[(&str, &str)]) -> Browser {
+    let app = app(pairs).unwrap();
     let mut browser = Browser::default();
-    let (name, value) = cookie.name_value();
-    browser.cookies.insert(name.to_owned(), value.to_owned());
+    browser.keep(&app.storage.create(&Event::get("/").request(), &session(noon()), noon()).await.unwrap());
     browser
 }
 
@@ -47,7 +43,7 @@ async fn somebody_signed_out_is_offered_to_log_in() {
 #[tokio::test]
 async fn somebody_signed_in_sees_who_they_are_and_what_the_app_holds() {
     let show = [("SHOW_TOKENS", "true")];
-    let answer = visit(&mut signed_in(&[]), &show, Event::get("/")).await;
+    let answer = visit(&mut signed_in(&[]).await, &show, Event::get("/")).await;
 
     for shown in [
         "Hello Grace Hopper!",
@@ -67,19 +63,32 @@ async fn somebody_signed_in_sees_who_they_are_and_what_the_app_holds() {
 
 #[tokio::test]
 async fn with_show_tokens_off_no_token_is_in_the_body() {
-    let answer = visit(&mut signed_in(&[]), &[], Event::get("/")).await;
+    let answer = visit(&mut signed_in(&[]).await, &[], Event::get("/")).await;
 
     answer.assert_page(200, "Hello Grace Hopper!");
     assert!(!answer.body.contains("canary"), "{}", answer.body);
 }
 
 #[tokio::test]
-async fn an_expired_sign_in_is_said_to_be_so() {
-    let mut browser = signed_in(&[]);
+async fn a_sign_in_that_is_about_to_end_is_sent_to_be_renewed() {
+    let mut browser = signed_in(&[]).await;
 
     let before = visit_later(&mut browser, TOKEN_LIFE - 61).await;
     before.assert_page(200, "Hello Grace Hopper!");
     let after = visit_later(&mut browser, TOKEN_LIFE - 60).await;
+    after.assert_redirect(302, "/login?refresh&next=%2F").assert_no_cookie();
+
+    let program = Event::get("/").header("accept", "application/json");
+    let later = noon() + Duration::from_secs(TOKEN_LIFE);
+    let answer = browser.send(&app(&[]), handle, program, later).await;
+    assert_eq!((answer.status, answer.error().as_str()), (401, "renewal_required"));
+}
+
+#[tokio::test]
+async fn a_sign_in_that_has_ended_is_said_to_have() {
+    let mut browser = signed_in(&[]).await;
+
+    let after = visit_later(&mut browser, 168 * 3600).await;
     after.assert_page(200, "Your sign-in has expired");
     assert!(!after.body.contains("Grace"), "{}", after.body);
 }
@@ -106,20 +115,20 @@ async fn a_key_change_signs_nobody_out_in_whatever_order_the_functions_follow() 
 
     for (one, other) in [(0, 1), (1, 2), (2, 3)] {
         for (login, home) in [(one, other), (other, one)] {
-            let mut browser = signed_in(&[("SESSION_KEYS", &stages[login])]);
+            let mut browser = signed_in(&[("SESSION_KEYS", &stages[login])]).await;
             let keys = [("SESSION_KEYS", stages[home].as_str())];
             let answer = visit(&mut browser, &keys, Event::get("/")).await;
             answer.assert_page(200, "Hello Grace Hopper!");
         }
     }
-    let mut left_behind = signed_in(&[("SESSION_KEYS", OLD)]);
+    let mut left_behind = signed_in(&[("SESSION_KEYS", OLD)]).await;
     let answer = visit(&mut left_behind, &[("SESSION_KEYS", NEW)], Event::get("/")).await;
     answer.assert_page(200, "Log in with Globus").assert_cleared(SESSION);
 }
 
 #[tokio::test]
 async fn a_session_under_many_large_and_odd_cookies_is_still_found() {
-    let mut browser = signed_in(&[]);
+    let mut browser = signed_in(&[]).await;
     for number in 0..20 {
         browser.cookies.insert(format!("a{number}"), "%zz\u{7}\"\\".repeat(50));
     }
@@ -158,7 +167,7 @@ async fn each_missing_or_malformed_variable_is_a_503_page_and_one_line_that_name
         ("SHOW_TOKENS", "canary"),
     ] {
         let log = Log::listen();
-        let answer = visit(&mut signed_in(&[]), &[(variable, value)], Event::get("/")).await;
+        let answer = visit(&mut signed_in(&[]).await, &[(variable, value)], Event::get("/")).await;
 
         answer.assert_page(503, "This site is not ready yet").assert_no_cookie();
         log.assert_reason("configuration");

@@ -1,8 +1,10 @@
 //! `GET /login`: begins a sign-in at Globus Auth, and completes it.
 //!
-//! The same address is the redirect URI: with `code` or `error` in the query a person comes back from Globus, without
-//! them they want to go there. The authorization code grant with PKCE, as OpenID Connect Core section 3.1 and
+//! The same address is the redirect URI: with `code` or `error` in the query a person comes back from Globus, with
+//! `refresh` they come to have their tokens renewed, otherwise they want to go to Globus. The authorization code grant with PKCE, as OpenID Connect Core section 3.1 and
 //! [RFC 9700](https://www.rfc-editor.org/rfc/rfc9700) describe it.
+
+mod renew;
 
 use std::time::SystemTime;
 
@@ -34,6 +36,8 @@ pub async fn handle((app, globus): &(App, Globus), request: &Request, now: Syste
     let comes_back = parameter(request, "code")?.is_some() || parameter(request, "error")?.is_some();
     if comes_back {
         complete(app, globus, request, &address, now).await
+    } else if parameter(request, "refresh")?.is_some() {
+        renew::renew(app, globus, request, &address, now).await
     } else {
         begin(app, globus, request, &address, now)
     }
@@ -41,7 +45,7 @@ pub async fn handle((app, globus): &(App, Globus), request: &Request, now: Syste
 
 /// Sends the person to Globus, with a sealed cookie that will know them again.
 fn begin(app: &App, globus: &Globus, request: &Request, address: &Origin, now: SystemTime) -> Result<Response<Body>> {
-    let next = ReturnPath::parse(&parameter(request, "next")?.unwrap_or_default());
+    let next = next(request)?;
     // A cookie set under another host name would not be there when the person comes back to ours. Once is enough: a
     // proxy may well use another name for us than people do.
     if request::is_elsewhere(request, address) && parameter(request, "moved")?.is_none() {
@@ -50,6 +54,11 @@ fn begin(app: &App, globus: &Globus, request: &Request, address: &Origin, now: S
     let (attempt, globus_url) = globus.begin(&address.url(PATH), next, now)?;
     let cookies = attempt.keep(request, &app.cookies)?;
     Ok(with_cookies(redirect(StatusCode::FOUND, &globus_url)?, cookies))
+}
+
+/// Where to land afterwards.
+fn next(request: &Request) -> Result<ReturnPath> {
+    Ok(ReturnPath::parse(&parameter(request, "next")?.unwrap_or_default()))
 }
 
 /// Takes the person back from Globus. Whatever comes of it, the attempt is spent.
@@ -62,11 +71,14 @@ async fn complete(
 ) -> Result<Response<Body>> {
     let state = parameter(request, "state")?.unwrap_or_default();
     let attempt = match Attempt::find(request, &app.cookies, &state, now) {
+        Ok(attempt) => attempt,
         // Loaded again, or gone back to: whoever is signed in already has what they came for.
-        Err(_) if matches!(app.visitor(request, now), Visitor::SignedIn(_)) => {
-            return redirect(StatusCode::FOUND, &address.url("/"));
-        }
-        found => found?,
+        Err(error) => match app.visitor(request, now).await? {
+            Visitor::SignedIn(_) | Visitor::NeedsRenewal(_) => {
+                return redirect(StatusCode::FOUND, &address.url("/"));
+            }
+            _ => return Err(error),
+        },
     };
     let spent = attempt::clear(&app.cookies, &state);
     match finish(app, globus, request, address, &attempt, now).await {
@@ -95,7 +107,7 @@ async fn finish(
 
     let signed_in = globus.complete(code, attempt, &address.url(PATH), now).await?;
     let session = Session::new(signed_in.identity, signed_in.tokens, now);
-    let cookie = match session.cookie(&app.cookies, &app.config) {
+    let cookie = match app.storage.create(request, &session, now).await {
         Ok(cookie) => cookie,
         Err(error) => {
             // Nobody could ever use or revoke these tokens again.

@@ -66,22 +66,21 @@ impl World {
     }
 
     /// Whom the browser's session names.
-    fn who(&self, browser: &Browser) -> Option<Session> {
+    async fn who(&self, browser: &Browser) -> Option<Session> {
         let (app, _) = self.app.as_ref().unwrap();
         let event = browser
             .cookies
             .iter()
             .fold(Event::get("/"), |event, (name, value)| event.cookie(&format!("{name}={value}")));
-        match app.visitor(&event.request(), self.now) {
+        match app.visitor(&event.request(), self.now).await.unwrap() {
             Visitor::SignedIn(session) => Some(session),
             _ => None,
         }
     }
 
     /// Asserts that the browser is not signed in, and that nothing was asked of Globus with a code.
-    #[track_caller]
-    fn assert_stopped_before_globus(&self, browser: &Browser) {
-        assert!(self.who(browser).is_none());
+    async fn assert_stopped_before_globus(&self, browser: &Browser) {
+        assert!(self.who(browser).await.is_none());
         assert_eq!(self.stand_in.requests(Endpoint::Token), 0);
     }
 }

@@ -16,7 +16,8 @@ use shared::{
     pages::Page,
     request,
     response::{html, redirect, with_cookies},
-    session::{self, Session, Visitor},
+    session::{Session, Visitor},
+    storage,
 };
 
 const PATH: &str = "/logout";
@@ -27,16 +28,17 @@ pub async fn handle((app, globus): &(App, Globus), request: &Request, now: Syste
     let address = request::address(app, request)?;
     if request.method() == Method::POST {
         request::expect_same_origin(request, &address)?;
-        return end(app, globus, request, &address, now).await;
+        return end(app, globus, request, &address).await;
     }
-    match app.visitor(request, now) {
-        Visitor::SignedIn(session) | Visitor::Expired(session) => ask(&session),
-        Visitor::SignedOut | Visitor::Unreadable => signed_out(globus, &address),
+    match app.visitor(request, now).await? {
+        Visitor::SignedIn(session) | Visitor::NeedsRenewal(session) | Visitor::Expired(session) => ask(app, &session),
+        Visitor::SignedOut | Visitor::Unusable(_) => signed_out(globus, &address),
     }
 }
 
-fn ask(session: &Session) -> Result<Response<Body>> {
-    html(StatusCode::OK, &Page::LogOut { display_name: session.identity.display_name() })
+fn ask(app: &App, session: &Session) -> Result<Response<Body>> {
+    let display_name = session.identity.display_name();
+    html(StatusCode::OK, &Page::LogOut { display_name, can_end_everywhere: app.storage.can_end_everywhere() })
 }
 
 /// The page after a logout. Globus is a link on it and no redirect: its logout page is a place to stay.
@@ -45,20 +47,17 @@ fn signed_out(globus: &Globus, address: &Origin) -> Result<Response<Body>> {
     html(StatusCode::OK, &Page::LoggedOut { globus_logout: &globus_logout })
 }
 
-/// Ends the session: every token is revoked as far as Globus answers in time, and every cookie of ours is taken away.
-async fn end(
-    app: &App,
-    globus: &Globus,
-    request: &Request,
-    address: &Origin,
-    now: SystemTime,
-) -> Result<Response<Body>> {
-    if let Visitor::SignedIn(session) | Visitor::Expired(session) = app.visitor(request, now) {
+/// Ends the session first, so that nothing can be done with it any more; then every token is revoked as far as Globus
+/// answers in time, and every cookie of ours is taken away.
+async fn end(app: &App, globus: &Globus, request: &Request, address: &Origin) -> Result<Response<Body>> {
+    let everywhere = request::field(request, "everywhere").is_some();
+    let ended = if everywhere { app.storage.end_everywhere(request).await? } else { app.storage.end(request).await? };
+    if let Some(session) = ended {
         globus.revoke(&session.tokens).await;
-        tracing::info!(event = "logout", outcome = "success", sub = %session.identity.sub, "logged out");
+        tracing::info!(event = "logout", outcome = "success", everywhere, sub = %session.identity.sub, "logged out");
     }
     let mut cookies = attempt::clear_all(request, &app.cookies);
-    cookies.push(session::clear(&app.cookies));
+    cookies.push(storage::clear(&app.cookies));
     Ok(with_cookies(redirect(StatusCode::SEE_OTHER, &address.url(PATH))?, cookies))
 }
 

@@ -29,13 +29,12 @@ impl World {
         ];
         let app = configure(&pairs, App::read_with_globus);
         let mut world = Self { app, stand_in, browser: Browser::default(), now: now() };
-        let cookie = world.session().await;
-        world.browser.cookies.insert(SESSION.to_owned(), cookie);
+        world.sign_in().await;
         world
     }
 
-    /// The cookie of a session as the login function makes it.
-    async fn session(&self) -> String {
+    /// Signs in as the login function does.
+    async fn sign_in(&mut self) {
         let (app, globus) = self.app.as_ref().unwrap();
         let redirect_uri = "https://gateway.example/login";
         let (attempt, url) = globus.begin(redirect_uri, ReturnPath::home(), self.now).unwrap();
@@ -44,7 +43,8 @@ impl World {
         let code = code.split('&').next().unwrap().to_owned();
         let signed_in = globus.complete(code, &attempt, redirect_uri, self.now).await.unwrap();
         let session = Session::new(signed_in.identity, signed_in.tokens, self.now);
-        session.cookie(&app.cookies, &app.config).unwrap().value().to_owned()
+        let cookie = app.storage.create(&Event::get("/").request(), &session, self.now).await.unwrap();
+        self.browser.keep(&cookie);
     }
 
     async fn send(&mut self, event: Event) -> Answer {

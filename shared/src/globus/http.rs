@@ -1,45 +1,11 @@
-//! The one HTTP client: no redirects, no proxy, time and size limits, and roots that are compiled in.
+//! How requests are sent to Globus, and what can go wrong on the way.
 
-use std::time::Duration;
-
-use reqwest::{Client, RequestBuilder, redirect};
-use rustls::{ClientConfig, RootCertStore, crypto::ring};
+use reqwest::RequestBuilder;
 
 use crate::error::{Error, Kind, Result};
 
-/// How long one request to Globus may take, answer and all.
-const TIMEOUT: Duration = Duration::from_secs(5);
-
 /// The most that is read of an answer, in bytes. A token response with ten services has some four thousand.
 const MAX_BODY: usize = 1024 * 1024;
-
-/// How long a connection is kept for the next request. A function is frozen between requests, and a connection that
-/// slept for long is likely to be dead at the other end.
-const IDLE: Duration = Duration::from_secs(20);
-
-/// The client. Fails only where this program is put together wrongly.
-pub(super) fn client() -> Result<Client> {
-    let broken = |_| Error::from(Kind::Internal("http_client_not_built"));
-    // The system's own roots would be read and parsed at every cold start; these are in the binary, ready for use.
-    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let tls = ClientConfig::builder_with_provider(ring::default_provider().into())
-        .with_safe_default_protocol_versions()
-        .map_err(|_| Error::from(Kind::Internal("tls_not_built")))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    #[expect(clippy::disallowed_methods, reason = "the one place that makes a client")]
-    let builder = Client::builder();
-    builder
-        .tls_backend_preconfigured(tls)
-        // A redirect would carry the code and the client secret to wherever it points.
-        .redirect(redirect::Policy::none())
-        .no_proxy()
-        .timeout(TIMEOUT)
-        .pool_idle_timeout(IDLE)
-        .user_agent(concat!("globus-sign-in/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(broken)
-}
 
 /// Sends a request and reads the whole answer. Globus's own trouble (a 5xx, or "too many requests") is an error here.
 pub(super) async fn send(request: RequestBuilder) -> Result<oauth2::HttpResponse> {
@@ -80,6 +46,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::http_client;
 
     #[tokio::test]
     async fn a_redirect_is_not_followed_with_the_code_and_the_secret_in_hand() {
@@ -92,7 +59,7 @@ mod tests {
             connection.write_all(answer.as_bytes()).unwrap();
         });
 
-        let answer = send(client().unwrap().post(url).body("code and secret")).await;
+        let answer = send(http_client::new().unwrap().post(url).body("code and secret")).await;
 
         assert_eq!(answer.unwrap().status(), 307);
     }

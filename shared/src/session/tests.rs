@@ -1,11 +1,8 @@
 use super::*;
-use crate::testing::{Event, configure, noon};
+use crate::testing::noon;
 
-fn setting(pairs: &[(&str, &str)]) -> (Config, SealedCookies) {
-    let config = configure(pairs, Config::read).unwrap();
-    let cookies = SealedCookies::new(&config);
-    (config, cookies)
-}
+const TRANSFER: &str = "transfer.api.globus.org";
+const WEEK: Duration = Duration::from_hours(168);
 
 fn identity() -> Identity {
     Identity {
@@ -17,115 +14,136 @@ fn identity() -> Identity {
     }
 }
 
-/// A token as long as Globus's are.
+/// A token received at noon, with a refresh token.
 fn token(resource_server: &str, lifetime: u64) -> Token {
     Token {
         resource_server: resource_server.to_owned(),
-        scope: "urn:globus:auth:scope:transfer.api.globus.org:all".to_owned(),
-        access_token: "A".repeat(91),
-        refresh_token: Some("R".repeat(93)),
+        scope: "scope".to_owned(),
+        access_token: format!("access-{lifetime}"),
+        refresh_token: Some("refresh".to_owned()),
         received: clock::seconds(noon()),
         lifetime,
     }
 }
 
-fn session(lifetime: u64) -> Session {
-    Session::new(identity(), vec![token(GLOBUS_AUTH, lifetime), token("transfer.api.globus.org", 172_800)], noon())
+/// A session of noon, whose tokens for Globus Auth and Transfer live that many seconds.
+fn session(auth: u64, transfer: u64) -> Session {
+    Session::new(identity(), vec![token(GLOBUS_AUTH, auth), token(TRANSFER, transfer)], noon())
 }
 
-fn visitor_with(value: &str, now: SystemTime) -> Visitor {
-    let (config, cookies) = setting(&[]);
-    Session::read(&Event::get("/").cookie(value).request(), &cookies, &config, now)
-}
-
-fn visitor_at(session: &Session, now: SystemTime) -> Visitor {
-    let (config, cookies) = setting(&[]);
-    visitor_with(&session.cookie(&cookies, &config).unwrap().stripped().to_string(), now)
+fn without_refresh_tokens(mut session: Session) -> Session {
+    for token in &mut session.tokens {
+        token.refresh_token = None;
+    }
+    session
 }
 
 fn after(seconds: u64) -> SystemTime {
     noon() + Duration::from_secs(seconds)
 }
 
-#[test]
-fn a_session_comes_back_whole() {
-    let session = session(172_800);
-    assert_eq!(visitor_at(&session, noon()), Visitor::SignedIn(session));
-}
-
-#[test]
-fn no_cookie_a_bad_cookie_and_an_expired_session_are_told_apart() {
-    assert_eq!(visitor_with("other=1", noon()), Visitor::SignedOut);
-    assert_eq!(visitor_with("__Host-session=garbage", noon()), Visitor::Unreadable);
-    assert!(matches!(visitor_at(&session(172_800), after(172_800)), Visitor::Expired(_)));
-}
-
-#[test]
-fn a_session_ends_a_minute_before_its_globus_token_does() {
-    let session = session(172_800);
-    assert!(matches!(visitor_at(&session, after(172_739)), Visitor::SignedIn(_)));
-    assert!(matches!(visitor_at(&session, after(172_740)), Visitor::Expired(_)));
-}
-
-#[test]
-fn of_a_short_lived_token_all_but_the_last_tenth_is_used() {
-    let session = session(30);
-    assert!(matches!(visitor_at(&session, after(26)), Visitor::SignedIn(_)));
-    assert!(matches!(visitor_at(&session, after(27)), Visitor::Expired(_)));
-}
-
-#[test]
-fn no_token_keeps_a_session_beyond_its_absolute_limit() {
-    let (config, cookies) = setting(&[("SESSION_MAX_HOURS", "1")]);
-    let cookie = session(172_800).cookie(&cookies, &config).unwrap();
-    let request = Event::get("/").cookie(&cookie.stripped().to_string()).request();
-
-    assert_eq!(cookie.max_age().unwrap().whole_seconds(), 3600);
-    assert!(matches!(Session::read(&request, &cookies, &config, after(3599)), Visitor::SignedIn(_)));
-    assert!(matches!(Session::read(&request, &cookies, &config, after(3600)), Visitor::Expired(_)));
-}
-
-#[test]
-fn nine_services_fit_into_a_cookie_and_more_are_said_not_to() {
-    let (config, cookies) = setting(&[]);
-    let with = |count: usize| {
-        let tokens = (0..count).map(|_| token("transfer.api.globus.org", 172_800)).collect();
-        Session::new(identity(), tokens, noon()).cookie(&cookies, &config)
-    };
-
-    assert!(with(9).unwrap().to_string().len() <= MAX_COOKIE);
-    assert_eq!(with(11).unwrap_err().kind(), &Kind::SessionTooLarge);
-}
-
-#[test]
-fn a_session_of_another_format_is_signed_out() {
-    let (config, cookies) = setting(&[]);
-    let mut next_format = session(172_800);
-    next_format.version += 1;
-    let sealed = next_format.cookie(&cookies, &config).unwrap();
-    assert_eq!(visitor_with(&sealed.stripped().to_string(), noon()), Visitor::Unreadable);
-
-    for stored in ["{}", "[]", "\"text\"", "null"] {
-        let value: serde_json::Value = serde_json::from_str(stored).unwrap();
-        let sealed = cookies.seal(Purpose::Session, NAME, &value, Duration::from_mins(1)).unwrap();
-        assert_eq!(visitor_with(&sealed.stripped().to_string(), noon()), Visitor::Unreadable, "{stored}");
+/// Where somebody stands, in a word.
+fn standing(session: &Session, now: SystemTime) -> &'static str {
+    match session.clone().visitor(WEEK, now) {
+        Visitor::SignedIn(_) => "signed in",
+        Visitor::NeedsRenewal(_) => "needs renewal",
+        Visitor::Expired(_) => "expired",
+        Visitor::SignedOut | Visitor::Unusable(_) => "nobody",
     }
 }
 
 #[test]
-fn the_stored_form_of_version_1_can_be_read() {
-    let stored = r#"{"v":1,"b":1800000000,"i":{"s":"8ca28797","n":"Ada","u":"ada@x.edu","later":1},
-        "k":[{"r":"auth.globus.org","c":"openid","a":"Ag1","f":"Ag2","t":1800000000,"l":172800},
-             {"r":"transfer.api.globus.org","c":"urn:x","a":"Ag3","t":1800000000,"l":60}]}"#;
-    let value: serde_json::Value = serde_json::from_str(stored).unwrap();
-    let (_, cookies) = setting(&[]);
-    let sealed = cookies.seal(Purpose::Session, NAME, &value, Duration::from_mins(1)).unwrap();
+fn a_session_needs_renewal_a_minute_before_its_globus_token_ends() {
+    let session = session(172_800, 172_800);
+    assert_eq!(standing(&session, after(172_739)), "signed in");
+    assert_eq!(standing(&session, after(172_740)), "needs renewal");
+    assert_eq!(standing(&session, after(172_900)), "needs renewal");
+}
 
-    let Visitor::SignedIn(session) = visitor_with(&sealed.stripped().to_string(), noon()) else { panic!("not read") };
+#[test]
+fn without_a_refresh_token_a_session_ends_with_its_globus_token() {
+    let session = without_refresh_tokens(session(172_800, 172_800));
+    assert_eq!(standing(&session, after(172_799)), "signed in");
+    assert_eq!(standing(&session, after(172_800)), "expired");
+}
 
-    assert_eq!(session.identity.display_name(), "Ada");
-    assert_eq!(session.tokens[0].refresh_token.as_deref(), Some("Ag2"));
-    assert_eq!(session.tokens[1].lifetime, 60);
+#[test]
+fn of_a_short_lived_token_all_but_the_last_tenth_is_used() {
+    let session = session(30, 172_800);
+    assert_eq!(standing(&session, after(26)), "signed in");
+    assert_eq!(standing(&session, after(27)), "needs renewal");
+}
+
+#[test]
+fn no_token_and_no_renewal_keep_a_session_beyond_its_absolute_limit() {
+    let mut session = session(604_800 * 2, 172_800);
+    assert_eq!(standing(&session, after(604_799)), "signed in");
+    assert_eq!(standing(&session, after(604_800)), "expired");
+    session
+        .renew(vec![Token { received: clock::seconds(after(604_790)), ..token(GLOBUS_AUTH, 172_800) }], after(604_790));
+    assert_eq!(standing(&session, after(604_800)), "expired");
+}
+
+#[test]
+fn a_redirect_loop_is_not_possible_however_short_tokens_live() {
+    let mut session = session(1, 172_800);
+    assert_eq!(standing(&session, after(2)), "expired", "the sign-in was just now");
+    assert_eq!(standing(&session, after(10)), "needs renewal");
+    session.renew(vec![Token { received: clock::seconds(after(10)), ..token(GLOBUS_AUTH, 1) }], after(10));
+    assert_eq!(standing(&session, after(10)), "signed in");
+    for seconds in 11..20 {
+        assert_eq!(standing(&session, after(seconds)), "expired", "after {seconds} s");
+    }
+    assert_eq!(standing(&session, after(20)), "needs renewal");
+}
+
+#[test]
+fn while_a_renewal_does_not_succeed_what_is_left_of_a_token_is_used() {
+    let mut session = session(172_800, 172_800);
+    session.renew(Vec::new(), after(172_750));
+    assert_eq!(standing(&session, after(172_751)), "signed in");
+    assert_eq!(standing(&session, after(172_760)), "needs renewal");
+}
+
+#[test]
+fn a_token_is_given_while_it_is_good_and_else_the_way_to_a_good_one() {
+    let session = session(172_800, 600);
+    let reason = |session: &Session, seconds| session.token(TRANSFER, after(seconds)).unwrap_err().kind().clone();
+
+    assert_eq!(session.token(TRANSFER, after(539)).unwrap(), "access-600");
+    assert_eq!(reason(&session, 540), Kind::RenewalRequired);
+    assert_eq!(reason(&without_refresh_tokens(session.clone()), 600), Kind::SignInRequired);
+    assert_eq!(
+        session.token("groups.api.globus.org", noon()).unwrap_err().kind(),
+        &Kind::Internal("no_token_for_service")
+    );
+}
+
+#[test]
+fn a_renewed_token_takes_the_place_of_the_old_one_and_of_no_other() {
+    let mut session = session(600, 172_800);
+    let renewed = Token { access_token: "new".to_owned(), refresh_token: None, ..token(GLOBUS_AUTH, 172_800) };
+    session.renew(vec![renewed], after(590));
+
+    assert_eq!(session.token(GLOBUS_AUTH, after(590)).unwrap(), "new");
+    assert_eq!(session.tokens[0].refresh_token.as_deref(), Some("refresh"), "none came, so the old one stays");
+    assert_eq!(session.token(TRANSFER, after(590)).unwrap(), "access-172800");
+
+    let rotated = Token { refresh_token: Some("rotated".to_owned()), ..token(GLOBUS_AUTH, 172_800) };
+    session.renew(vec![rotated], after(600));
+    assert_eq!(session.tokens[0].refresh_token.as_deref(), Some("rotated"));
+}
+
+#[cfg(feature = "dynamodb")]
+#[test]
+fn while_another_request_renews_a_token_with_time_left_will_do() {
+    let mut session = session(172_800, 172_800);
+    session.being_renewed(after(172_790));
+    assert!(!session.needs_renewal(after(172_790)));
+
+    let mut ended = self::session(172_800, 600);
+    ended.being_renewed(after(601));
+    assert!(ended.needs_renewal(after(601)));
 }
 
 #[test]
@@ -139,6 +157,6 @@ fn somebody_without_a_name_is_called_by_username_and_else_by_uuid() {
 
 #[test]
 fn debug_output_holds_no_token() {
-    let shown = format!("{:?}", session(60));
-    assert!(!shown.contains("AAA") && !shown.contains("RRR"), "{shown}");
+    let shown = format!("{:?}", session(60, 60));
+    assert!(!shown.contains("access-") && !shown.contains("refresh"), "{shown}");
 }

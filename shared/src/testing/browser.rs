@@ -16,6 +16,11 @@ pub struct Browser {
 }
 
 impl Browser {
+    /// Keeps a cookie as if an answer had set it.
+    pub fn keep(&mut self, cookie: &cookie::Cookie<'_>) {
+        self.cookies.insert(cookie.name().to_owned(), cookie.value().to_owned());
+    }
+
     /// Sends an event to a function, and keeps the cookies of the answer.
     pub async fn send<A>(
         &mut self,

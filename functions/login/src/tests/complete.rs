@@ -16,7 +16,7 @@ async fn a_sign_in_ends_at_home_with_a_session_and_nothing_else_kept() {
 
     answer.assert_redirect(302, "https://gateway.example/");
     assert_eq!(browser.cookies.keys().collect::<Vec<_>>(), [SESSION]);
-    let session = world.who(&browser).unwrap();
+    let session = world.who(&browser).await.unwrap();
     assert_eq!(session.identity.name.as_deref(), Some("Ada Lovelace"));
     assert_eq!(session.tokens.len(), 2);
     let cookie = answer.cookies.iter().find(|cookie| cookie.starts_with(SESSION)).unwrap();
@@ -57,7 +57,7 @@ async fn a_person_of_whom_globus_knows_little_can_sign_in() {
     let mut browser = Browser::default();
     world.sign_in(&mut browser, "sparse").await.assert_redirect(302, "https://gateway.example/");
 
-    let identity = world.who(&browser).unwrap().identity;
+    let identity = world.who(&browser).await.unwrap().identity;
     assert_eq!((identity.name, identity.email, identity.organization), (None, None, None));
     assert!(identity.username.is_some());
 }
@@ -79,7 +79,7 @@ async fn whoever_signs_in_replaces_who_was_there() {
     world.sign_in(&mut browser, "ada").await;
     world.sign_in(&mut browser, "sparse").await;
 
-    assert_eq!(world.who(&browser).unwrap().identity.name, None);
+    assert_eq!(world.who(&browser).await.unwrap().identity.name, None);
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn declining_is_explained_and_ends_the_attempt() {
     answer.assert_page(403, "declined").assert_page(403, "Start again</a>");
     assert!(browser.cookies.is_empty());
     log.assert_reason("access_denied");
-    world.assert_stopped_before_globus(&browser);
+    world.assert_stopped_before_globus(&browser).await;
 }
 
 #[tokio::test]
@@ -180,7 +180,7 @@ async fn tokens_that_do_not_fit_into_a_cookie_are_revoked_and_the_page_says_why(
 
     answer.assert_page(500, "DynamoDB storage");
     log.assert_reason("session_too_large");
-    assert!(world.who(&browser).is_none());
+    assert!(world.who(&browser).await.is_none());
     let issued = world.stand_in.issued_tokens();
     assert_eq!(issued.len(), 62);
     assert!(issued.iter().all(|token| world.stand_in.is_revoked(token)));

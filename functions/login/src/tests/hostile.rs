@@ -14,7 +14,7 @@ async fn login_csrf_with_a_state_of_another_browser_is_refused() {
 
     answer.assert_page(400, "Start again</a>").assert_no_cookie();
     log.assert_reason("state_unknown");
-    world.assert_stopped_before_globus(&victim);
+    world.assert_stopped_before_globus(&victim).await;
 }
 
 #[tokio::test]
@@ -33,7 +33,7 @@ async fn a_missing_or_invented_state_is_refused() {
         let answer = world.send(&mut browser, back(&format!("{BASE_URL}/login?{query}"))).await;
         answer.assert_page(400, "Start again</a>");
     }
-    world.assert_stopped_before_globus(&browser);
+    world.assert_stopped_before_globus(&browser).await;
 }
 
 #[tokio::test]
@@ -46,7 +46,7 @@ async fn a_repeated_parameter_is_refused() {
         let answer = world.send(&mut browser, back(&format!("{BASE_URL}/login?{query}"))).await;
         answer.assert_page(400, "could not read");
     }
-    world.assert_stopped_before_globus(&browser);
+    world.assert_stopped_before_globus(&browser).await;
 }
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn a_replayed_callback_with_saved_cookies_gets_no_second_session() {
 
     answer.assert_page(400, "no longer accepts it");
     log.assert_reason("code_refused");
-    assert!(world.who(&saved).is_none());
+    assert!(world.who(&saved).await.is_none());
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn an_attempt_older_than_ten_minutes_is_over_even_if_its_cookie_is_still_s
     world.later(Duration::from_mins(10));
 
     world.send(&mut browser, callback).await.assert_page(400, "Start again</a>");
-    world.assert_stopped_before_globus(&browser);
+    world.assert_stopped_before_globus(&browser).await;
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn authorization_code_injection_is_stopped_by_pkce() {
     let answer = world.send(&mut attacker, back(&injected)).await;
 
     answer.assert_page(400, "Start again</a>");
-    assert!(world.who(&attacker).is_none());
+    assert!(world.who(&attacker).await.is_none());
 }
 
 #[tokio::test]
@@ -120,7 +120,7 @@ async fn a_mix_up_with_another_authorization_server_is_refused() {
     world.send(&mut browser, back(&mixed_up)).await.assert_page(502, "Start again</a>");
 
     log.assert_reason("callback_issuer");
-    world.assert_stopped_before_globus(&browser);
+    world.assert_stopped_before_globus(&browser).await;
 }
 
 #[tokio::test]
@@ -148,7 +148,7 @@ async fn a_failed_sign_in_leaves_who_was_signed_in_before() {
 
     world.sign_in(&mut browser, "sparse").await.assert_page(502, "did not pass our checks");
 
-    assert_eq!(world.who(&browser).unwrap().identity.name.as_deref(), Some("Ada Lovelace"));
+    assert_eq!(world.who(&browser).await.unwrap().identity.name.as_deref(), Some("Ada Lovelace"));
 }
 
 #[tokio::test]
@@ -161,7 +161,7 @@ async fn session_fixation_fails_since_a_session_is_made_new_at_every_sign_in() {
     world.sign_in(&mut victim, "ada").await;
 
     assert_ne!(victim.cookies[SESSION], attacker.cookies[SESSION]);
-    assert_eq!(world.who(&attacker).unwrap().identity.name, None);
+    assert_eq!(world.who(&attacker).await.unwrap().identity.name, None);
 }
 
 #[tokio::test]
@@ -172,7 +172,7 @@ async fn a_login_cookie_pasted_as_a_session_names_nobody() {
     let value = browser.cookies.values().next().unwrap().clone();
 
     browser.cookies.insert(SESSION.to_owned(), value);
-    assert!(world.who(&browser).is_none());
+    assert!(world.who(&browser).await.is_none());
 }
 
 #[tokio::test]

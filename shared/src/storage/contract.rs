@@ -1,0 +1,124 @@
+//! What every storage has to hold to; the same cases run on each.
+
+#![expect(clippy::missing_panics_doc, clippy::panic, clippy::unwrap_used, reason = "an assertion is there to panic")]
+
+use std::time::{Duration, SystemTime};
+
+use lambda_http::Request;
+
+use super::{Kept, Renewal, TokenStorage};
+use crate::{
+    session::{GLOBUS_AUTH, Session, Token, Visitor},
+    testing::{Event, noon, session},
+};
+
+/// How long the tokens of [`session`] live.
+const TOKEN_LIFE: Duration = Duration::from_hours(48);
+
+/// Panics unless the storage, with the usual limits, does what every storage must.
+pub async fn check(storage: &dyn TokenStorage) {
+    a_session_comes_back_whole(storage).await;
+    no_cookie_and_a_bad_cookie_are_told_apart(storage).await;
+    a_changed_byte_anywhere_in_the_cookie_is_noticed(storage).await;
+    a_session_that_can_be_renewed_is_and_one_that_cannot_expires(storage).await;
+    a_renewed_session_is_the_one_that_is_found_afterwards(storage).await;
+    good_tokens_are_not_renewed(storage).await;
+    nobody_elses_session_is_touched(storage).await;
+    ending_a_session_gives_what_it_was(storage).await;
+}
+
+async fn a_session_comes_back_whole(storage: &dyn TokenStorage) {
+    let session = session(noon());
+    let request = begin(storage, &session).await;
+    assert_eq!(storage.visitor(&request, noon()).await.unwrap(), Visitor::SignedIn(session));
+}
+
+async fn no_cookie_and_a_bad_cookie_are_told_apart(storage: &dyn TokenStorage) {
+    let visitor = async |cookie| storage.visitor(&Event::get("/").cookie(cookie).request(), noon()).await.unwrap();
+    assert_eq!(visitor("other=1").await, Visitor::SignedOut);
+    assert_eq!(visitor("session=unprefixed").await, Visitor::SignedOut);
+    assert_eq!(visitor("__Host-session=garbage").await, Visitor::Unusable("cookie_unreadable"));
+    assert_eq!(visitor("__Host-session=").await, Visitor::Unusable("cookie_unreadable"));
+}
+
+async fn a_changed_byte_anywhere_in_the_cookie_is_noticed(storage: &dyn TokenStorage) {
+    let cookie = storage.create(&Event::get("/").request(), &session(noon()), noon()).await.unwrap();
+    let value = cookie.value();
+    for index in (0..value.len()).step_by(7) {
+        let mut bytes = value.as_bytes().to_vec();
+        bytes[index] = if bytes[index] == b'A' { b'B' } else { b'A' };
+        let changed = format!("{}={}", cookie.name(), String::from_utf8(bytes).unwrap());
+        let visitor = storage.visitor(&Event::get("/").cookie(&changed).request(), noon()).await.unwrap();
+        assert_eq!(visitor, Visitor::Unusable("cookie_unreadable"), "byte {index}");
+    }
+}
+
+async fn a_session_that_can_be_renewed_is_and_one_that_cannot_expires(storage: &dyn TokenStorage) {
+    let ends = noon() + TOKEN_LIFE;
+    let mut session = session(noon());
+    let request = begin(storage, &session).await;
+    assert!(matches!(storage.visitor(&request, ends).await.unwrap(), Visitor::NeedsRenewal(_)));
+
+    for token in &mut session.tokens {
+        token.refresh_token = None;
+    }
+    let request = begin(storage, &session).await;
+    assert!(matches!(storage.visitor(&request, ends).await.unwrap(), Visitor::Expired(_)));
+    assert!(matches!(storage.begin_renewal(&request, ends).await.unwrap(), Renewal::SignInNeeded));
+}
+
+async fn a_renewed_session_is_the_one_that_is_found_afterwards(storage: &dyn TokenStorage) {
+    let ends = noon() + TOKEN_LIFE;
+    let request = begin(storage, &session(noon())).await;
+    let Renewal::Ours(mut session, lease) = storage.begin_renewal(&request, ends).await.unwrap() else {
+        panic!("not ours to renew");
+    };
+    session.renew(vec![renewed(ends)], ends);
+    let Kept::Yes(cookie) = storage.finish_renewal(&request, &lease, &session, ends).await.unwrap() else {
+        panic!("not kept");
+    };
+    let request = cookie.map_or(request, |cookie| sends(&cookie));
+    assert_eq!(storage.visitor(&request, ends).await.unwrap(), Visitor::SignedIn(session.clone()));
+    assert_eq!(session.token(GLOBUS_AUTH, ends).unwrap(), "renewed");
+}
+
+async fn good_tokens_are_not_renewed(storage: &dyn TokenStorage) {
+    let request = begin(storage, &session(noon())).await;
+    assert!(matches!(storage.begin_renewal(&request, noon()).await.unwrap(), Renewal::NotNeeded));
+    let nobody = Event::get("/").request();
+    assert!(matches!(storage.begin_renewal(&nobody, noon()).await.unwrap(), Renewal::SignInNeeded));
+}
+
+async fn nobody_elses_session_is_touched(storage: &dyn TokenStorage) {
+    let mut other = session(noon());
+    other.identity.sub.push_str("-somebody-else");
+    let (one, another) = (begin(storage, &session(noon())).await, begin(storage, &other).await);
+
+    assert!(storage.end_everywhere(&one).await.unwrap().is_some());
+
+    assert_eq!(storage.visitor(&another, noon()).await.unwrap(), Visitor::SignedIn(other));
+}
+
+async fn ending_a_session_gives_what_it_was(storage: &dyn TokenStorage) {
+    let request = begin(storage, &session(noon())).await;
+    assert_eq!(storage.end(&request).await.unwrap(), Some(session(noon())));
+    assert_eq!(storage.end(&Event::get("/").request()).await.unwrap(), None);
+    assert_eq!(storage.end(&Event::get("/").cookie("__Host-session=garbage").request()).await.unwrap(), None);
+}
+
+/// Keeps a session; gives a request of the browser that has it.
+pub async fn begin(storage: &dyn TokenStorage, session: &Session) -> Request {
+    sends(&storage.create(&Event::get("/").request(), session, noon()).await.unwrap())
+}
+
+/// A request that sends the cookie.
+pub fn sends(cookie: &cookie::Cookie<'_>) -> Request {
+    Event::get("/").cookie(&cookie.stripped().to_string()).request()
+}
+
+/// A token for Globus Auth that came just now.
+pub fn renewed(now: SystemTime) -> Token {
+    let received = crate::clock::seconds(now);
+    let token = session(noon()).tokens.remove(0);
+    Token { access_token: "renewed".to_owned(), received, ..token }
+}

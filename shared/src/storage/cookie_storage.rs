@@ -1,0 +1,177 @@
+//! Sessions in sealed cookies.
+//!
+//! What it cannot do: end a session in another browser, refuse a copy of a cookie after a logout, or have one of many
+//! requests renew.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use async_trait::async_trait;
+use cookie::Cookie;
+use lambda_http::Request;
+
+use super::{Kept, Lease, NAME, Renewal, TokenStorage};
+use crate::{
+    config::Config,
+    cookies::{MAX_COOKIE, Opened, Purpose, SealedCookies},
+    error::{Kind, Result},
+    session::{Session, Visitor},
+};
+
+/// Keeps each session in a cookie of its browser.
+#[derive(Debug)]
+pub struct CookieStorage {
+    cookies: Arc<SealedCookies>,
+    max: Duration,
+}
+
+impl CookieStorage {
+    /// The storage of this deployment.
+    pub fn new(config: &Config, cookies: Arc<SealedCookies>) -> Self {
+        Self { cookies, max: config.session_max }
+    }
+
+    /// The cookie that holds the session, until that ends.
+    fn cookie(&self, session: &Session, now: SystemTime) -> Result<Cookie<'static>> {
+        let cookie = self.cookies.seal(Purpose::Session, NAME, session, session.time_left(self.max, now))?;
+        if cookie.to_string().len() > MAX_COOKIE {
+            return Err(Kind::SessionTooLarge.into());
+        }
+        Ok(cookie)
+    }
+
+    fn open(&self, request: &Request) -> Opened<Session> {
+        match self.cookies.open(request, Purpose::Session, NAME) {
+            Opened::Value(session) if !Session::is_known(&session) => Opened::Unreadable,
+            opened => opened,
+        }
+    }
+
+    fn read(&self, request: &Request, now: SystemTime) -> Visitor {
+        match self.open(request) {
+            Opened::Absent => Visitor::SignedOut,
+            Opened::Unreadable => Visitor::Unusable("cookie_unreadable"),
+            Opened::Value(session) => session.visitor(self.max, now),
+        }
+    }
+}
+
+#[async_trait]
+impl TokenStorage for CookieStorage {
+    async fn visitor(&self, request: &Request, now: SystemTime) -> Result<Visitor> {
+        Ok(self.read(request, now))
+    }
+
+    async fn create(&self, _: &Request, session: &Session, now: SystemTime) -> Result<Cookie<'static>> {
+        self.cookie(session, now)
+    }
+
+    async fn end(&self, request: &Request) -> Result<Option<Session>> {
+        match self.open(request) {
+            Opened::Value(session) => Ok(Some(session)),
+            Opened::Absent | Opened::Unreadable => Ok(None),
+        }
+    }
+
+    fn can_end_everywhere(&self) -> bool {
+        false
+    }
+
+    async fn end_everywhere(&self, request: &Request) -> Result<Option<Session>> {
+        self.end(request).await
+    }
+
+    async fn begin_renewal(&self, request: &Request, now: SystemTime) -> Result<Renewal> {
+        Ok(match self.read(request, now) {
+            Visitor::SignedIn(session) | Visitor::NeedsRenewal(session) if session.needs_renewal(now) => {
+                Renewal::Ours(session, Lease::default())
+            }
+            Visitor::SignedIn(_) | Visitor::NeedsRenewal(_) => Renewal::NotNeeded,
+            Visitor::SignedOut | Visitor::Unusable(_) | Visitor::Expired(_) => Renewal::SignInNeeded,
+        })
+    }
+
+    async fn finish_renewal(&self, _: &Request, _: &Lease, session: &Session, now: SystemTime) -> Result<Kept> {
+        self.cookie(session, now).map(|cookie| Kept::Yes(Some(cookie)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        App,
+        storage::contract::{self, sends},
+        testing::{Event, configure, noon, session},
+    };
+
+    fn storage() -> CookieStorage {
+        let config = configure(&[], Config::read).unwrap();
+        CookieStorage::new(&config, Arc::new(SealedCookies::new(&config)))
+    }
+
+    /// Who comes with this in their session cookie.
+    fn visitor_with(stored: &serde_json::Value) -> Visitor {
+        let storage = storage();
+        let sealed = storage.cookies.seal(Purpose::Session, NAME, stored, Duration::from_mins(1)).unwrap();
+        storage.read(&sends(&sealed), noon())
+    }
+
+    #[tokio::test]
+    async fn holds_to_the_contract() {
+        contract::check(&storage()).await;
+    }
+
+    #[tokio::test]
+    async fn without_a_table_sessions_are_in_cookies_and_cannot_be_ended_elsewhere() {
+        let app = configure(&[], App::read).unwrap();
+        assert!(!app.storage.can_end_everywhere());
+    }
+
+    #[test]
+    fn nine_services_fit_into_a_cookie_and_more_are_said_not_to() {
+        let with = |count: usize| {
+            let mut session = session(noon());
+            let mut token = session.tokens.remove(1);
+            // As long as Globus's are.
+            (token.access_token, token.refresh_token) = ("A".repeat(91), Some("R".repeat(93)));
+            session.tokens = vec![token; count];
+            storage().cookie(&session, noon())
+        };
+        assert!(with(9).unwrap().to_string().len() <= MAX_COOKIE);
+        assert_eq!(with(11).unwrap_err().kind(), &Kind::SessionTooLarge);
+    }
+
+    #[test]
+    fn the_browser_keeps_the_cookie_as_long_as_the_session_can_last() {
+        let max_age = |now| storage().cookie(&session(noon()), now).unwrap().max_age().unwrap().whole_seconds();
+        assert_eq!(max_age(noon()), 168 * 3600);
+        assert_eq!(max_age(noon() + Duration::from_hours(100)), 68 * 3600);
+    }
+
+    #[test]
+    fn a_session_of_another_format_is_signed_out() {
+        let mut next_format = serde_json::to_value(session(noon())).unwrap();
+        next_format["v"] = 2.into();
+        for stored in [next_format, serde_json::json!({}), serde_json::json!([]), serde_json::Value::Null] {
+            assert_eq!(visitor_with(&stored), Visitor::Unusable("cookie_unreadable"), "{stored}");
+        }
+    }
+
+    #[test]
+    fn a_ticket_to_a_table_is_no_session() {
+        let storage = storage();
+        let sealed = storage.cookies.seal(Purpose::Ticket, NAME, &session(noon()), Duration::from_mins(1)).unwrap();
+        assert_eq!(storage.read(&sends(&sealed), noon()), Visitor::Unusable("cookie_unreadable"));
+    }
+
+    /// Sealed when the format was new. If this fails, people who are signed in would be signed out by the next release.
+    #[test]
+    fn a_cookie_of_the_first_release_can_be_read() {
+        let cookie = include_str!("samples/session-1.txt").trim();
+        let request = Event::get("/").cookie(&format!("__Host-session={cookie}")).request();
+        assert_eq!(storage().read(&request, noon()), Visitor::SignedIn(session(noon())));
+    }
+}

@@ -1,0 +1,44 @@
+//! The AWS SDK over this program's own HTTP client, so that there is one, with one TLS stack and one set of roots.
+
+use aws_sdk_dynamodb::{config::SharedHttpClient, error::ConnectorError};
+use aws_smithy_runtime_api::client::{
+    http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
+    orchestrator::{HttpRequest, HttpResponse},
+};
+use lambda_http::http;
+use reqwest::Client;
+
+#[derive(Debug)]
+struct Connector(Client);
+
+/// The SDK's client, which sends everything through `http`. Its time limits are set for the operations.
+pub(super) fn through(http: Client) -> SharedHttpClient {
+    let connector = SharedHttpConnector::new(Connector(http));
+    http_client_fn(move |_, _| connector.clone())
+}
+
+impl HttpConnector for Connector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let client = self.0.clone();
+        HttpConnectorFuture::new(async move { send(&client, request).await })
+    }
+}
+
+async fn send(client: &Client, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+    let (parts, body) = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?.into_parts();
+    // What DynamoDB is asked is in memory: only uploads of other services are read as they are sent.
+    let body = body.bytes().unwrap_or_default().to_vec();
+    let request = reqwest::Request::try_from(http::Request::from_parts(parts, body));
+    let request = request.map_err(|error| ConnectorError::user(error.into()))?;
+    let answer = client.execute(request).await.map_err(failure)?;
+
+    let mut response = http::Response::new(());
+    *response.status_mut() = answer.status();
+    *response.headers_mut() = answer.headers().clone();
+    let body = answer.bytes().await.map_err(failure)?;
+    HttpResponse::try_from(response.map(|()| body.into())).map_err(|error| ConnectorError::other(error.into(), None))
+}
+
+fn failure(error: reqwest::Error) -> ConnectorError {
+    if error.is_timeout() { ConnectorError::timeout(error.into()) } else { ConnectorError::io(error.into()) }
+}

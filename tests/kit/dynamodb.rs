@@ -1,0 +1,136 @@
+//! AWS's own DynamoDB Local, with tables in memory.
+
+use std::{
+    io::{self, Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+
+use crate::{
+    Result,
+    process::{Output, Process, wait_for},
+    tools,
+};
+
+/// How long a Java may take to start.
+const READY_WITHIN: Duration = Duration::from_mins(1);
+
+/// A running DynamoDB Local. It takes any credentials.
+#[derive(Debug)]
+pub struct DynamoDb {
+    _process: Process,
+    port: u16,
+}
+
+impl DynamoDb {
+    /// Starts one, and waits until it answers.
+    pub fn start() -> Result<Self> {
+        let directory = tools::dynamodb_local()?;
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let port = port.map_err(|error| format!("No port is free: {error}."))?.port();
+        let (library, jar) = (directory.join("DynamoDBLocal_lib"), directory.join("DynamoDBLocal.jar"));
+        let library = format!("-Djava.library.path={}", library.display());
+        let (jar, port_argument) = (jar.display().to_string(), port.to_string());
+        let arguments = [library.as_str(), "-jar", &jar, "-inMemory", "-port", &port_argument];
+        let log = tools::artifact(&format!("dynamodb-{port}.log"))?;
+        let process = Process::start("java".as_ref(), &arguments, &[], Output::File(log))?;
+        let database = Self { _process: process, port };
+        let ready = wait_for(READY_WITHIN, || database.call("ListTables", &json!({})).ok());
+        ready.ok_or("DynamoDB Local does not answer; target/ has its log.")?;
+        Ok(database)
+    }
+
+    /// The one that the tests of this process share.
+    pub fn shared() -> Result<&'static Self> {
+        static SHARED: OnceLock<Result<DynamoDb>> = OnceLock::new();
+        SHARED.get_or_init(Self::start).as_ref().map_err(Clone::clone)
+    }
+
+    /// Makes a table as the deployment's is.
+    pub fn table(&self) -> Result<Table<'_>> {
+        static MADE: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("sessions-{}", MADE.fetch_add(1, Ordering::Relaxed));
+        let key = |name, kind| json!({ "AttributeName": name, "KeyType": kind });
+        let text = |name| json!({ "AttributeName": name, "AttributeType": "S" });
+        let description = json!({
+            "TableName": name,
+            "BillingMode": "PAY_PER_REQUEST",
+            "KeySchema": [key("sub", "HASH"), key("session_id", "RANGE")],
+            "AttributeDefinitions": [text("sub"), text("session_id")],
+        });
+        self.call("CreateTable", &description)?;
+        Ok(Table { database: self, name })
+    }
+
+    /// Calls an operation of the API, past the AWS SDK.
+    ///
+    /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html>
+    fn call(&self, operation: &str, parameters: &Value) -> Result<Value> {
+        let answer = self.send(operation, &parameters.to_string()).map_err(|error| format!("{operation}: {error}."))?;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+        if head.starts_with("HTTP/1.1 200") {
+            serde_json::from_str(body).map_err(|error| format!("{operation}: {error} in {body}"))
+        } else {
+            Err(format!("{operation}: {body}"))
+        }
+    }
+
+    fn send(&self, operation: &str, body: &str) -> io::Result<String> {
+        let mut connection = TcpStream::connect(("127.0.0.1", self.port))?;
+        connection.set_read_timeout(Some(READY_WITHIN))?;
+        let credential = "Credential=local/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0";
+        let request = format!(
+            "POST / HTTP/1.0\r\nx-amz-target: DynamoDB_20120810.{operation}\r\nauthorization: AWS4-HMAC-SHA256 \
+             {credential}\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        connection.write_all(request.as_bytes())?;
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer)?;
+        Ok(answer)
+    }
+}
+
+/// A table of sessions.
+#[derive(Debug)]
+pub struct Table<'a> {
+    database: &'a DynamoDb,
+    name: String,
+}
+
+impl Table<'_> {
+    /// What a function needs to find it.
+    pub fn variables(&self) -> Vec<(String, String)> {
+        let endpoint = format!("http://127.0.0.1:{}", self.database.port);
+        let variables = [
+            ("TOKEN_TABLE", self.name.as_str()),
+            ("AWS_ENDPOINT_URL_DYNAMODB", &endpoint),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "local"),
+            ("AWS_SECRET_ACCESS_KEY", "local"),
+        ];
+        variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+    }
+
+    /// Everything in it.
+    pub fn scan(&self) -> Result<Vec<Value>> {
+        let answer = self.database.call("Scan", &json!({ "TableName": self.name, "ConsistentRead": true }))?;
+        Ok(answer["Items"].as_array().cloned().unwrap_or_default())
+    }
+
+    /// Writes an item over the one that is there.
+    pub fn put(&self, item: &Value) -> Result<()> {
+        self.database.call("PutItem", &json!({ "TableName": self.name, "Item": item })).map(drop)
+    }
+
+    /// Deletes the table.
+    pub fn delete(&self) -> Result<()> {
+        self.database.call("DeleteTable", &json!({ "TableName": self.name })).map(drop)
+    }
+}

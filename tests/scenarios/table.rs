@@ -1,0 +1,292 @@
+//! Sessions in a table, against AWS's own DynamoDB Local: beyond the contract that every storage holds to, what only a
+//! table can do.
+
+use std::time::{Duration, SystemTime};
+
+use kit::{
+    Result,
+    dynamodb::{DynamoDb, Table},
+};
+use lambda_http::Request;
+use serde_json::json;
+use shared::{
+    App,
+    config::{Environment, TableConfig},
+    session::{Session, Visitor},
+    storage::{
+        DynamoDbStorage, Kept, Lease, Renewal, TokenStorage as _,
+        contract::{self, begin, renewed, sends},
+    },
+    testing::{Event, configure, noon, session},
+};
+
+const TOKEN_LIFE: Duration = Duration::from_hours(48);
+const IDLE: Duration = Duration::from_hours(100);
+
+/// A storage on a table of its own, with an idle limit that is longer than tokens live.
+fn storage() -> Result<(DynamoDbStorage, Table<'static>)> {
+    let table = DynamoDb::shared()?.table()?;
+    let mut pairs = table.variables();
+    pairs.push(("SESSION_IDLE_HOURS".to_owned(), "100".to_owned()));
+    let pairs: Vec<_> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let read = |env: &Environment<'_>| App::read(env).zip(TableConfig::read(env));
+    let (app, config) = configure(&pairs, read).map_err(|problems| problems.to_string())?;
+    let storage = DynamoDbStorage::new(&app.config, config, app.cookies).map_err(|error| error.to_string())?;
+    Ok((storage, table))
+}
+
+/// How many seconds since the epoch, as DynamoDB has it.
+fn seconds(time: SystemTime) -> String {
+    time.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs().to_string()
+}
+
+async fn visitor(storage: &DynamoDbStorage, request: &Request, now: SystemTime) -> Visitor {
+    storage.visitor(request, now).await.unwrap()
+}
+
+async fn begin_renewal(storage: &DynamoDbStorage, request: &Request, now: SystemTime) -> (Session, Lease) {
+    match storage.begin_renewal(request, now).await.unwrap() {
+        Renewal::Ours(session, lease) => (session, lease),
+        other => panic!("not ours: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_table_holds_to_the_contract() -> Result<()> {
+    let (storage, _table) = storage()?;
+    contract::check(&storage).await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_saved_copy_of_the_cookie_is_worth_nothing_after_a_logout() -> Result<()> {
+    let (storage, table) = storage()?;
+    let request = begin(&storage, &session(noon())).await;
+    storage.end(&request).await.unwrap();
+
+    assert_eq!(visitor(&storage, &request, noon()).await, Visitor::Unusable("session_gone"));
+    assert_eq!(storage.end(&request).await.unwrap(), None);
+    assert!(matches!(storage.begin_renewal(&request, noon()).await.unwrap(), Renewal::SignInNeeded));
+    assert_eq!(table.scan()?.len(), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_new_sign_in_takes_the_place_of_the_old_session_of_this_browser_alone() -> Result<()> {
+    let (storage, table) = storage()?;
+    let (here, elsewhere) = (begin(&storage, &session(noon())).await, begin(&storage, &session(noon())).await);
+
+    let cookie = storage.create(&here, &session(noon()), noon()).await.unwrap();
+
+    assert_eq!(visitor(&storage, &here, noon()).await, Visitor::Unusable("session_gone"));
+    assert!(matches!(visitor(&storage, &sends(&cookie), noon()).await, Visitor::SignedIn(_)));
+    assert!(matches!(visitor(&storage, &elsewhere, noon()).await, Visitor::SignedIn(_)));
+    assert_eq!(table.scan()?.len(), 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn logging_out_everywhere_ends_every_session_of_a_person_and_of_nobody_else() -> Result<()> {
+    let (storage, table) = storage()?;
+    let mut requests = Vec::new();
+    for _ in 0..30 {
+        requests.push(begin(&storage, &session(noon())).await);
+    }
+    let mut other = session(noon());
+    other.identity.sub.push('x');
+    let other = begin(&storage, &other).await;
+    let ended = begin(&storage, &session(noon())).await;
+    storage.end(&ended).await.unwrap();
+
+    assert_eq!(storage.end_everywhere(&ended).await.unwrap(), None, "whoever has logged out ends nothing");
+    assert_eq!(table.scan()?.len(), 31);
+    assert_eq!(storage.end_everywhere(&requests[0]).await.unwrap(), Some(session(noon())));
+
+    for request in &requests {
+        assert_eq!(visitor(&storage, request, noon()).await, Visitor::Unusable("session_gone"));
+    }
+    assert!(matches!(visitor(&storage, &other, noon()).await, Visitor::SignedIn(_)));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_that_nobody_looks_at_ends_and_one_that_is_looked_at_does_not() -> Result<()> {
+    let (storage, table) = storage()?;
+    let mut lasting = session(noon());
+    for token in &mut lasting.tokens {
+        token.lifetime = 1_000_000;
+    }
+    let (idle, used) = (begin(&storage, &lasting).await, begin(&storage, &lasting).await);
+
+    let before = table.scan()?;
+    assert!(matches!(
+        visitor(&storage, &used, noon() + IDLE / 10 - Duration::from_secs(1)).await,
+        Visitor::SignedIn(_)
+    ));
+    assert_eq!(table.scan()?, before, "the last use is written now and then only");
+    let looked_at = noon() + IDLE / 2;
+    assert!(matches!(visitor(&storage, &used, looked_at).await, Visitor::SignedIn(_)));
+    let written = table.scan()?;
+    let of_used = written.iter().find(|item| item["last_used_at"]["N"] == seconds(looked_at));
+    assert_eq!(of_used.unwrap()["version"]["N"], "1", "that leaves the version alone");
+
+    assert!(matches!(visitor(&storage, &idle, noon() + IDLE).await, Visitor::Expired(_)));
+    assert!(matches!(visitor(&storage, &used, noon() + IDLE).await, Visitor::SignedIn(_)));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_item_that_dynamodb_has_not_deleted_yet_signs_nobody_in() -> Result<()> {
+    let (storage, table) = storage()?;
+    let request = begin(&storage, &session(noon())).await;
+    let ends = noon() + Duration::from_hours(168);
+    assert_eq!(table.scan()?[0]["expires_at"]["N"], seconds(ends));
+
+    assert!(matches!(visitor(&storage, &request, ends).await, Visitor::Expired(_)));
+    assert!(matches!(storage.begin_renewal(&request, ends).await.unwrap(), Renewal::SignInNeeded));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_id_that_comes_twice_is_an_error_and_nobodys_session_is_written_over() -> Result<()> {
+    let (storage, _table) = storage()?;
+    let request = begin(&storage, &session(noon())).await;
+    let mut other = session(noon());
+    other.identity.name = Some("Somebody Else".to_owned());
+
+    let refused = storage.create_with_the_same_id(&request, &other, noon()).await.unwrap_err();
+
+    assert_eq!(refused.reason(), "session_id_taken");
+    assert_eq!(visitor(&storage, &request, noon()).await, Visitor::SignedIn(session(noon())));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_edited_item_or_one_of_another_format_signs_nobody_in() -> Result<()> {
+    let (storage, table) = storage()?;
+    for (attribute, value) in [
+        ("sealed", json!({ "B": "AAAA" })),
+        ("version", json!({ "N": "2" })),
+        ("format", json!({ "N": "0" })),
+        ("format", json!({ "N": "2" })),
+        ("sealed", json!({ "S": "text" })),
+    ] {
+        let request = begin(&storage, &session(noon())).await;
+        let mut item = table.scan()?.remove(0);
+        item[attribute] = value;
+        table.put(&item)?;
+        assert_eq!(visitor(&storage, &request, noon()).await, Visitor::Unusable("session_unreadable"), "{item}");
+        storage.end(&request).await.unwrap();
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_put_into_the_item_of_another_signs_nobody_in() -> Result<()> {
+    let (storage, table) = storage()?;
+    let (victim, attacker) = (begin(&storage, &session(noon())).await, begin(&storage, &session(noon())).await);
+    let mut items = table.scan()?;
+    let sealed = items[0]["sealed"].clone();
+    items[1]["sealed"] = sealed;
+    table.put(&items[1])?;
+
+    let standing = [visitor(&storage, &victim, noon()).await, visitor(&storage, &attacker, noon()).await];
+    assert_eq!(standing.iter().filter(|visitor| **visitor == Visitor::Unusable("session_unreadable")).count(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_table_tells_nothing_of_a_person_but_the_uuid() -> Result<()> {
+    let (storage, table) = storage()?;
+    begin(&storage, &session(noon())).await;
+    let items = serde_json::Value::from(table.scan()?).to_string();
+    for secret in ["canary", "Grace", "Hopper", "gateway.example", "transfer"] {
+        assert!(!items.contains(secret), "{secret} in {items}");
+    }
+    assert!(items.contains("8c8b2a0e"), "{items}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_of_two_renewals_is_ours_and_the_other_uses_the_token_that_is_there() -> Result<()> {
+    let (storage, _table) = storage()?;
+    let request = begin(&storage, &session(noon())).await;
+    let soon_over = noon() + TOKEN_LIFE - Duration::from_secs(30);
+    assert!(matches!(visitor(&storage, &request, soon_over).await, Visitor::NeedsRenewal(_)));
+
+    let (mut session, lease) = begin_renewal(&storage, &request, soon_over).await;
+
+    assert!(matches!(storage.begin_renewal(&request, soon_over).await.unwrap(), Renewal::NotNeeded));
+    assert!(matches!(visitor(&storage, &request, soon_over).await, Visitor::SignedIn(_)));
+    session.renew(vec![renewed(soon_over)], soon_over);
+    let kept = storage.finish_renewal(&request, &lease, &session, soon_over).await.unwrap();
+    assert!(matches!(kept, Kept::Yes(None)));
+    assert_eq!(visitor(&storage, &request, soon_over).await, Visitor::SignedIn(session));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_renewal_of_an_ended_token_is_waited_for() -> Result<()> {
+    let (storage, _table) = storage()?;
+    let request = begin(&storage, &session(noon())).await;
+    let over = noon() + TOKEN_LIFE;
+    let (mut session, lease) = begin_renewal(&storage, &request, over).await;
+
+    let waits = storage.begin_renewal(&request, over);
+    let other = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        session.renew(vec![renewed(over)], over);
+        storage.finish_renewal(&request, &lease, &session, over).await
+    };
+    let (waited, finished) = tokio::join!(waits, other);
+
+    assert!(matches!(finished.unwrap(), Kept::Yes(None)));
+    assert!(matches!(waited.unwrap(), Renewal::NotNeeded));
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_lease_of_a_dead_holder_runs_out_and_its_late_result_is_refused() -> Result<()> {
+    let (storage, _table) = storage()?;
+    let request = begin(&storage, &session(noon())).await;
+    let over = noon() + TOKEN_LIFE;
+    let (mut late, dead) = begin_renewal(&storage, &request, over).await;
+
+    let next = over + Duration::from_secs(12);
+    let (mut session, lease) = begin_renewal(&storage, &request, next).await;
+    assert_ne!(lease.id, dead.id);
+
+    late.renew(vec![renewed(over)], over);
+    assert!(matches!(storage.finish_renewal(&request, &dead, &late, next).await.unwrap(), Kept::No(_)));
+    session.renew(vec![renewed(next)], next);
+    assert!(matches!(storage.finish_renewal(&request, &lease, &session, next).await.unwrap(), Kept::Yes(None)));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_renewal_in_flight_does_not_bring_back_a_session_that_was_logged_out() -> Result<()> {
+    let (storage, table) = storage()?;
+    let request = begin(&storage, &session(noon())).await;
+    let over = noon() + TOKEN_LIFE;
+    let (mut session, lease) = begin_renewal(&storage, &request, over).await;
+    storage.end(&request).await.unwrap();
+
+    session.renew(vec![renewed(over)], over);
+    let kept = storage.finish_renewal(&request, &lease, &session, over).await.unwrap();
+
+    assert!(matches!(kept, Kept::No(Visitor::Unusable("session_gone"))));
+    assert_eq!(table.scan()?.len(), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_missing_table_is_trouble_and_not_a_logout() -> Result<()> {
+    let (storage, table) = storage()?;
+    let request = begin(&storage, &session(noon())).await;
+    table.delete()?;
+    assert_eq!(storage.visitor(&request, noon()).await.unwrap_err().reason(), "store_table_missing");
+    assert_eq!(storage.end(&request).await.unwrap_err().reason(), "store_table_missing");
+    let refused = storage.create(&Event::get("/").request(), &session(noon()), noon()).await;
+    assert_eq!(refused.unwrap_err().reason(), "store_table_missing");
+    Ok(())
+}
