@@ -129,6 +129,15 @@ impl Table<'_> {
         self.database.call("PutItem", &json!({ "TableName": self.name, "Item": item })).map(drop)
     }
 
+    /// Deletes everything in it.
+    pub fn clear(&self) -> Result<()> {
+        for item in self.scan()? {
+            let key = json!({ "sub": item["sub"], "session_id": item["session_id"] });
+            self.database.call("DeleteItem", &json!({ "TableName": self.name, "Key": key }))?;
+        }
+        Ok(())
+    }
+
     /// Deletes the table.
     pub fn delete(&self) -> Result<()> {
         self.database.call("DeleteTable", &json!({ "TableName": self.name })).map(drop)

@@ -49,6 +49,11 @@ impl Watch {
         Ok(watch)
     }
 
+    /// Kills the functions in the middle of whatever they are doing.
+    pub fn kill(&self) {
+        self.process.kill();
+    }
+
     /// Says so if it has ended by itself.
     pub fn ended(&mut self) -> Option<String> {
         self.process.ended().map(|status| format!("`cargo lambda watch` has ended ({status})."))

@@ -51,10 +51,32 @@ impl Process {
         Ok(Self { guard })
     }
 
+    /// Kills the program and all it started, in whatever group that is, at once: nothing of it gets to finish.
+    pub fn kill(&self) {
+        let mut family = vec![self.guard.id()];
+        let all = tools::command("ps").args(["-A", "-o", "pid=,ppid="]).output().map(|output| output.stdout);
+        let all = String::from_utf8_lossy(&all.unwrap_or_default()).into_owned();
+        let pairs: Vec<(u32, u32)> = all.lines().filter_map(pair).collect();
+        let mut known = 0;
+        while known < family.len() {
+            known = family.len();
+            let children = pairs.iter().filter(|(id, parent)| family.contains(parent) && !family.contains(id));
+            family.extend(children.map(|(id, _)| *id).collect::<Vec<_>>());
+        }
+        let ids = family.iter().map(u32::to_string);
+        drop(tools::command("kill").arg("-KILL").args(ids).status());
+    }
+
     /// How the program ended, if it has.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.guard.try_wait().ok().flatten()
     }
+}
+
+/// Two numbers on a line.
+fn pair(line: &str) -> Option<(u32, u32)> {
+    let (one, other) = line.trim().split_once(char::is_whitespace)?;
+    Some((one.parse().ok()?, other.trim().parse().ok()?))
 }
 
 impl Drop for Process {

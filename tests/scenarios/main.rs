@@ -24,6 +24,8 @@ macro_rules! on_each_storage {
 #[cfg(test)]
 mod events;
 #[cfg(test)]
+mod fleet;
+#[cfg(test)]
 mod globus_sdk;
 #[cfg(test)]
 mod hostile;

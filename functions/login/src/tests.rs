@@ -1,6 +1,7 @@
 mod begin;
 mod complete;
 mod hostile;
+mod renew;
 
 use std::time::Duration;
 

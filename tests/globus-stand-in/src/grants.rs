@@ -153,6 +153,11 @@ impl Grants {
         self.find(secret).is_some_and(|token| token.revoked)
     }
 
+    /// The person who let an application have the token.
+    pub(crate) fn whose(&self, secret: &str) -> Option<&'static str> {
+        self.find(secret).map(|token| token.grant.person.id)
+    }
+
     /// Every token ever issued, in order.
     pub(crate) fn secrets(&self) -> Vec<String> {
         self.tokens.iter().map(|token| token.secret.clone()).collect()

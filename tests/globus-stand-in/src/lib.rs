@@ -172,6 +172,11 @@ impl StandIn {
         state.grants.active(token, grants::now()).is_some()
     }
 
+    /// Who let an application have the token, if it was issued here.
+    pub fn whose(&self, token: &str) -> Option<&'static str> {
+        self.provider.state().grants.whose(token)
+    }
+
     /// How long access tokens last that are issued from now on, in seconds. 172800, as Globus's do, unless set.
     pub fn expire_tokens_in(&self, seconds: u64) {
         self.set(|settings| settings.lifetime = seconds);
