@@ -163,8 +163,8 @@ impl Error {
                 ("Globus is not answering", "You are not signed in yet. Wait a moment, then start again.")
             }
             Kind::StoreUnavailable(_) => (
-                "We cannot look up your session",
-                "The table of sessions does not answer. You are not logged out and nothing is lost: wait a moment, then load the page again.",
+                "We cannot look up sessions at the moment",
+                "The table that has them does not answer. Nothing is lost and nobody was logged out: wait a moment, then try again.",
             ),
             Kind::SessionTooLarge => (
                 "Your sign-in is too large for a cookie",

@@ -9,6 +9,7 @@ use kit::tools::println_step;
 
 const USAGE: &str = "\
 cargo dev                 runs the app on this machine, with a stand-in for Globus Auth
+cargo dev --dynamodb      the same with sessions in a table, of DynamoDB Local
 cargo dev test            checks everything
 cargo dev test NAME       runs the end-to-end tests whose name contains NAME
 cargo dev help            says this";
@@ -18,7 +19,8 @@ async fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments.as_slice() {
-        [] => run::run().await,
+        [] => run::run(false).await,
+        ["--dynamodb"] => run::run(true).await,
         ["test"] => checks::everything(),
         ["test", name] => checks::end_to_end(name),
         ["help" | "--help" | "-h"] => {

@@ -12,6 +12,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use globus_stand_in::{CLIENT_ID, CLIENT_SECRET, StandIn};
 use kit::{
     Result,
+    dynamodb::DynamoDb,
     local::Watch,
     process::Output,
     tools::{self, println_step},
@@ -25,8 +26,8 @@ const STAND_IN_PORT: u16 = 9010;
 const URL: &str = "http://localhost:9000";
 const REDIRECT_URL: &str = "http://localhost:9000/login";
 
-/// Runs the app until Ctrl-C.
-pub(crate) async fn run() -> Result<()> {
+/// Runs the app until Ctrl-C, with sessions in cookies or in a table.
+pub(crate) async fn run(with_table: bool) -> Result<()> {
     let settings = dot_env()?;
     let own_application = own_application(&settings)?;
     free(PORT)?;
@@ -37,10 +38,14 @@ pub(crate) async fn run() -> Result<()> {
     tools::run(&mut tools::cargo(&["build", "--locked"]), "The build fails; what the compiler says is above")?;
 
     let stand_in = if own_application { None } else { Some(stand_in().await?) };
-    let variables = variables(settings, stand_in.as_ref())?;
+    let database = if with_table { Some(DynamoDb::start()?) } else { None };
+    let mut variables = variables(settings, stand_in.as_ref())?;
+    if let Some(database) = &database {
+        variables.extend(database.table()?.variables());
+    }
     let mut watch = Watch::start(PORT, &variables, Output::Shown)?;
 
-    println_step(&greeting(own_application));
+    println_step(&greeting(own_application, with_table));
     until_stopped(&mut watch).await?;
     drop(watch);
     println_step("\nStopped.");
@@ -111,7 +116,7 @@ fn session_key() -> Result<String> {
     Ok(key)
 }
 
-fn greeting(own_application: bool) -> String {
+fn greeting(own_application: bool, with_table: bool) -> String {
     let globus = if own_application {
         format!(
             "Sign-in is at Globus, with the application in .env.
@@ -123,11 +128,13 @@ fn greeting(own_application: bool) -> String {
   To use your own application at Globus, put its id and secret into .env (see .env.example)."
             .to_owned()
     };
+    let storage = if with_table { "a table of DynamoDB Local, in memory" } else { "cookies" };
     format!(
         "
   The app is running:  {URL}
 
   {globus}
+  Sessions are in {storage}.
   A change in the code builds and restarts the functions. Ctrl-C stops everything.
 "
     )

@@ -8,6 +8,7 @@ pub mod dynamodb;
 pub mod local;
 pub mod process;
 mod relay;
+pub mod runtime;
 pub mod tools;
 
 /// What went wrong, in a sentence.

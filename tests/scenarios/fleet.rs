@@ -249,7 +249,7 @@ async fn tokens_of_a_sign_in_that_the_table_does_not_take_are_revoked() -> Resul
 
     let answer = warm.send(&mut browser, callback, time).await;
 
-    answer.assert_page(503, "We cannot look up your session");
+    answer.assert_page(503, "We cannot look up sessions");
     assert!(browser.cookies.is_empty());
     assert!(warm.stand_in.issued_tokens().iter().all(|token| warm.stand_in.is_revoked(token)));
     Ok(())

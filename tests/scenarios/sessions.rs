@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use globus_stand_in::{Endpoint, Fault, RefreshTokens};
-use kit::{Result, local::Storage};
+use kit::{Result, browser::Browser, local::Storage};
 use tokio::time::sleep;
 
 use crate::scene::Scene;
@@ -17,6 +17,7 @@ on_each_storage! {
     while_globus_is_down_a_session_is_kept_and_renewed_afterwards
     a_session_that_cannot_be_read_is_taken_away
     with_show_tokens_off_no_token_is_in_the_page
+    a_saved_copy_of_the_cookie
 }
 
 async fn a_logout_in_one_tab_is_seen_in_the_other(storage: Storage) -> Result<()> {
@@ -146,4 +147,65 @@ async fn with_show_tokens_off_no_token_is_in_the_page(storage: Storage) -> Resul
         assert!(!source.contains(&token), "{source}");
     }
     scene.close().await
+}
+
+/// What sessions in cookies cannot do: docs/security.md says so, and this is how far it goes.
+async fn a_saved_copy_of_the_cookie(storage: Storage) -> Result<()> {
+    let scene = Scene::open(storage, &[]).await?;
+    scene.sign_in("ada", "Hello Ada Lovelace!").await?;
+    let saved = scene.browser.cookies_for(scene.app.url()).await?;
+    scene.browser.press("main button").await?;
+    scene.browser.shows("You are logged out").await?;
+
+    scene.browser.set_cookie(scene.app.url(), &saved[0].0, &saved[0].1, "Lax").await?;
+    scene.goto("/").await?;
+    match storage {
+        Storage::Table => scene.browser.shows("Log in with Globus").await?,
+        Storage::Cookies => {
+            scene.browser.shows("Hello Ada Lovelace!").await?;
+            let tokens = scene.app.stand_in().issued_tokens();
+            assert!(tokens.iter().all(|token| scene.app.stand_in().is_revoked(token)), "all it has is a dead token");
+        }
+    }
+    scene.close().await
+}
+
+#[tokio::test]
+async fn logging_out_everywhere_ends_the_session_in_another_browser() -> Result<()> {
+    let scene = Scene::open(Storage::Table, &[]).await?;
+    scene.sign_in("ada", "Hello Ada Lovelace!").await?;
+    let other = Browser::open().await?;
+    let authorize = authorize_url(&scene, &other).await?;
+    other.goto(&scene.app.stand_in().sign_in(&authorize, "ada").await?).await?;
+    other.shows("Hello Ada Lovelace!").await?;
+
+    scene.browser.press("main a[href='/logout']").await?;
+    scene.browser.shows("Log out everywhere").await?;
+    scene.is_in_order("log-out-everywhere").await?;
+    scene.browser.press("button[name=everywhere]").await?;
+    scene.browser.shows("You are logged out").await?;
+
+    other.reload().await?;
+    other.shows("Log in with Globus").await?;
+    assert!(other.cookies_for(scene.app.url()).await?.is_empty());
+    other.close().await?;
+    scene.close().await
+}
+
+#[tokio::test]
+async fn with_sessions_in_cookies_nothing_is_said_of_other_browsers() -> Result<()> {
+    let scene = Scene::open(Storage::Cookies, &[]).await?;
+    scene.sign_in("ada", "Hello Ada Lovelace!").await?;
+    for path in ["/", "/logout"] {
+        scene.goto(path).await?;
+        assert!(!scene.browser.text().await?.contains("everywhere"));
+    }
+    scene.close().await
+}
+
+/// Where another browser is sent that begins a sign-in.
+async fn authorize_url(scene: &Scene, other: &Browser) -> Result<String> {
+    other.goto(&scene.url("/login")).await?;
+    other.shows("Who is signing in?").await?;
+    other.url().await
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use globus_stand_in::{Endpoint, Fault};
-use kit::{Result, local::Storage};
+use kit::{Result, dynamodb::Table, local::Storage};
 
 use crate::scene::Scene;
 
@@ -41,5 +41,41 @@ async fn an_incomplete_configuration_is_a_page_for_people_and_a_line_for_the_ope
     assert!(log.contains("SESSION_KEYS must be keys of at least 32 characters"), "{log}");
     assert!(log.contains("GLOBUS_CLIENT_SECRET is missing"), "{log}");
     assert!(!log.contains("short"), "{log}");
+    scene.close().await
+}
+
+#[tokio::test]
+async fn while_the_table_does_not_answer_a_page_says_so_and_nobody_is_logged_out() -> Result<()> {
+    let scene = Scene::open(Storage::Table, &[]).await?;
+    scene.sign_in("ada", "Hello Ada Lovelace!").await?;
+    scene.app.table().map_or(Ok(()), Table::delete)?;
+
+    scene.browser.reload().await?;
+    scene.browser.shows("We cannot look up sessions").await?;
+    scene.is_in_order("store-unavailable").await?;
+    assert_eq!(scene.cookies().await?, ["session"]);
+    assert!(scene.app.log().contains("store_table_missing"));
+    // The table is gone, and with it what the end of every scenario looks at.
+    scene.browser.close().await
+}
+
+/// Thirty services, whose tokens fill a cookie several times over.
+#[tokio::test]
+async fn a_sign_in_too_large_for_a_cookie_says_what_helps_and_with_a_table_works() -> Result<()> {
+    let scopes: Vec<_> = (0..30).map(|number| format!("urn:globus:auth:scope:service-{number}:all")).collect();
+    let settings = [("GLOBUS_SCOPES", format!("openid profile email {}", scopes.join(" ")))];
+    let settings = settings.each_ref().map(|(name, value)| (*name, value.as_str()));
+
+    let scene = Scene::open(Storage::Cookies, &settings).await?;
+    scene.begin().await?;
+    scene.choose("ada").await?;
+    scene.browser.shows("turn on DynamoDB storage").await?;
+    scene.is_in_order("too-large").await?;
+    assert!(scene.cookies().await?.is_empty());
+    scene.close().await?;
+
+    let scene = Scene::open(Storage::Table, &settings).await?;
+    scene.sign_in("ada", "Hello Ada Lovelace!").await?;
+    assert_eq!(scene.browser.text().await?.matches("Show tokens").count(), 31);
     scene.close().await
 }
