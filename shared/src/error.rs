@@ -53,6 +53,8 @@ pub enum Kind {
     GlobusUnavailable(&'static str),
     /// The table of sessions cannot be reached, takes too long, or refuses.
     StoreUnavailable(&'static str),
+    /// A service that the page is made of cannot be reached; the reason says which.
+    ServiceUnavailable(&'static str),
     /// The person's tokens do not fit into a cookie.
     SessionTooLarge,
     /// The API was called by a name that is not its own, and no `BASE_URL` says which one is.
@@ -90,6 +92,7 @@ impl Error {
             | Kind::AnswerRefused(reason)
             | Kind::GlobusUnavailable(reason)
             | Kind::StoreUnavailable(reason)
+            | Kind::ServiceUnavailable(reason)
             | Kind::Internal(reason) => reason,
             Kind::NotFound => "not_found",
             Kind::MethodNotAllowed(_) => "method_not_allowed",
@@ -116,7 +119,9 @@ impl Error {
             Kind::NotFound => StatusCode::NOT_FOUND,
             Kind::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Kind::GlobusRefused(_) | Kind::AnswerRefused(_) => StatusCode::BAD_GATEWAY,
-            Kind::GlobusUnavailable(_) | Kind::StoreUnavailable(_) | Kind::Config(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Kind::GlobusUnavailable(_) | Kind::StoreUnavailable(_) | Kind::ServiceUnavailable(_) | Kind::Config(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Kind::SessionTooLarge | Kind::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -165,6 +170,10 @@ impl Error {
             Kind::StoreUnavailable(_) => (
                 "We cannot look up sessions at the moment",
                 "The table that has them does not answer. Nothing is lost and nobody was logged out: wait a moment, then try again.",
+            ),
+            Kind::ServiceUnavailable(_) => (
+                "A service is not answering",
+                "This page needs another service, which does not answer. Wait a moment, then load the page again.",
             ),
             Kind::SessionTooLarge => (
                 "Your sign-in is too large for a cookie",
@@ -248,6 +257,7 @@ mod tests {
             (Kind::AnswerRefused("reason"), 502),
             (Kind::GlobusUnavailable("reason"), 503),
             (Kind::StoreUnavailable("reason"), 503),
+            (Kind::ServiceUnavailable("reason"), 503),
             (Kind::Config(problems), 503),
         ]
     }

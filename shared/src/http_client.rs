@@ -8,14 +8,14 @@ use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use crate::error::{Error, Kind, Result};
 
 /// How long one request may take, answer and all.
-pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
+pub const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a connection is kept for the next request. A function is frozen between requests, and a connection that
 /// slept for long is likely to be dead at the other end.
 const IDLE: Duration = Duration::from_secs(20);
 
 /// A client. Its clones share their connections. Fails only where this program is put together wrongly.
-pub(crate) fn new() -> Result<Client> {
+pub fn new() -> Result<Client> {
     let broken = |_| Error::from(Kind::Internal("http_client_not_built"));
     // The system's own roots would be read and parsed at every cold start; these are in the binary, ready for use.
     let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };

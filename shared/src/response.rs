@@ -47,6 +47,11 @@ pub fn html(status: StatusCode, page: &Page<'_>) -> Result<Response<Body>> {
     Ok(answer(status, "text/html; charset=utf-8", text.into()))
 }
 
+/// Plain text.
+pub fn text(status: StatusCode, text: String) -> Response<Body> {
+    answer(status, "text/plain; charset=utf-8", text.into())
+}
+
 /// A redirect to `location`, which the next request gets with GET and without this one's body.
 ///
 /// 302 for a page that was asked for, 303 after a form; never 307 or 308, which would send the form on
@@ -152,7 +157,7 @@ mod tests {
         response.headers().get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    fn text(response: &Response<Body>) -> &str {
+    fn body(response: &Response<Body>) -> &str {
         std::str::from_utf8(response.body()).unwrap()
     }
 
@@ -165,6 +170,7 @@ mod tests {
         let answers = [
             html(StatusCode::OK, &Page::SignedOut { expired: false }).unwrap(),
             redirect(StatusCode::FOUND, "https://gateway.example/").unwrap(),
+            text(StatusCode::OK, "text".to_owned()),
             refused(&Event::get("/x"), Kind::NotFound),
             refused(&Event::get("/x").header("accept", "application/json"), Kind::Internal("reason")),
             respond(None, Err(Kind::BadRequest("event_unreadable").into())),
@@ -182,12 +188,12 @@ mod tests {
     fn a_person_is_shown_a_page_and_a_program_gets_json() {
         let page = refused(&Event::get("/x"), Kind::NotFound);
         assert_eq!(page.status(), 404);
-        assert!(text(&page).contains("<h1>Page not found</h1>"));
+        assert!(body(&page).contains("<h1>Page not found</h1>"));
 
         let json = refused(&Event::get("/x").header("accept", "application/json"), Kind::NotFound);
         assert_eq!(json.status(), 404);
         assert_eq!(header(&json, "content-type"), "application/json");
-        assert_eq!(text(&json), r#"{"error":"not_found","message":"There is no page at this address."}"#);
+        assert_eq!(body(&json), r#"{"error":"not_found","message":"There is no page at this address."}"#);
     }
 
     #[test]
@@ -211,7 +217,7 @@ mod tests {
 
     #[test]
     fn an_error_page_offers_another_sign_in_where_that_is_the_way_on() {
-        let start_again = |kind| text(&refused(&Event::get("/login"), kind)).contains("Start again</a>");
+        let start_again = |kind| body(&refused(&Event::get("/login"), kind)).contains("Start again</a>");
 
         assert!(start_again(Kind::UnknownAttempt("state_unknown")));
         assert!(start_again(Kind::GlobusUnavailable("globus_timeout")));
@@ -224,7 +230,7 @@ mod tests {
         let answer = refused(&Event::get("/"), Kind::Config(problems));
 
         assert_eq!(answer.status(), 503);
-        assert!(!text(&answer).contains("SESSION_KEYS"));
+        assert!(!body(&answer).contains("SESSION_KEYS"));
     }
 
     #[test]
