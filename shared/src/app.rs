@@ -5,7 +5,7 @@ use std::{sync::Arc, time::SystemTime};
 use lambda_http::Request;
 
 use crate::{
-    config::{Config, Environment},
+    config::{Config, Environment, Site},
     cookies::SealedCookies,
     error::{Kind, Result},
     session::{Session, Visitor},
@@ -21,6 +21,24 @@ pub struct App {
     pub cookies: Arc<SealedCookies>,
     /// Where sessions are kept.
     pub storage: Box<dyn TokenStorage>,
+}
+
+/// What a function holds, whatever it is: that of a site, which is somewhere.
+pub trait OfSite {
+    /// Where the site is.
+    fn site(&self) -> &Site;
+}
+
+impl OfSite for App {
+    fn site(&self) -> &Site {
+        &self.config.site
+    }
+}
+
+impl<T> OfSite for (App, T) {
+    fn site(&self) -> &Site {
+        self.0.site()
+    }
 }
 
 impl App {

@@ -28,13 +28,34 @@ pub struct Problem {
     pub expected: &'static str,
 }
 
+/// What is wrong with a variable that is not there.
+const MISSING: &str = "is missing";
+
 /// Every problem of a function's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigError(Vec<Problem>);
+pub struct ConfigError {
+    problems: Vec<Problem>,
+    site: Site,
+}
+
+impl ConfigError {
+    /// Where the site is, as far as that is set as it should be.
+    pub fn site(&self) -> &Site {
+        &self.site
+    }
+
+    /// Whether nothing is wrong but that the application at Globus is missing: how a new deployment begins.
+    pub fn lacks_only_the_application(&self) -> bool {
+        let of_application = |problem: &Problem| {
+            problem.expected == MISSING && matches!(problem.variable, "GLOBUS_CLIENT_ID" | "GLOBUS_CLIENT_SECRET")
+        };
+        self.problems.iter().all(of_application)
+    }
+}
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.0.iter().enumerate() {
+        for (index, problem) in self.problems.iter().enumerate() {
             let separator = if index == 0 { "" } else { "; " };
             write!(f, "{separator}{} {}", problem.variable, problem.expected)?;
         }
@@ -57,7 +78,11 @@ pub fn from_lookup<T>(
     let settings = read(&environment);
     match (settings, environment.problems.into_inner()) {
         (Some(settings), problems) if problems.is_empty() => Ok(settings),
-        (_, problems) => Err(ConfigError(problems)),
+        (_, problems) => {
+            // Its own problems are among those already.
+            let site = Site::read(&Environment { lookup: &lookup, problems: RefCell::default() });
+            Err(ConfigError { problems, site: site.unwrap_or_default() })
+        }
     }
 }
 
@@ -74,7 +99,7 @@ impl Environment<'_> {
     }
 
     fn required(&self, variable: &'static str) -> Option<String> {
-        self.optional(variable).or_else(|| self.problem(variable, "is missing"))
+        self.optional(variable).or_else(|| self.problem(variable, MISSING))
     }
 
     /// Whether the variable has a value.
@@ -171,6 +196,64 @@ impl Origin {
     }
 }
 
+/// Where this site is: an origin and, where it is not at the top of it, a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    origin: Origin,
+    base: String,
+}
+
+impl Address {
+    /// Accepts what [`Origin`] does, and after it a path of plain characters; a slash at the end is left out.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (scheme, rest) = text.split_once("://")?;
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let path = path.trim_end_matches('/');
+        let plain = |segment: &str| {
+            let characters = segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte));
+            characters && !segment.is_empty() && !segment.starts_with('.')
+        };
+        if !path.is_empty() && !path.split('/').all(plain) {
+            return None;
+        }
+        let base = if path.is_empty() { String::new() } else { format!("/{path}") };
+        Some(Self { origin: Origin::parse(&format!("{scheme}://{authority}"))?, base })
+    }
+
+    /// Scheme, host and port.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// The absolute URL of a page, whose path begins with a slash.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.origin.url(&self.base))
+    }
+
+    /// The path of the site, without a slash at the end: empty for one that is at the top of its origin.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+}
+
+/// What is known of where this site is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Site {
+    /// `BASE_URL`: where it is. Without it, the API's own execute-api name is.
+    pub base_url: Option<Address>,
+    /// `AWS_REGION`: set by Lambda; part of the API's own name.
+    pub region: Option<String>,
+}
+
+impl Site {
+    /// Reads where the site is.
+    pub fn read(env: &Environment<'_>) -> Option<Self> {
+        let expected = "must be an https address (http for localhost only)";
+        let base_url = env.parsed("BASE_URL", expected, None, |text| Address::parse(text).map(Some));
+        Some(Self { base_url: base_url?, region: env.optional("AWS_REGION") })
+    }
+}
+
 /// What every function needs to know.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -180,10 +263,8 @@ pub struct Config {
     pub globus_auth: Origin,
     /// `SESSION_KEYS`: comma-separated, at least 32 characters each; the first seals, any opens.
     pub session_keys: Vec<Secret>,
-    /// `BASE_URL`: where this site is. Without it, the API's own execute-api name is.
-    pub base_url: Option<Origin>,
-    /// `AWS_REGION`: set by Lambda; part of the API's own name.
-    pub region: Option<String>,
+    /// `BASE_URL` and `AWS_REGION`: where this site is.
+    pub site: Site,
     /// `SESSION_MAX_HOURS`: how long a person stays signed in at most; 168 if absent.
     pub session_max: Duration,
     /// `SHOW_TOKENS`: whether the home page shows tokens in clear; `false` if absent.
@@ -204,10 +285,7 @@ impl Config {
             Origin::parse,
         );
         let session_keys = session_keys(env);
-        let base_url =
-            env.parsed("BASE_URL", "must be an https address without a path (http for localhost only)", None, |text| {
-                Origin::parse(text).map(Some)
-            });
+        let site = Site::read(env);
         let session_max = env.hours("SESSION_MAX_HOURS", 168);
         let show_tokens = env.parsed("SHOW_TOKENS", "must be true or false", false, |text| text.parse().ok());
 
@@ -215,8 +293,7 @@ impl Config {
             client_id: client_id?,
             globus_auth: globus_auth?,
             session_keys: session_keys?,
-            base_url: base_url?,
-            region: env.optional("AWS_REGION"),
+            site: site?,
             session_max: session_max?,
             show_tokens: show_tokens?,
         })

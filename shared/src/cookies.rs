@@ -12,7 +12,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use sha2::Sha256;
 
 use crate::{
-    config::{Config, Origin, Secret},
+    config::{Config, Secret},
     error::{Kind, Result},
 };
 
@@ -66,7 +66,7 @@ impl SealedCookies {
             ticket: ring("ticket"),
             login: ring("login"),
             // Without a `BASE_URL` the site is at the API's own name, which is on https.
-            secure: config.base_url.as_ref().is_none_or(Origin::is_https),
+            secure: config.site.base_url.as_ref().is_none_or(|address| address.origin().is_https()),
         }
     }
 

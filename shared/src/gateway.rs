@@ -17,7 +17,10 @@ use lambda_http::{
 };
 use serde::Deserialize;
 
-use crate::error::{Error, Kind};
+use crate::{
+    config::{Address, Site},
+    error::{Error, Kind},
+};
 
 /// What API Gateway says of the request, beside the request itself; an extension of [`Request`].
 #[derive(Clone, Debug, Default)]
@@ -26,6 +29,8 @@ pub struct GatewayContext {
     pub api_id: Option<String>,
     /// The host name the request arrived at.
     pub domain_name: Option<String>,
+    /// Where the site is, as far as that can be told of this request.
+    pub address: Option<Address>,
 }
 
 /// The parts of an event that are read; everything else is left alone, whatever it holds.
@@ -56,6 +61,8 @@ struct RequestContext<'a> {
     api_id: Option<String>,
     #[serde(default)]
     domain_name: Option<String>,
+    #[serde(default)]
+    stage: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -64,11 +71,18 @@ struct HttpContext<'a> {
     method: Cow<'a, str>,
 }
 
-/// Reads an event. Whatever the event holds, the result is a request or a 400.
-pub(crate) fn request(event: &str) -> Result<Request, Error> {
+/// Reads an event. Whatever the event holds, the result is a request or a 400. A handler sees paths as if the site were
+/// at the top of its origin.
+pub(crate) fn request(event: &str, site: &Site) -> Result<Request, Error> {
     let event: Event<'_> = serde_json::from_str(event).map_err(|_| Kind::BadRequest("event_unreadable"))?;
     let query = event.raw_query_string.as_deref().unwrap_or_default();
-    let uri = uri(&event.raw_path, query)?;
+    let stage = event.request_context.stage.as_deref().filter(|stage| *stage != "$default");
+    let stage = stage.map(|stage| format!("/{stage}")).unwrap_or_default();
+    let address = address(site, &event.request_context, &stage);
+    // The path that the API was called with: it may begin with the stage, or with what a domain name maps to the API.
+    let path = without(&event.raw_path, &stage);
+    let path = without(path, address.as_ref().map_or("", Address::base));
+    let uri = uri(path, query)?;
     let Ok(parameters) = query.parse::<QueryMap>();
 
     let mut request = Request::new(body(&event)?).with_query_string_parameters(parameters);
@@ -77,8 +91,31 @@ pub(crate) fn request(event: &str) -> Result<Request, Error> {
     *request.uri_mut() = uri;
     *request.headers_mut() = headers(&event);
     let RequestContext { api_id, domain_name, .. } = event.request_context;
-    request.extensions_mut().insert(GatewayContext { api_id, domain_name });
+    request.extensions_mut().insert(GatewayContext { api_id, domain_name, address });
     Ok(request)
+}
+
+/// The address of this site: `BASE_URL`, or the API's own name and stage where none is set.
+///
+/// That name is the only thing ever believed of a request's host, and only if it is exactly what AWS makes of the
+/// API's identifier and region.
+fn address(site: &Site, context: &RequestContext<'_>, stage: &str) -> Option<Address> {
+    if let Some(base_url) = &site.base_url {
+        return Some(base_url.clone());
+    }
+    let (api, region) = (context.api_id.as_ref()?, site.region.as_ref()?);
+    let name = context.domain_name.as_ref()?;
+    let own = ["amazonaws.com", "amazonaws.com.cn"].map(|suffix| format!("{api}.execute-api.{region}.{suffix}"));
+    own.contains(name).then(|| Address::parse(&format!("https://{name}{stage}"))).flatten()
+}
+
+/// The path without what it begins with, if it begins with that.
+fn without<'a>(path: &'a str, base: &str) -> &'a str {
+    match path.strip_prefix(base) {
+        Some("") if !base.is_empty() => "/",
+        Some(rest) if rest.starts_with('/') => rest,
+        _ => path,
+    }
 }
 
 fn uri(path: &str, query: &str) -> Result<Uri, Error> {
@@ -165,6 +202,10 @@ mod tests {
         request.headers().get_all("cookie").iter().map(HeaderValue::as_bytes).collect()
     }
 
+    fn request(event: &str) -> Result<Request, Error> {
+        super::request(event, &Site::default())
+    }
+
     #[track_caller]
     fn assert_refused(event: &str, reason: &str) {
         assert_eq!(request(event).unwrap_err().reason(), reason);
@@ -179,6 +220,30 @@ mod tests {
         assert_eq!(query.first("next"), Some("/a&b"));
         assert_eq!(query.all("x"), Some(vec!["1", "2"]));
         assert_eq!(context(&request).api_id.as_deref(), Some("a1b2"));
+    }
+
+    #[test]
+    fn a_handler_sees_paths_without_the_stage_and_the_base() {
+        let path = |raw_path: &str, stage: &str, base_url: &str| {
+            let site = Site { base_url: Address::parse(base_url), region: None };
+            let context = json!({ "http": { "method": "GET" }, "stage": stage });
+            let event = event(json!({ "rawPath": raw_path, "requestContext": context }));
+            super::request(&event, &site).unwrap().uri().to_string()
+        };
+        for (raw_path, stage, base_url, seen) in [
+            ("/login", "$default", "https://example.org", "/login"),
+            ("/prod/login", "prod", "https://example.org", "/login"),
+            ("/prod", "prod", "", "/"),
+            ("/prod/", "prod", "", "/"),
+            ("/production", "prod", "", "/production"),
+            ("/login", "prod", "", "/login"),
+            ("/app/login", "$default", "https://example.org/app", "/login"),
+            ("/app", "$default", "https://example.org/app/", "/"),
+            ("/login", "$default", "https://example.org/app", "/login"),
+            ("/prod/app/login", "prod", "https://example.org/app", "/login"),
+        ] {
+            assert_eq!(path(raw_path, stage, base_url), seen, "{raw_path} at {stage} of {base_url}");
+        }
     }
 
     #[test]

@@ -30,6 +30,6 @@ mod telemetry;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-pub use app::App;
+pub use app::{App, OfSite};
 pub use error::{Error, Kind, Result};
 pub use serve::{answer, serve};

@@ -20,11 +20,12 @@ const STYLE: &str = include_str!("templates/style.css");
 /// The one script, on every page that shows who is signed in.
 const PERSONAL: &str = include_str!("templates/personal.js");
 
-const SOURCES: [(&str, &str); 6] = [
+const SOURCES: [(&str, &str); 7] = [
     ("base.html", include_str!("templates/base.html")),
     ("log_out.html", include_str!("templates/log_out.html")),
     ("logged_out.html", include_str!("templates/logged_out.html")),
     ("message.html", include_str!("templates/message.html")),
+    ("set_up.html", include_str!("templates/set_up.html")),
     ("signed_in.html", include_str!("templates/signed_in.html")),
     ("signed_out.html", include_str!("templates/signed_out.html")),
 ];
@@ -76,6 +77,11 @@ pub enum Page<'a> {
         /// Globus's own logout page.
         globus_logout: &'a str,
     },
+    /// Tells whoever has just deployed the site what remains to be done.
+    SetUp {
+        /// What to register at Globus, where it is known.
+        redirect_url: Option<String>,
+    },
     /// An error: what happened, and the way on.
     Message {
         /// The heading.
@@ -123,6 +129,7 @@ impl<'a> Page<'a> {
             Self::SignedIn { .. } => "signed_in.html",
             Self::LogOut { .. } => "log_out.html",
             Self::LoggedOut { .. } => "logged_out.html",
+            Self::SetUp { .. } => "set_up.html",
             Self::Message { .. } => "message.html",
         }
     }
@@ -184,11 +191,21 @@ pub(crate) fn compile() {
     LazyLock::force(&TEMPLATES);
 }
 
-/// The page as HTML.
-pub fn render(page: &Page<'_>) -> Result<String> {
+/// A page and, beside what it shows, what the paths in its links begin with.
+#[derive(Serialize)]
+struct Placed<'a> {
+    base: &'a str,
+    #[serde(flatten)]
+    page: &'a Page<'a>,
+}
+
+/// The page as HTML. `base` is what the site's paths begin with, empty at the top of an origin.
+pub fn render(page: &Page<'_>, base: &str) -> Result<String> {
     let template = TEMPLATES.get_template(page.template());
     // The error's own text may show what the page would have shown.
-    template.and_then(|template| template.render(Serde(page))).map_err(|_| Kind::Internal("page_not_rendered").into())
+    template
+        .and_then(|template| template.render(Serde(Placed { base, page })))
+        .map_err(|_| Kind::Internal("page_not_rendered").into())
 }
 
 #[cfg(test)]
@@ -224,7 +241,7 @@ mod tests {
     }
 
     fn home(session: &Session, show_tokens: bool) -> String {
-        render(&Page::signed_in(session, show_tokens, false, noon())).unwrap()
+        render(&Page::signed_in(session, show_tokens, false, noon()), "").unwrap()
     }
 
     #[test]
@@ -237,10 +254,12 @@ mod tests {
             Page::signed_in(&session, false, true, noon()),
             Page::LogOut { display_name: "Ada", can_end_everywhere: true },
             Page::LoggedOut { globus_logout: "https://auth.globus.org/v2/web/logout" },
+            Page::SetUp { redirect_url: Some("https://gateway.example/login".to_owned()) },
+            Page::SetUp { redirect_url: None },
             Page::message("Title", "Text.", true),
             Page::message("Title", "Text.", false),
         ] {
-            let html = render(&page).unwrap();
+            let html = render(&page, "").unwrap();
             assert!(html.contains("Web app with authentication delegated to Globus Auth"), "{page:?}");
             assert!(html.trim_end().ends_with("</html>"), "{page:?}");
         }
@@ -286,7 +305,25 @@ mod tests {
     #[test]
     fn a_link_cannot_break_out_of_its_attribute() {
         let page = Page::LoggedOut { globus_logout: "https://x/?\"><script>" };
-        assert!(!render(&page).unwrap().contains("\"><script"));
+        assert!(!render(&page, "").unwrap().contains("\"><script"));
+    }
+
+    #[test]
+    fn every_link_to_this_site_begins_with_its_base() {
+        let session = session(Some("Ada"));
+        for page in [
+            Page::SignedOut { expired: false },
+            Page::signed_in(&session, true, true, noon()),
+            Page::LogOut { display_name: "Ada", can_end_everywhere: true },
+            Page::LoggedOut { globus_logout: "https://auth.globus.org/v2/web/logout" },
+            Page::SetUp { redirect_url: None },
+            Page::message("Title", "Text.", true),
+        ] {
+            // In an attribute, where the template escapes what it must.
+            let html = render(&page, "/base").unwrap().replace("&#x2f;", "/");
+            assert!(!html.contains("href=\"/\"") && !html.contains("=\"/log"), "{html}");
+            assert!(html.contains("href=\"/base/\""), "{html}");
+        }
     }
 
     #[test]
@@ -315,7 +352,7 @@ mod tests {
             Page::signed_in(&session, true, false, noon()),
             Page::LogOut { display_name: "Ada", can_end_everywhere: true },
         ] {
-            assert!(render(&page).unwrap().contains(&format!("<script>{PERSONAL}</script>")));
+            assert!(render(&page, "").unwrap().contains(&format!("<script>{PERSONAL}</script>")));
         }
     }
 

@@ -7,9 +7,8 @@ use lambda_http::{
 };
 
 use crate::{
-    app::App,
-    config::Origin,
-    error::{Error, Kind, Result},
+    config::Address,
+    error::{Kind, Result},
     gateway,
 };
 
@@ -62,37 +61,30 @@ pub fn is_navigation(request: &Request) -> bool {
 /// Refuses a form that was not sent from a page of ours.
 ///
 /// `Sec-Fetch-Site` says so where the browser sends it; an older one sends `Origin`. Neither means no.
-pub fn expect_same_origin(request: &Request, address: &Origin) -> Result<()> {
+pub fn expect_same_origin(request: &Request, address: &Address) -> Result<()> {
     let headers = request.headers();
     let same = match header_of(headers, "sec-fetch-site") {
         Some(site) => site == "same-origin",
-        None => header_of(headers, header::ORIGIN.as_str()) == Some(address.as_str()),
+        None => header_of(headers, header::ORIGIN.as_str()) == Some(address.origin().as_str()),
     };
     if same { Ok(()) } else { Err(Kind::CrossSite.into()) }
 }
 
-/// The address of this site: `BASE_URL`, or the API's own name where none is set.
-///
-/// That name is the only thing ever believed of a request's host, and only if it is exactly what AWS makes of the
-/// API's identifier and region.
-pub fn address(app: &App, request: &Request) -> Result<Origin> {
-    if let Some(base_url) = &app.config.base_url {
-        return Ok(base_url.clone());
-    }
-    let context = gateway::context(request);
-    let (Some(api), Some(region), Some(name)) = (context.api_id, &app.config.region, context.domain_name) else {
-        return Err(Kind::UnknownAddress.into());
-    };
-    let own = ["amazonaws.com", "amazonaws.com.cn"].map(|suffix| format!("{api}.execute-api.{region}.{suffix}"));
-    let origin = own.contains(&name).then(|| Origin::parse(&format!("https://{name}"))).flatten();
-    origin.ok_or_else(|| Error::from(Kind::UnknownAddress))
+/// The address of this site.
+pub fn address(request: &Request) -> Result<Address> {
+    gateway::context(request).address.ok_or_else(|| Kind::UnknownAddress.into())
+}
+
+/// What the paths of this site begin with, for links: empty where the site is at the top of its origin.
+pub fn base(request: &Request) -> String {
+    gateway::context(request).address.map(|address| address.base().to_owned()).unwrap_or_default()
 }
 
 /// Whether the request came in by another host name than this site's. Cookies set there would be out of reach at
 /// `address`, where Globus sends people back to (`127.0.0.1` and `localhost` share none, for example).
-pub fn is_elsewhere(request: &Request, address: &Origin) -> bool {
+pub fn is_elsewhere(request: &Request, address: &Address) -> bool {
     let host = header_of(request.headers(), header::HOST.as_str());
-    host.is_some_and(|host| !host.eq_ignore_ascii_case(address.authority()))
+    host.is_some_and(|host| !host.eq_ignore_ascii_case(address.origin().authority()))
 }
 
 fn header_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -102,23 +94,22 @@ fn header_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{BASE_URL, Event, configure};
-
-    fn app(pairs: &[(&str, &str)]) -> App {
-        configure(pairs, App::read).unwrap()
-    }
+    use crate::{
+        config::Site,
+        testing::{BASE_URL, Event},
+    };
 
     #[track_caller]
     fn assert_same_origin(event: &Event, expected: bool) {
-        let address = Origin::parse(BASE_URL).unwrap();
+        let address = Address::parse(BASE_URL).unwrap();
         let found = expect_same_origin(&event.request(), &address);
         assert_eq!(found.is_ok(), expected, "{event:?}");
     }
 
     /// An event that came in at `domain_name`, of a deployment without `BASE_URL` in eu-west-1.
-    fn address_at(domain_name: &str) -> Result<Origin> {
-        let app = app(&[("BASE_URL", ""), ("AWS_REGION", "eu-west-1")]);
-        address(&app, &Event::get("/").arriving_at(domain_name).request())
+    fn address_at(domain_name: &str) -> Result<Address> {
+        let site = Site { base_url: None, region: Some("eu-west-1".to_owned()) };
+        address(&Event::get("/").arriving_at(domain_name).request_to(&site))
     }
 
     #[test]
@@ -189,7 +180,7 @@ mod tests {
     fn without_a_base_url_only_the_apis_own_name_is_the_address() {
         let own = "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com";
 
-        assert_eq!(address_at(own).unwrap().as_str(), format!("https://{own}"));
+        assert_eq!(address_at(own).unwrap().url(""), format!("https://{own}"));
         for other in [
             "",
             "gateway.example",
@@ -209,13 +200,12 @@ mod tests {
             .header("x-forwarded-host", "evil.example")
             .header("forwarded", "host=evil.example");
 
-        let found = address(&app(&[]), &spoofed.request()).unwrap();
-        assert_eq!(found.as_str(), BASE_URL);
+        assert_eq!(address(&spoofed.request()).unwrap().url(""), BASE_URL);
     }
 
     #[test]
     fn another_host_than_ours_is_elsewhere() {
-        let ours = Origin::parse("http://localhost:9000").unwrap();
+        let ours = Address::parse("http://localhost:9000").unwrap();
         let elsewhere = |host| is_elsewhere(&Event::get("/").header("host", host).request(), &ours);
 
         assert!(elsewhere("127.0.0.1:9000"));

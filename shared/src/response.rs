@@ -41,9 +41,9 @@ const HEADERS: [(HeaderName, &str); 9] = [
     (HeaderName::from_static("x-robots-tag"), "noindex"),
 ];
 
-/// A page.
-pub fn html(status: StatusCode, page: &Page<'_>) -> Result<Response<Body>> {
-    let text = pages::render(page)?;
+/// A page, in answer to this request.
+pub fn html(request: &Request, status: StatusCode, page: &Page<'_>) -> Result<Response<Body>> {
+    let text = pages::render(page, &request::base(request))?;
     Ok(answer(status, "text/html; charset=utf-8", text.into()))
 }
 
@@ -84,9 +84,9 @@ pub fn respond(request: Option<&Request>, outcome: Result<Response<Body>>) -> Re
         log(&error);
         let response = match request {
             Some(request) if !request::wants_html(request) => json(&error),
-            Some(request) if *error.kind() == Kind::SignInRequired => send_to("/login?", request, &error),
-            Some(request) if *error.kind() == Kind::RenewalRequired => send_to("/login?refresh&", request, &error),
-            _ => page(&error),
+            Some(request) if *error.kind() == Kind::SignInRequired => send_to("", request, &error),
+            Some(request) if *error.kind() == Kind::RenewalRequired => send_to("refresh&", request, &error),
+            _ => page(request.unwrap_or(&Request::default()), &error),
         };
         with_cookies(response, error.cookies().iter().cloned())
     })
@@ -102,17 +102,23 @@ fn log(error: &Error) {
 }
 
 /// To `login`, and from there back to the page that was asked for.
-fn send_to(login: &str, request: &Request, error: &Error) -> Response<Body> {
+fn send_to(parameter: &str, request: &Request, error: &Error) -> Response<Body> {
     let asked_for = request.uri().path_and_query().filter(|_| request.method() == Method::GET);
     let next = ReturnPath::parse(asked_for.map_or("/", PathAndQuery::as_str));
-    redirect(StatusCode::FOUND, &format!("{login}next={}", next.encoded())).unwrap_or_else(|_| page(error))
+    let login = format!("{}/login?{parameter}next={}", request::base(request), next.encoded());
+    redirect(StatusCode::FOUND, &login).unwrap_or_else(|_| page(request, error))
 }
 
-fn page(error: &Error) -> Response<Body> {
+fn page(request: &Request, error: &Error) -> Response<Body> {
     let (title, text) = error.message();
-    let page = Page::message(title, text, error.can_start_again());
+    let page = match error.kind() {
+        Kind::Config(problems) if problems.lacks_only_the_application() => {
+            Page::SetUp { redirect_url: request::address(request).map(|address| address.url("/login")).ok() }
+        }
+        _ => Page::message(title, text, error.can_start_again()),
+    };
     // A template that fails must not take the message with it.
-    let mut response = html(error.status(), &page)
+    let mut response = html(request, error.status(), &page)
         .unwrap_or_else(|_| answer(error.status(), "text/plain; charset=utf-8", text.into()));
     allow(&mut response, error);
     response
@@ -168,7 +174,7 @@ mod tests {
     #[test]
     fn every_answer_has_the_security_headers() {
         let answers = [
-            html(StatusCode::OK, &Page::SignedOut { expired: false }).unwrap(),
+            html(&Event::get("/").request(), StatusCode::OK, &Page::SignedOut { expired: false }).unwrap(),
             redirect(StatusCode::FOUND, "https://gateway.example/").unwrap(),
             text(StatusCode::OK, "text".to_owned()),
             refused(&Event::get("/x"), Kind::NotFound),

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use tracing::Instrument as _;
 
 use crate::{
+    app::OfSite,
     config::{self, ConfigError, Environment, LogConfig},
     error::{Kind, Result},
     gateway, pages,
@@ -19,7 +20,7 @@ use crate::{
 ///
 /// A configuration with problems starts all the same and answers every request with a 503 page, since a function that
 /// dies at start shows people a bare gateway error.
-pub async fn serve<A>(
+pub async fn serve<A: OfSite>(
     read: impl FnOnce(&Environment<'_>) -> Option<A>,
     handle: impl AsyncFn(&A, &Request, SystemTime) -> Result<Response<Body>>,
 ) -> Result<(), lambda_http::Error> {
@@ -44,13 +45,14 @@ pub async fn serve<A>(
 }
 
 /// The answer to one event, whatever it holds.
-pub async fn answer<A>(
+pub async fn answer<A: OfSite>(
     app: &Result<A, ConfigError>,
     handle: &impl AsyncFn(&A, &Request, SystemTime) -> Result<Response<Body>>,
     event: &str,
     now: SystemTime,
 ) -> ApiGatewayV2httpResponse {
-    let response = match (gateway::request(event), app) {
+    let site = app.as_ref().map_or_else(ConfigError::site, OfSite::site);
+    let response = match (gateway::request(event, site), app) {
         (Err(unreadable), _) => respond(None, Err(unreadable)),
         (Ok(request), Err(problems)) => respond(Some(&request), Err(Kind::Config(problems.clone()).into())),
         (Ok(request), Ok(app)) => respond(Some(&request), handle(app, &request, now).await),

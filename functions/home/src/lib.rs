@@ -20,17 +20,17 @@ pub async fn handle(app: &App, request: &Request, now: SystemTime) -> Result<Res
     request::expect(request, "/", "GET, HEAD")?;
 
     match app.visitor(request, now).await? {
-        Visitor::SignedOut => html(StatusCode::OK, &Page::SignedOut { expired: false }),
-        Visitor::Expired(_) => html(StatusCode::OK, &Page::SignedOut { expired: true }),
+        Visitor::SignedOut => html(request, StatusCode::OK, &Page::SignedOut { expired: false }),
+        Visitor::Expired(_) => html(request, StatusCode::OK, &Page::SignedOut { expired: true }),
         Visitor::Unusable(reason) => {
             tracing::info!(reason, "signed out");
-            let page = html(StatusCode::OK, &Page::SignedOut { expired: false })?;
+            let page = html(request, StatusCode::OK, &Page::SignedOut { expired: false })?;
             Ok(with_cookies(page, [storage::clear(&app.cookies)]))
         }
         Visitor::NeedsRenewal(_) => Err(Kind::RenewalRequired.into()),
         Visitor::SignedIn(session) => {
             let can_end_everywhere = app.storage.can_end_everywhere();
-            html(StatusCode::OK, &Page::signed_in(&session, app.config.show_tokens, can_end_everywhere, now))
+            html(request, StatusCode::OK, &Page::signed_in(&session, app.config.show_tokens, can_end_everywhere, now))
         }
     }
 }

@@ -177,6 +177,28 @@ async fn each_missing_or_malformed_variable_is_a_503_page_and_one_line_that_name
 }
 
 #[tokio::test]
+async fn a_deployment_without_an_application_says_what_to_register_and_what_comes_next() {
+    let log = Log::listen();
+    let answer = visit(&mut Browser::default(), &[("GLOBUS_CLIENT_ID", "")], Event::get("/")).await;
+    answer.assert_page(503, "https:&#x2f;&#x2f;gateway.example&#x2f;login").assert_page(503, "sam deploy --guided");
+    log.assert_reason("configuration");
+
+    let own_name = [("GLOBUS_CLIENT_ID", ""), ("BASE_URL", ""), ("AWS_REGION", "us-east-1")];
+    let name = "a1b2c3d4e5.execute-api.us-east-1.amazonaws.com";
+    let answer = visit(&mut Browser::default(), &own_name, Event::get("/").arriving_at(name)).await;
+    assert!(answer.body.replace("&#x2f;", "/").contains(&format!("https://{name}/login")), "{}", answer.body);
+
+    let spoofed = Event::get("/").arriving_at("evil.example").header("host", "evil.example");
+    let answer = visit(&mut Browser::default(), &own_name, spoofed).await;
+    answer.assert_page(503, "sam deploy --guided");
+    assert!(!answer.body.contains("evil"), "{}", answer.body);
+
+    let program = Event::get("/").header("accept", "application/json");
+    let answer = visit(&mut Browser::default(), &own_name, program).await;
+    assert_eq!((answer.status, answer.error().as_str()), (503, "configuration"));
+}
+
+#[tokio::test]
 async fn every_sample_event_is_answered() {
     let samples = [
         ("home-signed-out", 200, "Log in with Globus"),

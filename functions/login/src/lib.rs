@@ -12,7 +12,7 @@ use lambda_http::{Body, Request, Response, http::StatusCode};
 use shared::{
     App, Error, Kind, Result,
     attempt::{self, Attempt},
-    config::Origin,
+    config::Address,
     globus::Globus,
     request::{self, parameter},
     response::{redirect, with_cookies},
@@ -32,7 +32,7 @@ pub async fn handle((app, globus): &(App, Globus), request: &Request, now: Syste
     if !request::is_navigation(request) {
         return Err(Kind::NotNavigation.into());
     }
-    let address = request::address(app, request)?;
+    let address = request::address(request)?;
     let comes_back = parameter(request, "code")?.is_some() || parameter(request, "error")?.is_some();
     if comes_back {
         complete(app, globus, request, &address, now).await
@@ -44,7 +44,7 @@ pub async fn handle((app, globus): &(App, Globus), request: &Request, now: Syste
 }
 
 /// Sends the person to Globus, with a sealed cookie that will know them again.
-fn begin(app: &App, globus: &Globus, request: &Request, address: &Origin, now: SystemTime) -> Result<Response<Body>> {
+fn begin(app: &App, globus: &Globus, request: &Request, address: &Address, now: SystemTime) -> Result<Response<Body>> {
     let next = next(request)?;
     // A cookie set under another host name would not be there when the person comes back to ours. Once is enough: a
     // proxy may well use another name for us than people do.
@@ -66,7 +66,7 @@ async fn complete(
     app: &App,
     globus: &Globus,
     request: &Request,
-    address: &Origin,
+    address: &Address,
     now: SystemTime,
 ) -> Result<Response<Body>> {
     let state = parameter(request, "state")?.unwrap_or_default();
@@ -92,7 +92,7 @@ async fn finish(
     app: &App,
     globus: &Globus,
     request: &Request,
-    address: &Origin,
+    address: &Address,
     attempt: &Attempt,
     now: SystemTime,
 ) -> Result<Response<Body>> {

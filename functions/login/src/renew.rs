@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use lambda_http::{Body, Request, Response, http::StatusCode};
 use shared::{
     App, Error, Kind, Result,
-    config::Origin,
+    config::Address,
     globus::{Globus, Renewed},
     response::{redirect, with_cookies},
     session::Session,
@@ -17,7 +17,7 @@ pub(crate) async fn renew(
     app: &App,
     globus: &Globus,
     request: &Request,
-    address: &Origin,
+    address: &Address,
     now: SystemTime,
 ) -> Result<Response<Body>> {
     match app.storage.begin_renewal(request, now).await? {
@@ -31,7 +31,7 @@ async fn carry_out(
     app: &App,
     globus: &Globus,
     request: &Request,
-    address: &Origin,
+    address: &Address,
     (mut session, lease): (Session, Lease),
     now: SystemTime,
 ) -> Result<Response<Body>> {
@@ -71,7 +71,7 @@ async fn carry_out(
     }
 }
 
-fn back(request: &Request, address: &Origin) -> Result<Response<Body>> {
+fn back(request: &Request, address: &Address) -> Result<Response<Body>> {
     redirect(StatusCode::FOUND, &address.url(crate::next(request)?.as_str()))
 }
 

@@ -1,3 +1,4 @@
+mod address;
 mod begin;
 mod complete;
 mod hostile;

@@ -11,7 +11,7 @@ use lambda_http::{
 };
 use shared::{
     App, Result, attempt,
-    config::Origin,
+    config::Address,
     globus::Globus,
     pages::Page,
     request,
@@ -25,31 +25,33 @@ const PATH: &str = "/logout";
 /// Answers one request.
 pub async fn handle((app, globus): &(App, Globus), request: &Request, now: SystemTime) -> Result<Response<Body>> {
     request::expect(request, PATH, "GET, HEAD, POST")?;
-    let address = request::address(app, request)?;
+    let address = request::address(request)?;
     if request.method() == Method::POST {
         request::expect_same_origin(request, &address)?;
         return end(app, globus, request, &address).await;
     }
     match app.visitor(request, now).await? {
-        Visitor::SignedIn(session) | Visitor::NeedsRenewal(session) | Visitor::Expired(session) => ask(app, &session),
-        Visitor::SignedOut | Visitor::Unusable(_) => signed_out(globus, &address),
+        Visitor::SignedIn(session) | Visitor::NeedsRenewal(session) | Visitor::Expired(session) => {
+            ask(app, request, &session)
+        }
+        Visitor::SignedOut | Visitor::Unusable(_) => signed_out(globus, request, &address),
     }
 }
 
-fn ask(app: &App, session: &Session) -> Result<Response<Body>> {
+fn ask(app: &App, request: &Request, session: &Session) -> Result<Response<Body>> {
     let display_name = session.identity.display_name();
-    html(StatusCode::OK, &Page::LogOut { display_name, can_end_everywhere: app.storage.can_end_everywhere() })
+    html(request, StatusCode::OK, &Page::LogOut { display_name, can_end_everywhere: app.storage.can_end_everywhere() })
 }
 
 /// The page after a logout. Globus is a link on it and no redirect: its logout page is a place to stay.
-fn signed_out(globus: &Globus, address: &Origin) -> Result<Response<Body>> {
+fn signed_out(globus: &Globus, request: &Request, address: &Address) -> Result<Response<Body>> {
     let globus_logout = globus.logout_url(&address.url("/"), "this web app");
-    html(StatusCode::OK, &Page::LoggedOut { globus_logout: &globus_logout })
+    html(request, StatusCode::OK, &Page::LoggedOut { globus_logout: &globus_logout })
 }
 
 /// Ends the session first, so that nothing can be done with it any more; then every token is revoked as far as Globus
 /// answers in time, and every cookie of ours is taken away.
-async fn end(app: &App, globus: &Globus, request: &Request, address: &Origin) -> Result<Response<Body>> {
+async fn end(app: &App, globus: &Globus, request: &Request, address: &Address) -> Result<Response<Body>> {
     let everywhere = request::field(request, "everywhere").is_some();
     let ended = if everywhere { app.storage.end_everywhere(request).await? } else { app.storage.end(request).await? };
     if let Some(session) = ended {

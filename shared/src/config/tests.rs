@@ -24,7 +24,7 @@ fn the_three_required_variables_are_enough() {
 
     assert_eq!(config.globus_auth.as_str(), "https://auth.globus.org");
     assert_eq!(config.session_max, Duration::from_hours(168));
-    assert_eq!(config.base_url, None);
+    assert_eq!(config.site.base_url, None);
     assert!(!config.show_tokens);
     assert_eq!(globus.scopes.len(), 4);
 }
@@ -45,6 +45,7 @@ fn a_malformed_variable_is_named_without_its_value() {
     assert_problem("GLOBUS_CLIENT_ID", "two words");
     assert_problem("GLOBUS_CLIENT_SECRET", "");
     assert_problem("GLOBUS_AUTH_URL", "http://auth.example.org");
+    assert_problem("GLOBUS_AUTH_URL", "https://auth.example.org/v2");
     assert_problem("GLOBUS_SCOPES", "email profile");
     assert_problem("SESSION_KEYS", "too-short-to-be-a-key");
     assert_problem("SESSION_KEYS", &format!("{KEY},tiny-canary"));
@@ -54,7 +55,10 @@ fn a_malformed_variable_is_named_without_its_value() {
     for url in [
         "example.org",
         "ftp://example.org",
-        "https://example.org/app",
+        "https://example.org//app",
+        "https://example.org/a b",
+        "https://example.org/../app",
+        "https://example.org/%2e",
         "https://a@example.org",
         "https://e.org?x",
         "https://e.org#x",
@@ -69,6 +73,24 @@ fn plain_http_is_for_this_machine_only() {
     assert!(Origin::parse("http://127.0.0.1:9010/").is_some());
     assert_eq!(Origin::parse("http://localhost.evil.example"), None);
     assert_eq!(Origin::parse("https://Example.ORG/").unwrap().as_str(), "https://example.org");
+}
+
+#[test]
+fn a_site_may_be_below_the_top_of_its_origin() {
+    let address = Address::parse("https://Example.org/gateway/app/").unwrap();
+    assert_eq!(address.base(), "/gateway/app");
+    assert_eq!(address.url("/login"), "https://example.org/gateway/app/login");
+    assert_eq!(address.origin().as_str(), "https://example.org");
+    assert_eq!(Address::parse("https://example.org/").unwrap().url("/"), "https://example.org/");
+}
+
+#[test]
+fn a_deployment_that_lacks_only_its_application_is_known_as_new() {
+    let new = |changes: &[(&str, &str)]| read_with(changes).unwrap_err().lacks_only_the_application();
+    assert!(new(&[("GLOBUS_CLIENT_ID", ""), ("GLOBUS_CLIENT_SECRET", "")]));
+    assert!(new(&[("GLOBUS_CLIENT_ID", "")]));
+    assert!(!new(&[("GLOBUS_CLIENT_ID", ""), ("SESSION_KEYS", "")]));
+    assert!(!new(&[("GLOBUS_CLIENT_ID", "two words")]));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use lambda_http::{Body, Request, Response, http::header};
 use serde_json::Value;
 
 use super::Event;
-use crate::{config::ConfigError, error::Result, serve::answer};
+use crate::{app::OfSite, config::ConfigError, error::Result, serve::answer};
 
 /// A browser: keeps the cookies it is given, and sends them.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +22,7 @@ impl Browser {
     }
 
     /// Sends an event to a function, and keeps the cookies of the answer.
-    pub async fn send<A>(
+    pub async fn send<A: OfSite>(
         &mut self,
         app: &Result<A, ConfigError>,
         handle: impl AsyncFn(&A, &Request, SystemTime) -> Result<Response<Body>>,

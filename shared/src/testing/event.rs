@@ -6,6 +6,7 @@ use lambda_http::Request;
 use serde_json::{Value, json};
 
 use super::BASE_URL;
+use crate::config::{Address, Site};
 
 const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../events");
 
@@ -96,8 +97,20 @@ impl Event {
         self.0.to_string()
     }
 
-    /// As a handler gets it.
+    /// Sent to another stage of the API.
+    #[must_use]
+    pub fn at_stage(mut self, stage: &str) -> Self {
+        self.0["requestContext"]["stage"] = stage.into();
+        self
+    }
+
+    /// As a handler of the site at [`BASE_URL`] gets it.
     pub fn request(&self) -> Request {
-        crate::gateway::request(&self.json()).unwrap_or_default()
+        self.request_to(&Site { base_url: Address::parse(BASE_URL), region: None })
+    }
+
+    /// As a handler of that site gets it.
+    pub fn request_to(&self, site: &Site) -> Request {
+        crate::gateway::request(&self.json(), site).unwrap_or_default()
     }
 }
