@@ -17,6 +17,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug)]
 pub struct Error {
     kind: Box<Kind>,
+    event: Option<&'static str>,
     cookies: Vec<Cookie<'static>>,
 }
 
@@ -76,6 +77,34 @@ impl Error {
     /// The cookies the answer sets.
     pub fn cookies(&self) -> &[Cookie<'static>] {
         &self.cookies
+    }
+
+    /// Says what it happened in the course of, where that is not what is usual for its kind.
+    #[must_use]
+    pub fn during(mut self, event: &'static str) -> Self {
+        self.event = Some(event);
+        self
+    }
+
+    /// What it happened in the course of, as the log names it: `sign_in`, `renewal`, or any other `request`.
+    pub fn event(&self) -> &'static str {
+        let usual = match *self.kind {
+            Kind::UnknownAttempt(_)
+            | Kind::Denied
+            | Kind::GlobusRefused(_)
+            | Kind::CodeRefused
+            | Kind::AnswerRefused(_)
+            | Kind::GlobusUnavailable(_)
+            | Kind::SessionTooLarge => "sign_in",
+            _ => "request",
+        };
+        self.event.unwrap_or(usual)
+    }
+
+    /// What came of it, as the log names it: `refused` where that was right, `failure` where something is wrong with
+    /// this site, its table, or Globus.
+    pub fn outcome(&self) -> &'static str {
+        if self.status().is_server_error() { "failure" } else { "refused" }
     }
 
     /// What went wrong.
@@ -218,7 +247,7 @@ impl Error {
 
 impl From<Kind> for Error {
     fn from(kind: Kind) -> Self {
-        Self { kind: Box::new(kind), cookies: Vec::new() }
+        Self { kind: Box::new(kind), event: None, cookies: Vec::new() }
     }
 }
 
@@ -287,6 +316,18 @@ mod tests {
         let different: BTreeSet<_> = reasons.iter().collect();
 
         assert_eq!((reasons.len(), different.len()), (11, 11));
+    }
+
+    #[test]
+    fn the_log_tells_what_is_wrong_with_the_site_from_what_was_rightly_refused() {
+        let of = |kind: Kind| (Error::from(kind.clone()).event(), Error::from(kind).outcome());
+
+        assert_eq!(of(Kind::GlobusUnavailable("reason")), ("sign_in", "failure"));
+        assert_eq!(of(Kind::UnknownAttempt("reason")), ("sign_in", "refused"));
+        assert_eq!(of(Kind::StoreUnavailable("reason")), ("request", "failure"));
+        assert_eq!(of(Kind::NotFound), ("request", "refused"));
+        let renewal = Error::from(Kind::GlobusUnavailable("reason")).during("renewal");
+        assert_eq!((renewal.event(), renewal.outcome()), ("renewal", "failure"));
     }
 
     #[test]

@@ -93,11 +93,12 @@ pub fn respond(request: Option<&Request>, outcome: Result<Response<Body>>) -> Re
 }
 
 fn log(error: &Error) {
-    let (status, reason, detail) = (error.status().as_u16(), error.reason(), error.detail());
+    let (event, outcome, reason) = (error.event(), error.outcome(), error.reason());
+    let (status, detail) = (error.status().as_u16(), error.detail());
     if error.status().is_server_error() {
-        tracing::error!(status, reason, %detail, "request failed");
+        tracing::error!(event, outcome, reason, status, %detail, "request failed");
     } else {
-        tracing::info!(status, reason, "request refused");
+        tracing::info!(event, outcome, reason, status, "request refused");
     }
 }
 

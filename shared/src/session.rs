@@ -5,7 +5,9 @@
 
 use std::time::{Duration, SystemTime};
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::{
     clock,
@@ -151,6 +153,12 @@ impl Session {
     /// A session that begins now.
     pub fn new(identity: Identity, tokens: Vec<Token>, now: SystemTime) -> Self {
         Self { version: VERSION, begun: clock::seconds(now), asked_after: 0, identity, tokens }
+    }
+
+    /// What the log calls this session from its sign-in to its logout: a hash, which leads to nothing.
+    pub fn log_id(&self) -> String {
+        let hash = Sha256::digest(format!("{}\n{}", self.begun, self.identity.sub));
+        URL_SAFE_NO_PAD.encode(hash.get(..9).unwrap_or_default())
     }
 
     /// Whether it was stored in a form that is known.

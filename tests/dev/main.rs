@@ -1,6 +1,7 @@
 //! `cargo dev`: the app on this machine, with one command. `cargo dev test`: everything that is checked.
 
 mod checks;
+mod doctor;
 mod run;
 
 use std::process::ExitCode;
@@ -10,6 +11,7 @@ use kit::tools::println_step;
 const USAGE: &str = "\
 cargo dev                 runs the app on this machine, with a stand-in for Globus Auth
 cargo dev --dynamodb      the same with sessions in a table, of DynamoDB Local
+cargo dev doctor          says what this machine and the settings in .env lack
 cargo dev test            checks everything
 cargo dev test NAME       runs the end-to-end tests whose name contains NAME
 cargo dev help            says this";
@@ -21,6 +23,7 @@ async fn main() -> ExitCode {
     let outcome = match arguments.as_slice() {
         [] => run::run(false).await,
         ["--dynamodb"] => run::run(true).await,
+        ["doctor"] => doctor::doctor(),
         ["test"] => checks::everything(),
         ["test", name] => checks::end_to_end(name),
         ["help" | "--help" | "-h"] => {

@@ -19,8 +19,8 @@ use kit::{
 };
 use tokio::signal::unix::{SignalKind, signal};
 
-const PORT: u16 = 9000;
-const STAND_IN_PORT: u16 = 9010;
+pub(crate) const PORT: u16 = 9000;
+pub(crate) const STAND_IN_PORT: u16 = 9010;
 /// Where a browser finds the app, and what Globus is told. Not 127.0.0.1, where the stand-in is: on one host the two
 /// would share cookies, as they never do in life.
 const URL: &str = "http://localhost:9000";
@@ -53,7 +53,7 @@ pub(crate) async fn run(with_table: bool) -> Result<()> {
 }
 
 /// The settings in `.env`, where there is one.
-fn dot_env() -> Result<BTreeMap<String, String>> {
+pub(crate) fn dot_env() -> Result<BTreeMap<String, String>> {
     let lines = match dotenvy::from_path_iter(tools::root().join(".env")) {
         Ok(lines) => lines,
         Err(error) if error.not_found() => return Ok(BTreeMap::new()),
@@ -67,7 +67,7 @@ fn dot_env() -> Result<BTreeMap<String, String>> {
 }
 
 /// Whether an application of one's own at Globus is to be used, and not the stand-in.
-fn own_application(settings: &BTreeMap<String, String>) -> Result<bool> {
+pub(crate) fn own_application(settings: &BTreeMap<String, String>) -> Result<bool> {
     match (settings.contains_key("GLOBUS_CLIENT_ID"), settings.contains_key("GLOBUS_CLIENT_SECRET")) {
         (true, true) => Ok(true),
         (false, false) => Ok(false),
@@ -77,7 +77,10 @@ fn own_application(settings: &BTreeMap<String, String>) -> Result<bool> {
 
 /// The variables of the functions: what suits a local run, the settings, and where the stand-in is, each overruling what
 /// comes before.
-fn variables(settings: BTreeMap<String, String>, stand_in: Option<&StandIn>) -> Result<Vec<(String, String)>> {
+pub(crate) fn variables(
+    settings: BTreeMap<String, String>,
+    stand_in: Option<&StandIn>,
+) -> Result<Vec<(String, String)>> {
     let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     let key = session_key()?;
     let mut variables = BTreeMap::from([("BASE_URL", URL), ("SESSION_KEYS", &key), ("SHOW_TOKENS", "true")].map(owned));
@@ -90,7 +93,7 @@ fn variables(settings: BTreeMap<String, String>, stand_in: Option<&StandIn>) -> 
 }
 
 /// Sees to it that nobody answers on a port, whatever address a browser may mean by localhost.
-fn free(port: u16) -> Result<()> {
+pub(crate) fn free(port: u16) -> Result<()> {
     let in_use = format!("Port {port} is in use. Stop what uses it (perhaps another `cargo dev`), then try again.");
     let localhost: [SocketAddr; 2] = [(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()];
     if TcpStream::connect(&localhost[..]).is_ok() { Err(in_use) } else { Ok(()) }

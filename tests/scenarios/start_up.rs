@@ -62,12 +62,16 @@ fn settings(function: &str) -> Vec<(&'static str, &'static str)> {
 
 /// A function that has asked for its first event.
 fn start(program: &str, arguments: &[&Path], settings: &[(&str, &str)]) -> (Child, Waiting) {
+    start_with_log(program, arguments, settings, Path::new("/dev/null"))
+}
+
+fn start_with_log(program: &str, arguments: &[&Path], settings: &[(&str, &str)], log: &Path) -> (Child, Waiting) {
     let runtime = Runtime::start().unwrap();
     let mut running = Command::new(program)
         .args(arguments)
         .envs(runtime.variables().unwrap())
         .envs(settings.iter().copied())
-        .stdout(Stdio::null())
+        .stdout(fs::File::create(log).unwrap())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap_or_else(|error| panic!("{program} does not start: {error}"));
@@ -185,6 +189,27 @@ fn each_function_starts_with_a_small_multiple_of_the_instructions_of_a_bare_one(
         println_step(&format!("{function} starts with {count} instructions, a bare function with {bare}"));
         assert!(count <= most * bare, "{function}: {count}, bare: {bare}");
     }
+}
+
+#[test]
+fn the_log_of_a_deployment_is_one_json_line_for_each_event() {
+    let event = fs::read_to_string(tools::root().join("events/home-unreadable-cookie.json")).unwrap();
+    let settings = [&COMPLETE[..], &[("AWS_LAMBDA_LOG_FORMAT", "JSON")]].concat();
+    let log = tools::artifact("json.log").unwrap();
+    let (running, waiting) = start_with_log(release("home").to_str().unwrap(), &[], &settings, &log);
+    waiting.answer_to(&event).unwrap();
+    stop(running);
+
+    let log = fs::read_to_string(log).unwrap();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [line] = lines.as_slice() else { panic!("{log}") };
+    for (field, value) in
+        [("level", "INFO"), ("event", "request"), ("outcome", "refused"), ("reason", "cookie_unreadable")]
+    {
+        assert_eq!(line[field], value, "{line}");
+    }
+    assert!(line["timestamp"].as_str().unwrap().ends_with('Z'), "{line}");
+    assert_eq!(line["span"]["request_id"], "8476a536-e9f4-11e8-9739-2dfe598c3fcd", "{line}");
 }
 
 /// The binary is chosen when the app is built and the table when it is deployed: they may differ.

@@ -23,7 +23,7 @@ pub async fn handle(app: &App, request: &Request, now: SystemTime) -> Result<Res
         Visitor::SignedOut => html(request, StatusCode::OK, &Page::SignedOut { expired: false }),
         Visitor::Expired(_) => html(request, StatusCode::OK, &Page::SignedOut { expired: true }),
         Visitor::Unusable(reason) => {
-            tracing::info!(reason, "signed out");
+            tracing::info!(event = "request", outcome = "refused", reason, "a session cookie that leads to no session");
             let page = html(request, StatusCode::OK, &Page::SignedOut { expired: false })?;
             Ok(with_cookies(page, [storage::clear(&app.cookies)]))
         }

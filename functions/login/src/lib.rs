@@ -115,7 +115,8 @@ async fn finish(
             return Err(error);
         }
     };
-    tracing::info!(event = "sign_in", outcome = "success", sub = %session.identity.sub, "signed in");
+    let (id, sub) = (session.log_id(), &session.identity.sub);
+    tracing::info!(event = "sign_in", outcome = "success", session = id, sub, "signed in");
     Ok(with_cookies(redirect(StatusCode::FOUND, &address.url(attempt.next.as_str()))?, [cookie]))
 }
 

@@ -48,19 +48,21 @@ async fn carry_out(
         }
         Err(error) => {
             globus.revoke_unless_in(&tokens, &before).await;
-            return Err(error);
+            return Err(error.during("renewal"));
         }
     };
     let refused = failures.iter().find(|failure| *failure.kind() == Kind::CodeRefused);
     if let Some(refused) = refused {
-        log("failure", refused.reason(), &session);
+        log("refused", refused.reason(), &session);
         // Where two tabs renew at once, the other may have won: its session cookie is not to be written over with one
         // that has nothing new in it.
         let cookie = cookie.filter(|_| !tokens.is_empty());
         return Ok(with_cookies(crate::begin(app, globus, request, address, now)?, cookie));
     }
     match failures.into_iter().next() {
-        Some(trouble) if !session.has_time_left(now) => Err(cookie.into_iter().fold(trouble, Error::with_cookie)),
+        Some(trouble) if !session.has_time_left(now) => {
+            Err(cookie.into_iter().fold(trouble.during("renewal"), Error::with_cookie))
+        }
         trouble => {
             match trouble {
                 None => log("success", "", &session),
@@ -76,5 +78,6 @@ fn back(request: &Request, address: &Address) -> Result<Response<Body>> {
 }
 
 fn log(outcome: &str, reason: &str, session: &Session) {
-    tracing::info!(event = "renewal", outcome, reason, sub = %session.identity.sub, "renewal");
+    let (id, sub) = (session.log_id(), &session.identity.sub);
+    tracing::info!(event = "renewal", outcome, reason, session = id, sub, "renewal");
 }

@@ -56,7 +56,8 @@ async fn end(app: &App, globus: &Globus, request: &Request, address: &Address) -
     let ended = if everywhere { app.storage.end_everywhere(request).await? } else { app.storage.end(request).await? };
     if let Some(session) = ended {
         globus.revoke(&session.tokens).await;
-        tracing::info!(event = "logout", outcome = "success", everywhere, sub = %session.identity.sub, "logged out");
+        let (id, sub) = (session.log_id(), &session.identity.sub);
+        tracing::info!(event = "logout", outcome = "success", everywhere, session = id, sub, "logged out");
     }
     let mut cookies = attempt::clear_all(request, &app.cookies);
     cookies.push(storage::clear(&app.cookies));

@@ -160,3 +160,13 @@ fn debug_output_holds_no_token() {
     let shown = format!("{:?}", session(60, 60));
     assert!(!shown.contains("access-") && !shown.contains("refresh"), "{shown}");
 }
+
+#[test]
+fn the_log_calls_a_session_the_same_from_its_sign_in_on_and_no_other() {
+    let mut session = session(600, 600);
+    let id = session.log_id();
+    session.renew(vec![token(GLOBUS_AUTH, 172_800)], after(590));
+    assert_eq!(session.log_id(), id);
+    assert_eq!(id.len(), 12);
+    assert_ne!(Session::new(identity(), Vec::new(), after(1)).log_id(), id);
+}
