@@ -45,6 +45,19 @@ async fn an_incomplete_configuration_is_a_page_for_people_and_a_line_for_the_ope
 }
 
 #[tokio::test]
+async fn a_new_deployment_says_what_to_register_and_what_comes_next() -> Result<()> {
+    let scene = Scene::open(Storage::Cookies, &[("GLOBUS_CLIENT_ID", ""), ("GLOBUS_CLIENT_SECRET", "")]).await?;
+    scene.browser.shows("As its redirect URL, enter exactly").await?;
+    scene.browser.shows(&scene.url("/login")).await?;
+    scene.is_in_order("set-up").await?;
+    for path in ["/login", "/logout"] {
+        scene.goto(path).await?;
+        scene.browser.shows("sam deploy --guided").await?;
+    }
+    scene.close().await
+}
+
+#[tokio::test]
 async fn while_the_table_does_not_answer_a_page_says_so_and_nobody_is_logged_out() -> Result<()> {
     let scene = Scene::open(Storage::Table, &[]).await?;
     scene.sign_in("ada", "Hello Ada Lovelace!").await?;
