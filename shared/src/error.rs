@@ -88,16 +88,7 @@ impl Error {
 
     /// What it happened in the course of, as the log names it: `sign_in`, `renewal`, or any other `request`.
     pub fn event(&self) -> &'static str {
-        let usual = match *self.kind {
-            Kind::UnknownAttempt(_)
-            | Kind::Denied
-            | Kind::GlobusRefused(_)
-            | Kind::CodeRefused
-            | Kind::AnswerRefused(_)
-            | Kind::GlobusUnavailable(_)
-            | Kind::SessionTooLarge => "sign_in",
-            _ => "request",
-        };
+        let usual = if self.ends_a_sign_in() { "sign_in" } else { "request" };
         self.event.unwrap_or(usual)
     }
 
@@ -222,6 +213,12 @@ impl Error {
 
     /// Whether "start again" is the way on; elsewhere it is the home page.
     pub fn can_start_again(&self) -> bool {
+        self.ends_a_sign_in()
+            || matches!(*self.kind, Kind::NotNavigation | Kind::SignInRequired | Kind::RenewalRequired)
+    }
+
+    /// Whether somebody was about to be signed in.
+    fn ends_a_sign_in(&self) -> bool {
         matches!(
             *self.kind,
             Kind::UnknownAttempt(_)
@@ -230,9 +227,7 @@ impl Error {
                 | Kind::CodeRefused
                 | Kind::AnswerRefused(_)
                 | Kind::GlobusUnavailable(_)
-                | Kind::NotNavigation
-                | Kind::SignInRequired
-                | Kind::RenewalRequired
+                | Kind::SessionTooLarge
         )
     }
 

@@ -19,8 +19,8 @@ use crate::{
 const VERSION: u8 = 1;
 
 /// How soon Globus is asked again for tokens that it did not give, or gave for so short a time that they are over
-/// already. So no page is sent to the renewal twice in a row, however short tokens live.
-const ASK_AGAIN_AFTER: Duration = Duration::from_secs(10);
+/// already, in seconds. So no page is sent to the renewal twice in a row, however short tokens live.
+const ASK_AGAIN_AFTER: u64 = 10;
 
 /// The resource server of Globus Auth itself, whose token the session's life hangs on.
 pub const GLOBUS_AUTH: &str = "auth.globus.org";
@@ -249,7 +249,8 @@ impl Session {
     }
 
     fn state(&self, token: &Token, now: SystemTime) -> TokenState {
-        let asked_just_now = now < clock::time(self.begun.saturating_add(self.asked_after)) + ASK_AGAIN_AFTER;
+        let ask_again = self.begun.saturating_add(self.asked_after).saturating_add(ASK_AGAIN_AFTER);
+        let asked_just_now = clock::seconds(now) < ask_again;
         if token.is_over(now) && token.refresh_token.is_some() && !asked_just_now {
             TokenState::Renewable
         } else if token.time_left(now).is_zero() {

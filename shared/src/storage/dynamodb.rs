@@ -16,6 +16,7 @@
 mod connector;
 mod item;
 mod ticket;
+mod trouble;
 
 use std::{
     collections::HashMap,
@@ -29,7 +30,6 @@ use aws_sdk_dynamodb::{
     config::{
         BehaviorVersion, Credentials, Region, StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig,
     },
-    error::{ProvideErrorMetadata, SdkError},
     operation::update_item::builders::UpdateItemFluentBuilder,
     primitives::Blob,
     types::{AttributeValue, ReturnValue},
@@ -45,12 +45,13 @@ use crate::{
     clock,
     config::{Config, TableConfig},
     cookies::{MAX_COOKIE, Opened, Purpose, SealedCookies},
-    error::{Error, Kind, Result},
+    error::{Kind, Result},
     http_client,
     session::{Session, Visitor},
 };
 use item::Item;
 use ticket::Ticket;
+use trouble::{is_refused_by_condition, trouble};
 
 /// How long one try of one request may take, and all its tries together. A function that waits is paid for.
 const TRY_FOR: Duration = Duration::from_millis(1500);
@@ -372,35 +373,6 @@ fn random<const LENGTH: usize>() -> Result<[u8; LENGTH]> {
     let mut bytes = [0; LENGTH];
     let filled = ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut bytes);
     filled.map(|()| bytes).map_err(|_| Kind::Internal("no_random_numbers").into())
-}
-
-fn is_refused_by_condition<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
-    error.code() == Some("ConditionalCheckFailedException")
-}
-
-/// What went wrong at the table. Only the kind: the error's own text may repeat what was sent.
-fn trouble<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Error {
-    let reason = match (error, error.code()) {
-        (SdkError::TimeoutError(_), _) => "store_timeout",
-        (SdkError::DispatchFailure(failure), _) if failure.is_timeout() => "store_timeout",
-        (SdkError::DispatchFailure(_), _) => "store_unreachable",
-        (SdkError::ResponseError(_), _) => "store_answer_unreadable",
-        (_, Some("ResourceNotFoundException")) => "store_table_missing",
-        (_, Some("ProvisionedThroughputExceededException" | "RequestLimitExceeded" | "ThrottlingException")) => {
-            "store_throttled"
-        }
-        (
-            _,
-            Some(
-                "AccessDeniedException"
-                | "ExpiredTokenException"
-                | "InvalidSignatureException"
-                | "UnrecognizedClientException",
-            ),
-        ) => "store_access_denied",
-        _ => "store_error",
-    };
-    Kind::StoreUnavailable(reason).into()
 }
 
 type Attributes = HashMap<String, AttributeValue>;

@@ -167,6 +167,18 @@ fn a_session_opens_only_with_its_ticket_in_its_item_and_at_its_version() {
     assert_eq!(item(3, &sealed[..11]).open(&ticket), None, "cut off");
 }
 
+#[test]
+fn no_number_in_the_table_ends_the_process() {
+    for odd in ["0", "18446744073709551615", "9223372036854775807", "-1", "1.5", "x"] {
+        let numbers = ["version", "format", "last_used_at", "lease_until"];
+        let attributes = numbers.map(|name| (name.to_owned(), AttributeValue::N(odd.to_owned())));
+        let item = Item::from(Attributes::from(attributes));
+        item.is_idle(Duration::from_hours(24), noon());
+        item.is_leased(noon());
+        assert_eq!(item.open(&Ticket::new("somebody").unwrap()), None);
+    }
+}
+
 /// Sealed when the formats were new. If this fails, people who are signed in would be signed out by the next release.
 #[test]
 fn a_ticket_and_an_item_of_the_first_release_can_be_read() {
