@@ -36,17 +36,35 @@ pub struct Watch {
 impl Watch {
     /// Starts them with these variables on that port of this machine, and waits until they answer.
     pub fn start(port: u16, variables: &[(String, String)], output: Output) -> Result<Self> {
+        let mut watch = Self::launch(port, &[], variables, output)?;
+        watch.wait_until(Self::answers)?;
+        relay::start(port);
+        Ok(watch)
+    }
+
+    /// The same over TLS, with a certificate that nobody knows.
+    pub fn start_https(port: u16, variables: &[(String, String)], output: Output) -> Result<Self> {
+        let (certificate, key) = tools::certificate(&port.to_string())?;
+        let (certificate, key) = (certificate.display().to_string(), key.display().to_string());
+        let tls = ["--tls-cert", certificate.as_str(), "--tls-key", key.as_str()];
+        let mut watch = Self::launch(port, &tls, variables, output)?;
+        watch.wait_until(|watch| TcpStream::connect(("127.0.0.1", watch.port)).ok().map(drop))?;
+        Ok(watch)
+    }
+
+    fn launch(port: u16, tls: &[&str], variables: &[(String, String)], output: Output) -> Result<Self> {
         let port_argument = port.to_string();
         let address = ["--invoke-address", "127.0.0.1", "--invoke-port", &port_argument];
         // By default it lets every site in the browser read the app's answers, which no deployment does.
-        let arguments = [&["lambda", "watch", "--disable-cors"], &address[..]].concat();
+        let arguments = [&["lambda", "watch", "--disable-cors"], &address[..], tls].concat();
         let quiet = QUIET.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let process = Process::start(&tools::cargo_lambda()?, &arguments, &[variables, &quiet].concat(), output)?;
-        let mut watch = Self { process, port };
-        let ready = wait_for(READY_WITHIN, || watch.answers().map(Ok).or_else(|| watch.ended().map(Err)));
-        ready.unwrap_or_else(|| Err("The functions do not answer.".to_owned()))?;
-        relay::start(port);
-        Ok(watch)
+        Ok(Self { process, port })
+    }
+
+    fn wait_until(&mut self, ready: impl Fn(&Self) -> Option<()>) -> Result<()> {
+        let outcome = wait_for(READY_WITHIN, || ready(self).map(Ok).or_else(|| self.ended().map(Err)));
+        outcome.unwrap_or_else(|| Err("The functions do not answer.".to_owned()))
     }
 
     /// Kills the functions in the middle of whatever they are doing.
@@ -105,8 +123,22 @@ pub struct App {
 impl App {
     /// Starts the app with these settings beside the usual ones.
     pub async fn start(storage: Storage, settings: &[(&str, &str)]) -> Result<Self> {
+        Self::start_with("http", Watch::start, storage, settings).await
+    }
+
+    /// Starts it as a deployment is: on https.
+    pub async fn start_https(storage: Storage, settings: &[(&str, &str)]) -> Result<Self> {
+        Self::start_with("https", Watch::start_https, storage, settings).await
+    }
+
+    async fn start_with(
+        scheme: &str,
+        start: impl Fn(u16, &[(String, String)], Output) -> Result<Watch>,
+        storage: Storage,
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
         let port = free_port()?;
-        let url = format!("http://localhost:{port}");
+        let url = format!("{scheme}://localhost:{port}");
         let stand_in = StandIn::start(0, &[&format!("{url}/login")]).await;
         let stand_in = stand_in.map_err(|error| format!("The stand-in for Globus Auth does not start: {error}."))?;
         let table = if storage == Storage::Table { Some(DynamoDb::shared()?.table()?) } else { None };
@@ -120,13 +152,14 @@ impl App {
         ];
         let mut variables: Vec<_> = usual.iter().chain(settings).map(owned).collect();
         variables.extend(table.iter().flat_map(Table::variables));
-        let (watch, log) = logged(port, &variables)?;
+        let log = log()?;
+        let watch = start(port, &variables, Output::File(log.clone()))?;
         Ok(Self { watch, stand_in, table, variables, url, log })
     }
 
     /// Starts the functions once more, on another port: as when Lambda has more than one instance of each.
     pub fn another(&self) -> Result<Watch> {
-        logged(free_port()?, &self.variables).map(|(watch, _)| watch)
+        Watch::start(free_port()?, &self.variables, Output::File(log()?))
     }
 
     /// The table of sessions, if there is one.
@@ -182,11 +215,10 @@ impl App {
 /// The session key of every [`App`], so that a log can be searched for it.
 pub const SESSION_KEY: &str = "a-session-key-for-tests-and-nothing-else";
 
-fn logged(port: u16, variables: &[(String, String)]) -> Result<(Watch, PathBuf)> {
+/// A file for the log of the next app.
+fn log() -> Result<PathBuf> {
     static STARTED: AtomicUsize = AtomicUsize::new(0);
-    let number = STARTED.fetch_add(1, Ordering::Relaxed);
-    let log = tools::artifact(&format!("watch-{number}.log"))?;
-    Watch::start(port, variables, Output::File(log.clone())).map(|watch| (watch, log))
+    tools::artifact(&format!("watch-{}.log", STARTED.fetch_add(1, Ordering::Relaxed)))
 }
 
 fn owned((name, value): &(&str, &str)) -> (String, String) {

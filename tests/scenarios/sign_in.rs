@@ -7,6 +7,7 @@ use crate::scene::Scene;
 
 on_each_storage! {
     a_person_signs_in_sees_who_they_are_and_logs_out
+    on_https_a_browser_takes_the_cookies_of_a_deployment
     the_keyboard_alone_is_enough
     a_person_of_whom_globus_knows_little_is_told_what_is_not_given
     every_person_can_sign_in_and_markup_in_a_name_is_only_text
@@ -64,6 +65,25 @@ async fn a_person_signs_in_sees_who_they_are_and_logs_out(storage: Storage) -> R
     scene.browser.press("a.button").await?;
     scene.browser.shows("Log in with Globus").await?;
     scene.is_at("/").await?;
+    scene.close().await
+}
+
+/// The cookies of a deployment are `Secure` and `__Host-`, which a browser takes only if everything about them is right.
+async fn on_https_a_browser_takes_the_cookies_of_a_deployment(storage: Storage) -> Result<()> {
+    let scene = Scene::open_https(storage).await?;
+    scene.begin().await?;
+    let cookies = scene.cookies().await?;
+    assert!(matches!(cookies.as_slice(), [one] if one.starts_with("__Host-login-")), "{cookies:?}");
+    scene.choose("ada").await?;
+    scene.browser.shows("Hello Ada Lovelace!").await?;
+    scene.is_at("/").await?;
+    assert_eq!(scene.cookies().await?, ["__Host-session"]);
+
+    scene.browser.press("main button").await?;
+    scene.browser.shows("You are logged out").await?;
+    assert!(scene.cookies().await?.is_empty());
+    scene.browser.back().await?;
+    scene.browser.shows("Log in with Globus").await?;
     scene.close().await
 }
 
