@@ -23,6 +23,27 @@ use shared::{
 /// Where this function is; also the redirect URI to register at Globus.
 const PATH: &str = "/login";
 
+/// One request, and all that it takes to answer it.
+struct Visit<'a> {
+    app: &'a App,
+    globus: &'a Globus,
+    request: &'a Request,
+    address: Address,
+    now: SystemTime,
+}
+
+impl Visit<'_> {
+    /// Where to land afterwards.
+    fn next(&self) -> Result<ReturnPath> {
+        Ok(ReturnPath::parse(&parameter(self.request, "next")?.unwrap_or_default()))
+    }
+
+    /// Sends the person to a page of this site.
+    fn lead_to(&self, path: &str) -> Result<Response<Body>> {
+        redirect(StatusCode::FOUND, &self.address.url(path))
+    }
+}
+
 /// Answers one request.
 pub async fn handle((app, globus): &(App, Globus), request: &Request, now: SystemTime) -> Result<Response<Body>> {
     request::expect(request, PATH, "GET, HEAD")?;
@@ -32,70 +53,52 @@ pub async fn handle((app, globus): &(App, Globus), request: &Request, now: Syste
     if !request::is_navigation(request) {
         return Err(Kind::NotNavigation.into());
     }
-    let address = request::address(request)?;
-    let comes_back = parameter(request, "code")?.is_some() || parameter(request, "error")?.is_some();
-    if comes_back {
-        complete(app, globus, request, &address, now).await
+    let visit = Visit { app, globus, request, address: request::address(request)?, now };
+    if parameter(request, "code")?.is_some() || parameter(request, "error")?.is_some() {
+        complete(&visit).await
     } else if parameter(request, "refresh")?.is_some() {
-        renew::renew(app, globus, request, &address, now).await
+        renew::renew(&visit).await
     } else {
-        begin(app, globus, request, &address, now)
+        begin(&visit)
     }
 }
 
 /// Sends the person to Globus, with a sealed cookie that will know them again.
-fn begin(app: &App, globus: &Globus, request: &Request, address: &Address, now: SystemTime) -> Result<Response<Body>> {
-    let next = next(request)?;
+fn begin(visit: &Visit<'_>) -> Result<Response<Body>> {
+    let Visit { app, globus, request, address, now } = visit;
+    let next = visit.next()?;
     // A cookie set under another host name would not be there when the person comes back to ours. Once is enough: a
     // proxy may well use another name for us than people do.
     if request::is_elsewhere(request, address) && parameter(request, "moved")?.is_none() {
-        return redirect(StatusCode::FOUND, &address.url(&format!("{PATH}?moved&next={}", next.encoded())));
+        return visit.lead_to(&format!("{PATH}?moved&next={}", next.encoded()));
     }
-    let (attempt, globus_url) = globus.begin(&address.url(PATH), next, now)?;
+    let (attempt, globus_url) = globus.begin(&address.url(PATH), next, *now)?;
     let cookies = attempt.keep(request, &app.cookies)?;
     Ok(with_cookies(redirect(StatusCode::FOUND, &globus_url)?, cookies))
 }
 
-/// Where to land afterwards.
-fn next(request: &Request) -> Result<ReturnPath> {
-    Ok(ReturnPath::parse(&parameter(request, "next")?.unwrap_or_default()))
-}
-
 /// Takes the person back from Globus. Whatever comes of it, the attempt is spent.
-async fn complete(
-    app: &App,
-    globus: &Globus,
-    request: &Request,
-    address: &Address,
-    now: SystemTime,
-) -> Result<Response<Body>> {
+async fn complete(visit: &Visit<'_>) -> Result<Response<Body>> {
+    let Visit { app, request, now, .. } = visit;
     let state = parameter(request, "state")?.unwrap_or_default();
-    let attempt = match Attempt::find(request, &app.cookies, &state, now) {
+    let attempt = match Attempt::find(request, &app.cookies, &state, *now) {
         Ok(attempt) => attempt,
         // Loaded again, or gone back to: whoever is signed in already has what they came for.
-        Err(error) => match app.visitor(request, now).await? {
-            Visitor::SignedIn(_) | Visitor::NeedsRenewal(_) => {
-                return redirect(StatusCode::FOUND, &address.url("/"));
-            }
+        Err(error) => match app.visitor(request, *now).await? {
+            Visitor::SignedIn(_) | Visitor::NeedsRenewal(_) => return visit.lead_to("/"),
             _ => return Err(error),
         },
     };
     let spent = attempt::clear(&app.cookies, &state);
-    match finish(app, globus, request, address, &attempt, now).await {
+    match finish(visit, &attempt).await {
         Ok(response) => Ok(with_cookies(response, [spent])),
         Err(error) => Err(error.with_cookie(spent)),
     }
 }
 
 /// From the callback's parameters to a session.
-async fn finish(
-    app: &App,
-    globus: &Globus,
-    request: &Request,
-    address: &Address,
-    attempt: &Attempt,
-    now: SystemTime,
-) -> Result<Response<Body>> {
+async fn finish(visit: &Visit<'_>, attempt: &Attempt) -> Result<Response<Body>> {
+    let Visit { app, globus, request, address, now } = visit;
     // A code from another authorization server has no business here (RFC 9207).
     if parameter(request, "iss")?.is_some_and(|iss| iss != app.config.globus_auth.as_str()) {
         return Err(Kind::AnswerRefused("callback_issuer").into());
@@ -105,19 +108,19 @@ async fn finish(
     }
     let code = parameter(request, "code")?.ok_or(Kind::BadRequest("code_missing"))?;
 
-    let signed_in = globus.complete(code, attempt, &address.url(PATH), now).await?;
-    let session = Session::new(signed_in.identity, signed_in.tokens, now);
-    let cookie = match app.storage.create(request, &session, now).await {
+    let signed_in = globus.complete(code, attempt, &address.url(PATH), *now).await?;
+    let session = Session::new(signed_in.identity, signed_in.tokens, *now);
+    let cookie = match app.storage.create(request, &session, *now).await {
         Ok(cookie) => cookie,
         Err(error) => {
             // Nobody could ever use or revoke these tokens again.
             globus.revoke(&session.tokens).await;
-            return Err(error);
+            return Err(error.during("sign_in"));
         }
     };
     let (id, sub) = (session.log_id(), &session.identity.sub);
     tracing::info!(event = "sign_in", outcome = "success", session = id, sub, "signed in");
-    Ok(with_cookies(redirect(StatusCode::FOUND, &address.url(attempt.next.as_str()))?, [cookie]))
+    Ok(with_cookies(visit.lead_to(attempt.next.as_str())?, [cookie]))
 }
 
 /// What Globus's error code means. The code comes in the address bar, where anybody can write: only known ones are named.
