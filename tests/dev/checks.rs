@@ -4,6 +4,8 @@ use std::process::Command;
 
 use kit::{
     Result,
+    local::Storage,
+    sam,
     tools::{self, cargo, println_step, run},
 };
 
@@ -27,8 +29,11 @@ pub(crate) fn end_to_end(name: &str) -> Result<()> {
     tools::python_with_globus_sdk()?;
     tools::axe()?;
     tools::dynamodb_local()?;
+    tools::sam()?;
     // What `cargo lambda watch` will run, so that no test waits for the compiler.
     step("Build", cargo(&["build", "--locked"]), "The build fails")?;
+    println_step("\n== Package");
+    sam::build(Storage::Cookies)?;
     let tests = cargo(&["test", "--package", "e2e", "--locked", "--", name]);
     step("Tests from end to end", tests, "An end-to-end test fails; target/ has logs and screenshots")?;
     println_step("\nAll is well.");

@@ -56,16 +56,15 @@ impl DynamoDb {
     pub fn table(&self) -> Result<Table<'_>> {
         static MADE: AtomicUsize = AtomicUsize::new(0);
         let name = format!("sessions-{}", MADE.fetch_add(1, Ordering::Relaxed));
-        let key = |name, kind| json!({ "AttributeName": name, "KeyType": kind });
-        let text = |name| json!({ "AttributeName": name, "AttributeType": "S" });
-        let description = json!({
-            "TableName": name,
-            "BillingMode": "PAY_PER_REQUEST",
-            "KeySchema": [key("sub", "HASH"), key("session_id", "RANGE")],
-            "AttributeDefinitions": [text("sub"), text("session_id")],
-        });
+        let mut description = Table::layout();
+        description["TableName"] = name.as_str().into();
         self.call("CreateTable", &description)?;
         Ok(Table { database: self, name })
+    }
+
+    /// Its port on this machine.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Calls an operation of the API, past the AWS SDK.
@@ -105,6 +104,22 @@ pub struct Table<'a> {
 }
 
 impl Table<'_> {
+    /// What tables are made of here. That it is what the deployment's is made of, a test of the template sees to.
+    pub fn layout() -> Value {
+        let key = |name, kind| json!({ "AttributeName": name, "KeyType": kind });
+        let text = |name| json!({ "AttributeName": name, "AttributeType": "S" });
+        json!({
+            "BillingMode": "PAY_PER_REQUEST",
+            "KeySchema": [key("sub", "HASH"), key("session_id", "RANGE")],
+            "AttributeDefinitions": [text("sub"), text("session_id")],
+        })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// What a function needs to find it.
     pub fn variables(&self) -> Vec<(String, String)> {
         let endpoint = format!("http://127.0.0.1:{}", self.database.port);

@@ -5,10 +5,14 @@
 
 pub mod browser;
 pub mod dynamodb;
+pub mod emulator;
 pub mod local;
 pub mod process;
+pub mod recorder;
 mod relay;
 pub mod runtime;
+pub mod sam;
+pub mod stack;
 pub mod tools;
 
 /// What went wrong, in a sentence.

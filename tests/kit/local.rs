@@ -5,7 +5,7 @@ use std::{
     io::{self, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicU32, AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -225,7 +225,16 @@ fn owned((name, value): &(&str, &str)) -> (String, String) {
     ((*name).to_owned(), (*value).to_owned())
 }
 
-fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    listener.map(|address| address.port()).map_err(|error| format!("No port is free: {error}."))
+/// A port for a program that is about to be started. Each is handed out once, and none is of those that the system takes
+/// for connections, or it could be gone by the time the program asks for it.
+pub(crate) fn free_port() -> Result<u16> {
+    const FIRST: u16 = 10_000;
+    const COUNT: u32 = 20_000;
+    static HANDED_OUT: AtomicU32 = AtomicU32::new(0);
+    let next = || {
+        let number = std::process::id().wrapping_add(HANDED_OUT.fetch_add(1, Ordering::Relaxed)) % COUNT;
+        FIRST + u16::try_from(number).unwrap_or_default()
+    };
+    let free = (0..COUNT).map(|_| next()).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    free.ok_or_else(|| "No port is free.".to_owned())
 }

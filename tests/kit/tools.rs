@@ -13,6 +13,10 @@ use crate::Result;
 const CARGO_LAMBDA: &str = "cargo-lambda==1.9.2";
 const GLOBUS_SDK: &str = "globus-sdk==4.10.0";
 
+/// AWS's own build and deployment tool, the linter of its templates, and what it builds Rust with. In an environment of
+/// their own: they bring a hundred packages, and cargo-lambda with the compiler that it is otherwise left without.
+const SAM: [&str; 4] = ["aws-sam-cli==1.170.0", "cfn-lint==1.58.0", "ziglang==0.17.1", CARGO_LAMBDA];
+
 /// A package of the npm registry; npm itself is not needed for it.
 struct NpmPackage {
     name: &'static str,
@@ -52,8 +56,14 @@ os.rename(directory + ".part", directory)
 const JAVA: (&str, &str) = ("java", "default-jre-headless");
 
 /// What the end-to-end tests need of the system. Chromium comes with its driver.
-const FOR_TESTS: [(&str, &str); 5] =
-    [("chromedriver", "chromium-driver"), JAVA, ("openssl", "openssl"), ("strace", "strace"), ("valgrind", "valgrind")];
+const FOR_TESTS: [(&str, &str); 6] = [
+    ("chromedriver", "chromium-driver"),
+    JAVA,
+    ("openssl", "openssl"),
+    ("readelf", "binutils"),
+    ("strace", "strace"),
+    ("valgrind", "valgrind"),
+];
 
 /// What `cargo run` and `cargo test` tell a program of its own package, as far as a build script of ring looks at it.
 const OUR_PACKAGE: [&str; 6] = [
@@ -109,14 +119,22 @@ pub fn cargo(arguments: &[&str]) -> Command {
 
 /// cargo-lambda. Its one dependency, a C compiler for other machines, is left out.
 pub fn cargo_lambda() -> Result<PathBuf> {
-    python_package(CARGO_LAMBDA, &["--no-deps"])?;
+    python_package("python", CARGO_LAMBDA, &["--no-deps"])?;
     tool("python/bin/cargo-lambda")
 }
 
 /// A Python that has Globus's own SDK.
 pub fn python_with_globus_sdk() -> Result<PathBuf> {
-    python_package(GLOBUS_SDK, &[])?;
+    python_package("python", GLOBUS_SDK, &[])?;
     tool("python/bin/python")
+}
+
+/// The directory of `sam`, `cfn-lint`, and the Python that has them.
+pub fn sam() -> Result<PathBuf> {
+    for pinned in SAM {
+        python_package("sam", pinned, &[])?;
+    }
+    tool("sam/bin")
 }
 
 /// The accessibility checker, as a script to run in a page.
@@ -196,10 +214,10 @@ fn npm_package(package: &NpmPackage) -> Result<PathBuf> {
     Ok(directory.join("package"))
 }
 
-/// Installs a package into the virtual environment, unless a stamp there says that this very version is in it.
-fn python_package(pinned: &str, options: &[&str]) -> Result<()> {
+/// Installs a package into a virtual environment, unless a stamp there says that this very version is in it.
+fn python_package(environment: &str, pinned: &str, options: &[&str]) -> Result<()> {
     let _others_wait = FETCHING.lock();
-    let environment = tool("python")?;
+    let environment = tool(environment)?;
     let (name, _) = pinned.split_once("==").unwrap_or((pinned, ""));
     let stamp = environment.join(format!("{name}.installed"));
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == pinned) {

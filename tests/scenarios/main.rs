@@ -22,6 +22,8 @@ macro_rules! on_each_storage {
 
 // Named as tests, so that the lints know what is only theirs.
 #[cfg(test)]
+mod deployment;
+#[cfg(test)]
 mod events;
 #[cfg(test)]
 mod fleet;
@@ -30,11 +32,15 @@ mod globus_sdk;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod packaged;
+#[cfg(test)]
 mod scene;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
 mod sign_in;
+#[cfg(test)]
+mod stack;
 #[cfg(test)]
 mod start_up;
 #[cfg(test)]

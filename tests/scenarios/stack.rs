@@ -1,0 +1,120 @@
+//! The template: what AWS's linters say of it, and whether it gives the functions what they read.
+
+use std::{collections::BTreeSet, fs};
+
+use kit::{Result, dynamodb::Table, sam, stack::Stack, tools};
+use serde_json::Value;
+
+const CERTIFICATE: &str = "arn:aws:acm:us-east-1:123456789012:certificate/4e3b6a0e-0000-4000-8000-000000000000";
+const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/4e3b6a0e-0000-4000-8000-000000000000";
+
+/// Every part of the stack that is not there by itself.
+const EVERYTHING: [(&str, &str); 9] = [
+    ("GlobusClientId", "4e3b6a0e-0000-4000-8000-000000000000"),
+    ("GlobusClientSecret", "a-client-secret"),
+    ("TokenStorage", "dynamodb"),
+    ("ShowTokens", "true"),
+    ("BaseUrl", "https://gateway.example.org"),
+    ("DomainName", "gateway.example.org"),
+    ("CertificateArn", CERTIFICATE),
+    ("EnvironmentKeyArn", KEY),
+    ("AlarmEmail", "somebody@example.org"),
+];
+
+/// Raising it is what makes CloudFormation give the functions a secret's new value; no function reads it.
+const READ_BY_NOBODY: &str = "SECRETS_REVISION";
+
+/// The stack with sessions in cookies, and the one with every optional part.
+fn stacks() -> Result<[Stack; 2]> {
+    Ok([Stack::with(&[], "sessions")?, Stack::with(&EVERYTHING, "sessions")?])
+}
+
+/// The names in the one file that reads the environment, without those that Lambda itself sets.
+fn variables_in_the_code() -> BTreeSet<String> {
+    let code = fs::read_to_string(tools::root().join("shared/src/config.rs")).unwrap();
+    // A variable's name is a string of capitals, and no other string there is.
+    let name = |text: &&str| text.contains('_') && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    let strings = code.lines().flat_map(|line| line.split('"').skip(1).step_by(2));
+    strings.filter(name).filter(|name| !name.starts_with("AWS_")).map(ToOwned::to_owned).collect()
+}
+
+#[test]
+fn the_linters_accept_the_template_with_its_defaults() -> Result<()> {
+    sam::lint(&tools::root().join("template.yaml"))
+}
+
+#[test]
+fn the_linters_accept_the_template_with_every_optional_part() -> Result<()> {
+    sam::lint(&sam::template_with("template-with-everything", &EVERYTHING)?)
+}
+
+#[test]
+fn the_variables_that_the_code_reads_are_those_that_the_template_sets() -> Result<()> {
+    let read = variables_in_the_code();
+    assert!(read.contains("SESSION_KEYS"), "{read:?}");
+    for stack in stacks()? {
+        let set: BTreeSet<_> = stack.functions.values().flat_map(|function| function.variables.keys()).collect();
+        let set: BTreeSet<_> = set.into_iter().filter(|name| *name != READ_BY_NOBODY).cloned().collect();
+        assert_eq!(read, set);
+    }
+    Ok(())
+}
+
+/// A function would go on with an old secret that CloudFormation has no reason to replace.
+#[test]
+fn every_function_has_the_revision_of_the_secrets() -> Result<()> {
+    for stack in stacks()? {
+        for (name, function) in &stack.functions {
+            assert!(function.variables.contains_key(READ_BY_NOBODY), "{name}");
+        }
+    }
+    Ok(())
+}
+
+/// Without its permission a route is answered by API Gateway itself, with a bare 500.
+#[test]
+fn the_api_may_call_the_function_of_each_of_its_routes() -> Result<()> {
+    for stack in stacks()? {
+        assert_eq!(stack.functions.len(), 3);
+        for route in &stack.routes {
+            let patterns = ["*".to_owned(), format!("*{}", route.path)];
+            let allowed = |(function, path): &(String, String)| *function == route.function && patterns.contains(path);
+            assert!(stack.invokable.iter().any(allowed), "{route:?} is not among {:?}", stack.invokable);
+        }
+        let leads_to = |path| stack.route("GET", path).map(|route| route.function.as_str());
+        assert_eq!(leads_to("/nothing/here"), Some("HomeFunction"));
+    }
+    Ok(())
+}
+
+/// API Gateway itself waits for 30 seconds, and what it says then is no page of ours.
+#[test]
+fn every_function_is_given_up_before_the_api_gives_up() -> Result<()> {
+    for stack in stacks()? {
+        for (name, function) in &stack.functions {
+            assert!((1..30).contains(&function.timeout), "{name}: {}", function.timeout);
+        }
+    }
+    Ok(())
+}
+
+/// Every other test keeps its sessions in a table that is made here.
+#[test]
+fn the_tables_of_the_tests_are_as_that_of_the_stack() -> Result<()> {
+    let [without, with] = stacks()?;
+    assert!(without.tables.is_empty(), "{:?}", without.tables);
+    for (name, value) in Table::layout().as_object().into_iter().flatten() {
+        assert_eq!(&with.tables["TokenTable"][name], value);
+    }
+    let ttl = &with.tables["TokenTable"]["TimeToLiveSpecification"];
+    assert_eq!((&ttl["AttributeName"], &ttl["Enabled"]), (&Value::from("expires_at"), &Value::from(true)));
+    Ok(())
+}
+
+#[test]
+fn no_role_may_do_anything_without_a_table() -> Result<()> {
+    let [without, with] = stacks()?;
+    assert!(without.functions.values().all(|function| function.actions.is_empty()), "{without:?}");
+    assert!(with.functions.values().all(|function| !function.actions.is_empty()), "{with:?}");
+    Ok(())
+}

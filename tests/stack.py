@@ -1,0 +1,209 @@
+"""What CloudFormation would make of the template with some parameters, told as JSON.
+
+Called with a JSON object of the template's file, the parameters that differ from their defaults, the names that
+CloudFormation would choose (of resources and pseudo parameters) and the values of secrets. AWS's own translator turns
+the SAM resources into CloudFormation's; references are resolved here, since only CloudFormation itself does that.
+"""
+
+import json
+import os
+import re
+import sys
+
+os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+
+from samcli.yamlhelper import yaml_parse
+from samtranslator.translator.transform import transform
+
+DYNAMIC = re.compile(r"\{\{resolve:secretsmanager:(.+?):SecretString\}\}")
+NOTHING = object()
+
+
+class ManagedPolicies:
+    def load(self):
+        name = "AWSLambdaBasicExecutionRole"
+        return {name: f"arn:aws:iam::aws:policy/service-role/{name}"}
+
+
+class Resolver:
+    def __init__(self, template, given):
+        self.template = template
+        self.secrets = given["secrets"]
+        self.values = {name: str(parameter.get("Default", "")) for name, parameter in template["Parameters"].items()}
+        unknown = set(given["parameters"]) - set(self.values)
+        if unknown:
+            sys.exit(f"The template has no such parameters: {sorted(unknown)}")
+        self.values.update(given["parameters"])
+        self.names = given["names"]
+
+    def exists(self, resource):
+        condition = self.template["Resources"][resource].get("Condition")
+        return condition is None or self.condition(condition)
+
+    def condition(self, name):
+        return self.holds(self.template["Conditions"][name])
+
+    def holds(self, test):
+        ((operator, operands),) = test.items()
+        if operator == "Condition":
+            return self.condition(operands)
+        if operator == "Fn::Equals":
+            one, other = map(self.resolve, operands)
+            return one == other
+        held = [self.holds(operand) for operand in operands]
+        return {"Fn::Not": lambda: not held[0], "Fn::And": lambda: all(held), "Fn::Or": lambda: any(held)}[operator]()
+
+    def resolve(self, value):
+        if isinstance(value, list):
+            resolved = [self.resolve(item) for item in value]
+            return [item for item in resolved if item is not NOTHING]
+        if isinstance(value, dict):
+            if len(value) == 1:
+                ((name, argument),) = value.items()
+                if name == "Ref" or name.startswith("Fn::"):
+                    return self.function(name, argument)
+            resolved = {key: self.resolve(item) for key, item in value.items()}
+            return {key: item for key, item in resolved.items() if item is not NOTHING}
+        return value
+
+    def function(self, name, argument):
+        if name == "Ref":
+            return self.ref(argument)
+        if name == "Fn::If":
+            condition, yes, no = argument
+            return self.resolve(yes if self.condition(condition) else no)
+        if name == "Fn::GetAtt":
+            resource, attribute = argument if isinstance(argument, list) else argument.split(".", 1)
+            return self.attribute(resource, attribute)
+        if name == "Fn::Sub":
+            return self.sub(argument)
+        if name == "Fn::FindInMap":
+            table, row, column = map(self.resolve, argument)
+            return self.template["Mappings"][table][row][column]
+        if name == "Fn::Join":
+            separator, parts = argument
+            return separator.join(self.resolve(parts))
+        sys.exit(f"{name} is not known here: teach tests/stack.py to resolve it.")
+
+    def ref(self, name):
+        if name == "AWS::NoValue":
+            return NOTHING
+        if name in self.values:
+            return self.values[name]
+        if name in self.template["Resources"] and not self.exists(name):
+            sys.exit(f"A reference to {name}, which the stack does not have under its condition.")
+        if name in self.names:
+            return self.names[name]
+        if name in self.template["Resources"]:
+            return f"physical-{name}"
+        sys.exit(f"A reference to {name}, which is not there.")
+
+    def attribute(self, resource, attribute):
+        return f"{self.ref(resource)}.{attribute}"
+
+    def sub(self, argument):
+        text, own = (argument, {}) if isinstance(argument, str) else argument
+
+        def value(match):
+            name = match[1]
+            if name in own:
+                return str(self.resolve(own[name]))
+            if "." in name:
+                return self.attribute(*name.split(".", 1))
+            return str(self.ref(name))
+
+        return re.sub(r"\$\{([^!}][^}]*)\}", value, text)
+
+    def secret(self, match):
+        for resource, value in self.secrets.items():
+            if self.exists(resource) and match[1] == self.ref(resource):
+                return self.resolve(value)
+        sys.exit(f"A secret that the stack does not make: {match[1]}")
+
+    def variables(self, variables):
+        resolved = {name: str(value) for name, value in self.resolve(variables).items()}
+        return {name: DYNAMIC.sub(self.secret, value) for name, value in resolved.items()}
+
+
+def actions(resolver, role):
+    statements = []
+    for policy in resolver.resolve(role["Properties"].get("Policies", [])):
+        statements += policy["PolicyDocument"]["Statement"]
+    allowed = {}
+    for statement in statements:
+        if statement["Effect"] != "Allow":
+            sys.exit(f"A statement that does not allow: {statement}")
+        names = statement["Action"]
+        for action in [names] if isinstance(names, str) else names:
+            allowed.setdefault(statement["Resource"], []).append(action)
+    return allowed
+
+
+def functions(resolver):
+    found = {}
+    for name, resource in resolver.template["Resources"].items():
+        if resource["Type"] != "AWS::Lambda::Function" or not resolver.exists(name):
+            continue
+        properties = resource["Properties"]
+        role = properties["Role"]["Fn::GetAtt"][0]
+        found[name] = {
+            "actions": actions(resolver, resolver.template["Resources"][role]),
+            "log_format": properties["LoggingConfig"]["LogFormat"],
+            "memory": properties["MemorySize"],
+            "timeout": properties["Timeout"],
+            "variables": resolver.variables(properties["Environment"]["Variables"]),
+        }
+    return found
+
+
+def routes(resolver):
+    (api,) = [r for r in resolver.template["Resources"].values() if r["Type"] == "AWS::ApiGatewayV2::Api"]
+    found = []
+    for path, methods in api["Properties"]["Body"]["paths"].items():
+        for method, route in methods.items():
+            integration = route["x-amazon-apigateway-integration"]
+            uri = resolver.resolve(integration["uri"])
+            found.append({
+                "function": re.search(r"functions/physical-(\w+)\.Arn/", uri)[1],
+                "method": "ANY" if method == "x-amazon-apigateway-any-method" else method.upper(),
+                "path": path,
+                "payload": integration["payloadFormatVersion"],
+            })
+    return found
+
+
+def invokable(resolver):
+    """Which function API Gateway may call for which paths."""
+    found = []
+    for name, resource in resolver.template["Resources"].items():
+        if resource["Type"] == "AWS::Lambda::Permission" and resolver.exists(name):
+            properties = resolver.resolve(resource["Properties"])
+            # arn:partition:execute-api:region:account:api/stage/method/path
+            _, _, path = properties["SourceArn"].split(":", 5)[5].split("/", 2)
+            found.append({"function": properties["FunctionName"].removeprefix("physical-"), "path": path})
+    return found
+
+
+def main():
+    given = json.loads(sys.argv[1])
+    with open(given["template"], encoding="utf-8") as file:
+        template = yaml_parse(file.read())
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            # `sam package` would put the address of the built code here.
+            resource["Properties"]["CodeUri"] = "s3://bucket/key"
+    resolver = Resolver(transform(template, {}, ManagedPolicies()), given)
+    tables = {
+        name: resolver.resolve(resource["Properties"])
+        for name, resource in resolver.template["Resources"].items()
+        if resource["Type"] == "AWS::DynamoDB::Table" and resolver.exists(name)
+    }
+    print(json.dumps({
+        "functions": functions(resolver),
+        "invokable": invokable(resolver),
+        "routes": routes(resolver),
+        "tables": tables,
+    }))
+
+
+main()
