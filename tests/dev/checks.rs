@@ -32,8 +32,11 @@ pub(crate) fn end_to_end(name: &str) -> Result<()> {
     tools::sam()?;
     // What `cargo lambda watch` will run, so that no test waits for the compiler.
     step("Build", cargo(&["build", "--locked"]), "The build fails")?;
-    println_step("\n== Package");
-    sam::build(Storage::Cookies)?;
+    if name.is_empty() {
+        // It takes minutes, and beside it the tests would run out of time.
+        println_step("\n== Package, as for a deployment");
+        sam::build(Storage::Cookies)?;
+    }
     let tests = cargo(&["test", "--package", "e2e", "--locked", "--", name]);
     step("Tests from end to end", tests, "An end-to-end test fails; target/ has logs and screenshots")?;
     println_step("\nAll is well.");
