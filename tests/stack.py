@@ -184,6 +184,17 @@ def invokable(resolver):
     return found
 
 
+def metrics(resolver):
+    """The metrics that are counted in the log, and the dashboard, which is JSON in a text."""
+    def of_type(kind):
+        return [resource for resource in resolver.template["Resources"].values() if resource["Type"] == kind]
+
+    filters = [resolver.resolve(resource["Properties"]) for resource in of_type("AWS::Logs::MetricFilter")]
+    counted = [metric["MetricName"] for found in filters for metric in found["MetricTransformations"]]
+    (dashboard,) = of_type("AWS::CloudWatch::Dashboard")
+    return {"counted": counted, "dashboard": json.loads(resolver.resolve(dashboard["Properties"])["DashboardBody"])}
+
+
 def main():
     given = json.loads(sys.argv[1])
     with open(given["template"], encoding="utf-8") as file:
@@ -201,6 +212,7 @@ def main():
     print(json.dumps({
         "functions": functions(resolver),
         "invokable": invokable(resolver),
+        "metrics": metrics(resolver),
         "routes": routes(resolver),
         "tables": tables,
     }))

@@ -52,6 +52,10 @@ pub struct Stack {
     pub invokable: Vec<(String, String)>,
     /// Its tables, as CloudFormation would make them.
     pub tables: BTreeMap<String, Value>,
+    /// The names of the metrics that are counted in the log.
+    pub counted: BTreeSet<String>,
+    /// The dashboard.
+    pub dashboard: Value,
 }
 
 impl Stack {
@@ -92,6 +96,8 @@ impl Stack {
             routes: list(&said["routes"]).iter().map(Route::read).collect(),
             invokable: list(&said["invokable"]).iter().map(pair).collect(),
             tables: tables.map(|(name, table)| (name.clone(), table.clone())).collect(),
+            counted: list(&said["metrics"]["counted"]).iter().map(text).collect(),
+            dashboard: said["metrics"]["dashboard"].clone(),
         }
     }
 

@@ -111,6 +111,22 @@ fn the_tables_of_the_tests_are_as_that_of_the_stack() -> Result<()> {
     Ok(())
 }
 
+/// Without the store's own widgets where there is no table.
+#[test]
+fn the_dashboard_shows_every_metric_that_is_counted() -> Result<()> {
+    let [without, with] = stacks()?;
+    for (stack, widgets) in [(&without, 8), (&with, 10)] {
+        let found = stack.dashboard["widgets"].as_array().map(Vec::len);
+        assert_eq!(found, Some(widgets), "{}", stack.dashboard);
+    }
+    let shown = with.dashboard.to_string();
+    assert!(with.counted.contains("SignIns"), "{:?}", with.counted);
+    for metric in &with.counted {
+        assert!(shown.contains(&format!("\"{metric}\"")), "{metric} is not in {shown}");
+    }
+    Ok(())
+}
+
 #[test]
 fn no_role_may_do_anything_without_a_table() -> Result<()> {
     let [without, with] = stacks()?;
