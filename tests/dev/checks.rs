@@ -5,7 +5,7 @@ use std::process::Command;
 use kit::{
     Result,
     local::Storage,
-    sam,
+    release, sam,
     tools::{self, cargo, println_step, run},
 };
 
@@ -33,7 +33,9 @@ pub(crate) fn end_to_end(name: &str) -> Result<()> {
     // What `cargo lambda watch` will run, so that no test waits for the compiler.
     step("Build", cargo(&["build", "--locked"]), "The build fails")?;
     if name.is_empty() {
-        // It takes minutes, and beside it the tests would run out of time.
+        // These take minutes, and beside them the tests would run out of time.
+        println_step("\n== Release build");
+        release::build()?;
         println_step("\n== Package, as for a deployment");
         sam::build(Storage::Cookies)?;
     }

@@ -20,9 +20,13 @@ use url::{ParseError, Url};
 
 use crate::{
     Result,
+    local::free_port,
     process::{Output, Process, wait_for},
     tools,
 };
+
+/// How long ChromeDriver may take to start, on a machine that builds something beside it.
+const STARTS_WITHIN: Duration = Duration::from_secs(30);
 
 /// How long a page may take to show what it should.
 const SHOWS_WITHIN: Duration = Duration::from_secs(10);
@@ -81,9 +85,16 @@ impl Browser {
         let log = tools::artifact(&format!("chromedriver-{number}.log"))?;
         let leavings = Leavings::make(number)?;
         let directory = [("TMPDIR".to_owned(), leavings.0.display().to_string())];
-        let driver = Process::start("chromedriver".as_ref(), &["--port=0"], &directory, Output::File(log.clone()))?;
-        let port = wait_for(SHOWS_WITHIN, || port_in(&fs::read_to_string(&log).ok()?));
-        let url = format!("http://127.0.0.1:{}", port.ok_or("ChromeDriver does not start.")?);
+        // Left to itself it takes a port that is free for one of the two addresses of localhost, and then needs the other.
+        let port = free_port()?;
+        let arguments = [format!("--port={port}")];
+        let arguments = arguments.each_ref().map(String::as_str);
+        let driver = Process::start("chromedriver".as_ref(), &arguments, &directory, Output::File(log.clone()))?;
+        let started = wait_for(STARTS_WITHIN, || {
+            fs::read_to_string(&log).is_ok_and(|log| log.contains("started successfully")).then_some(())
+        });
+        started.ok_or_else(|| format!("ChromeDriver does not start; {} says why.", log.display()))?;
+        let url = format!("http://127.0.0.1:{port}");
         let client = ClientBuilder::new(HttpConnector::new()).capabilities(capabilities()).connect(&url).await;
         let client = client.map_err(|error| format!("Chromium does not start: {error}."))?;
         let limits = TimeoutConfiguration::new(Some(SHOWS_WITHIN), Some(SHOWS_WITHIN * 2), Some(SHOWS_WITHIN));
@@ -245,12 +256,6 @@ fn capabilities() -> Capabilities {
     capabilities.insert("goog:chromeOptions".to_owned(), options);
     capabilities.insert("goog:loggingPrefs".to_owned(), json!({ "browser": "WARNING" }));
     capabilities
-}
-
-/// ChromeDriver takes any free port, and says which.
-fn port_in(log: &str) -> Option<u16> {
-    let (_, rest) = log.split_once("started successfully on port ")?;
-    rest.split('.').next()?.parse().ok()
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]

@@ -10,6 +10,7 @@ pub mod local;
 pub mod process;
 pub mod recorder;
 mod relay;
+pub mod release;
 pub mod runtime;
 pub mod sam;
 pub mod stack;

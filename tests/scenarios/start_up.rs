@@ -4,18 +4,14 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::OnceLock,
 };
 
 use kit::{
+    release,
     runtime::{Runtime, Waiting},
     tools::{self, println_step},
 };
 use serde_json::Value;
-
-/// Each of these is built by itself, as it is for a deployment: in one build together they would share their features,
-/// and `home` would get what the others need. `bare` only says hello.
-const ALONE: [&[&str]; 3] = [&["bare"], &["home"], &["home-dynamodb", "login", "logout"]];
 
 const FUNCTIONS: [&str; 4] = ["home", "home-dynamodb", "login", "logout"];
 
@@ -32,17 +28,7 @@ const TABLE: [(&str, &str); 3] =
 
 /// The release build of a function.
 fn release(function: &str) -> PathBuf {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let directory = BUILT.get_or_init(|| {
-        for packages in ALONE {
-            let packages = packages.iter().flat_map(|name| ["--package", name]);
-            let built = tools::cargo(&["build", "--release", "--locked"]).args(packages).status();
-            assert!(built.unwrap().success(), "the release build fails");
-        }
-        let test = std::env::current_exe().unwrap();
-        test.ancestors().nth(3).unwrap().join("release")
-    });
-    directory.join(function)
+    release::build().unwrap().join(function)
 }
 
 /// Every crate in a function, as `name vX.Y.Z`.
