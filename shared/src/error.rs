@@ -213,8 +213,12 @@ impl Error {
 
     /// Whether "start again" is the way on; elsewhere it is the home page.
     pub fn can_start_again(&self) -> bool {
-        self.ends_a_sign_in()
-            || matches!(*self.kind, Kind::NotNavigation | Kind::SignInRequired | Kind::RenewalRequired)
+        match *self.kind {
+            Kind::NotNavigation | Kind::SignInRequired | Kind::RenewalRequired => true,
+            // The next sign-in would be as large.
+            Kind::SessionTooLarge => false,
+            _ => self.ends_a_sign_in(),
+        }
     }
 
     /// Whether somebody was about to be signed in.

@@ -229,6 +229,7 @@ mod tests {
         assert!(start_again(Kind::UnknownAttempt("state_unknown")));
         assert!(start_again(Kind::GlobusUnavailable("globus_timeout")));
         assert!(!start_again(Kind::NotFound));
+        assert!(!start_again(Kind::SessionTooLarge), "the next sign-in would be as large");
     }
 
     #[test]
