@@ -54,6 +54,7 @@ impl Emulator {
         for (option, port) in [("interface-emulator", port), ("api", runtime_port)] {
             arguments.extend([format!("--runtime-{option}-address"), format!("127.0.0.1:{port}")]);
         }
+        arguments.extend(tools::runs_arm64().iter().map(|&argument| argument.to_owned()));
         arguments.push(bootstrap.display().to_string());
         let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
         let log = tools::artifact(&format!("emulator-{}-{port}.log", function.name))?;

@@ -55,17 +55,12 @@ fn with_default(template: &str, parameter: &str, value: &str) -> Option<String> 
     Some(format!("{}\"{value}\"{}", template.get(..begin)?, template.get(end..)?))
 }
 
-/// Builds the functions for both storages, once in this process; gives the directory of those for `storage`, where each
-/// has one named as in the template.
+/// Builds the functions for both storages, once in this process, for the processors they are deployed to unless somebody
+/// says otherwise; gives the directory of those for `storage`, where each has one named as in the template.
 pub fn build(storage: Storage) -> Result<PathBuf> {
     static BUILT: OnceLock<Result<()>> = OnceLock::new();
     BUILT.get_or_init(|| [Storage::Cookies, Storage::Table].into_iter().try_for_each(build_for)).clone()?;
     directory(storage)
-}
-
-/// The processor of this machine, as Lambda calls it: only for it are the tests built, since they run what is built.
-pub fn architecture() -> &'static str {
-    if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }
 }
 
 /// What `TokenStorage` is for a storage.
@@ -77,11 +72,13 @@ fn directory(storage: Storage) -> Result<PathBuf> {
     tools::artifact(&format!("stack-{}", token_storage(storage)))
 }
 
+/// With sessions in cookies it is the very command that the README gives.
 fn build_for(storage: Storage) -> Result<()> {
     let mut build = command("sam")?;
-    let overrides = ["TokenStorage", token_storage(storage), "Architecture", architecture()];
-    let overrides = format!("{}={} {}={}", overrides[0], overrides[1], overrides[2], overrides[3]);
-    build.args(["build", "--parameter-overrides", &overrides, "--build-dir"]).arg(directory(storage)?);
+    build.args(["build", "--build-dir"]).arg(directory(storage)?);
+    if storage == Storage::Table {
+        build.args(["--parameter-overrides", &format!("TokenStorage={}", token_storage(storage))]);
+    }
     // One for both, so that the second build has next to nothing to do, and not the one of other builds, which are
     // linked otherwise and would wait for this.
     build.env("CARGO_TARGET_DIR", tools::artifact("packaged")?);
@@ -94,7 +91,8 @@ pub fn emulator() -> Result<PathBuf> {
     let output = tools::command(tools::sam()?.join("python")).args(["-c", WHERE]).output();
     let output = output.map_err(|error| format!("The Python of SAM does not start: {error}."))?;
     let directory = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
-    let emulator = directory.join(format!("aws-lambda-rie-{}", architecture()));
+    let processor = if tools::is_arm64() { "arm64" } else { "x86_64" };
+    let emulator = directory.join(format!("aws-lambda-rie-{processor}"));
     if emulator.exists() { Ok(emulator) } else { Err(format!("SAM does not bring {}.", emulator.display())) }
 }
 

@@ -65,6 +65,11 @@ const FOR_TESTS: [(&str, &str); 6] = [
     ("valgrind", "valgrind"),
 ];
 
+/// What runs the functions as they are built for a deployment, which is for arm64, on a machine that is another: a program,
+/// where it finds that machine's C library, and the Debian packages that have both.
+const ARM64: [(&str, &str); 2] =
+    [("/usr/bin/qemu-aarch64", "qemu-user"), ("/usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1", "libc6-arm64-cross")];
+
 /// What `cargo run` and `cargo test` tell a program of its own package, as far as a build script of ring looks at it.
 const OUR_PACKAGE: [&str; 6] = [
     "CARGO_MANIFEST_DIR",
@@ -164,7 +169,18 @@ pub fn certificate(name: &str) -> Result<(PathBuf, PathBuf)> {
 
 /// Sees to the programs of the system that the end-to-end tests use.
 pub fn for_tests() -> Result<()> {
-    system(&FOR_TESTS)
+    system(&FOR_TESTS)?;
+    if is_arm64() { Ok(()) } else { system(&ARM64) }
+}
+
+/// What to put before a program that is built for arm64 so that it runs on this machine.
+pub fn runs_arm64() -> &'static [&'static str] {
+    if is_arm64() { &[] } else { &["/usr/bin/qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"] }
+}
+
+/// Whether this machine is such a one itself.
+pub fn is_arm64() -> bool {
+    cfg!(target_arch = "aarch64")
 }
 
 /// Sees to programs of the system, each with the Debian package that has it.

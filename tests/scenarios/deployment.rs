@@ -38,13 +38,13 @@ impl Deployment {
         Self::with(storage, &[("GlobusClientId", CLIENT_ID), ("GlobusClientSecret", CLIENT_SECRET)]).await
     }
 
-    /// The same with these parameters beside those that `sam build` needs.
+    /// The same with these parameters beside the one that `sam build` needs.
     pub(crate) async fn with(storage: Storage, parameters: &[(&str, &str)]) -> Result<Self> {
         let built = sam::build(storage)?;
         let stand_in = StandIn::start(0, &[&format!("{SITE}/login")]).await.map_err(|error| error.to_string())?;
         let table = if storage == Storage::Table { Some(DynamoDb::shared()?.table()?) } else { None };
-        let for_both = [("TokenStorage", sam::token_storage(storage)), ("Architecture", sam::architecture())];
-        let stack = Stack::with(&[&for_both, parameters].concat(), table.as_ref().map_or("no-table", Table::name))?;
+        let stored = ("TokenStorage", sam::token_storage(storage));
+        let stack = Stack::with(&[&[stored], parameters].concat(), table.as_ref().map_or("no-table", Table::name))?;
 
         let mut functions = BTreeMap::new();
         for (name, function) in &stack.functions {
