@@ -14,7 +14,7 @@ const EVERYTHING: [(&str, &str); 9] = [
     ("GlobusClientSecret", "a-client-secret"),
     ("TokenStorage", "dynamodb"),
     ("ShowTokens", "true"),
-    ("BaseUrl", "https://gateway.example.org"),
+    ("BaseUrl", "https://example.org/gateway"),
     ("DomainName", "gateway.example.org"),
     ("CertificateArn", CERTIFICATE),
     ("EnvironmentKeyArn", KEY),
