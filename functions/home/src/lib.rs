@@ -1,7 +1,7 @@
 //! `GET /`: who is signed in, and which tokens the app holds for them.
 //!
-//! A page view asks nobody but the storage, and that only where sessions are in a table. Whatever path no other function has comes
-//! here too, and gets the page for it.
+//! A page view asks nobody but the storage, and that only where sessions are in a table. Whatever path no other
+//! function has comes here too, and gets the page for it.
 
 use std::time::SystemTime;
 

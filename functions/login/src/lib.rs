@@ -1,8 +1,8 @@
 //! `GET /login`: begins a sign-in at Globus Auth, and completes it.
 //!
 //! The same address is the redirect URI: with `code` or `error` in the query a person comes back from Globus, with
-//! `refresh` they come to have their tokens renewed, otherwise they want to go to Globus. The authorization code grant with PKCE, as OpenID Connect Core section 3.1 and
-//! [RFC 9700](https://www.rfc-editor.org/rfc/rfc9700) describe it.
+//! `refresh` they come to have their tokens renewed, otherwise they want to go to Globus. The authorization code grant
+//! with PKCE, as OpenID Connect Core section 3.1 and [RFC 9700](https://www.rfc-editor.org/rfc/rfc9700) describe it.
 
 mod renew;
 
