@@ -34,14 +34,23 @@ pub(crate) fn end_to_end(name: &str) -> Result<()> {
     step("Build", cargo(&["build", "--locked"]), "The build fails")?;
     if name.is_empty() {
         // These take minutes, and beside them the tests would run out of time.
-        println_step("\n== Release build");
-        release::build()?;
-        println_step("\n== Package, as for a deployment");
-        sam::build(Storage::Cookies)?;
+        println_step("\n== Release build, and packages as for a deployment");
+        both(release::build, || sam::build(Storage::Cookies))?;
     }
     let tests = cargo(&["test", "--package", "e2e", "--locked", "--", name]);
     step("Tests from end to end", tests, "An end-to-end test fails; target/ has logs and screenshots")?;
     println_step("\nAll is well.");
+    Ok(())
+}
+
+/// Does two things at once: each is mostly a linker that uses one processor.
+fn both<T: Send>(one: impl FnOnce() -> Result<T>, other: impl FnOnce() -> Result<T> + Send) -> Result<()> {
+    let (one, other) = std::thread::scope(|scope| {
+        let other = scope.spawn(other);
+        (one(), other.join())
+    });
+    one?;
+    other.unwrap_or_else(|_| Err("A build ended in a panic.".to_owned()))?;
     Ok(())
 }
 

@@ -225,16 +225,18 @@ fn owned((name, value): &(&str, &str)) -> (String, String) {
     ((*name).to_owned(), (*value).to_owned())
 }
 
-/// A port for a program that is about to be started. Each is handed out once, and none is of those that the system takes
-/// for connections, or it could be gone by the time the program asks for it.
+/// A port for a program that is about to be started; the one after it is free too, since `cargo lambda watch` takes both
+/// where it speaks TLS. Each is handed out once, and none is of those that the system takes for connections, or it could
+/// be gone by the time the program asks for it.
 pub(crate) fn free_port() -> Result<u16> {
     const FIRST: u16 = 10_000;
     const COUNT: u32 = 20_000;
     static HANDED_OUT: AtomicU32 = AtomicU32::new(0);
     let next = || {
-        let number = std::process::id().wrapping_add(HANDED_OUT.fetch_add(1, Ordering::Relaxed)) % COUNT;
+        let number = std::process::id().wrapping_add(HANDED_OUT.fetch_add(2, Ordering::Relaxed)) % COUNT;
         FIRST + u16::try_from(number).unwrap_or_default()
     };
-    let free = (0..COUNT).map(|_| next()).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    let is_free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    let free = (0..COUNT).map(|_| next()).find(|port| is_free(*port) && is_free(port + 1));
     free.ok_or_else(|| "No port is free.".to_owned())
 }

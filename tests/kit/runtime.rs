@@ -70,8 +70,8 @@ impl Waiting {
         }
     }
 
-    /// Gives the function an event; what it answers.
-    pub fn answer_to(mut self, event: &str) -> Result<String> {
+    /// Gives the function an event; what it answers. Then it waits for another one, which does not come.
+    pub fn answer_to(&mut self, event: &str) -> Result<String> {
         self.exchange(event).map_err(|error| format!("The function does not answer: {error}."))
     }
 
@@ -87,7 +87,9 @@ impl Waiting {
         ];
         let answer = head.join("\r\n") + event;
         self.0.get_mut().write_all(answer.as_bytes())?;
-        read(&mut self.0).map(|(_, body)| body)
+        let (_, body) = read(&mut self.0)?;
+        self.0.get_mut().write_all(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n")?;
+        Ok(body)
     }
 }
 

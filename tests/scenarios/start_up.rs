@@ -75,7 +75,7 @@ fn until_the_first_event(tool: &[&str], function: &str) -> String {
 
 /// What a function with these settings answers to an event.
 fn answer(function: &str, settings: &[(&str, &str)], event: &str) -> Value {
-    let (running, waiting) = start(release(function).to_str().unwrap(), &[], settings);
+    let (running, mut waiting) = start(release(function).to_str().unwrap(), &[], settings);
     let answer = waiting.answer_to(event).unwrap();
     stop(running);
     serde_json::from_str(&answer).unwrap()
@@ -182,7 +182,7 @@ fn the_log_of_a_deployment_is_one_json_line_for_each_event() {
     let event = fs::read_to_string(tools::root().join("events/home-unreadable-cookie.json")).unwrap();
     let settings = [&COMPLETE[..], &[("AWS_LAMBDA_LOG_FORMAT", "JSON")]].concat();
     let log = tools::artifact("json.log").unwrap();
-    let (running, waiting) = start_with_log(release("home").to_str().unwrap(), &[], &settings, &log);
+    let (running, mut waiting) = start_with_log(release("home").to_str().unwrap(), &[], &settings, &log);
     waiting.answer_to(&event).unwrap();
     stop(running);
 
