@@ -13,7 +13,7 @@ use crate::run;
 /// A thing that is looked at: what it is for, and what was found.
 struct Finding {
     purpose: &'static str,
-    found: std::result::Result<String, String>,
+    found: Result<String>,
 }
 
 /// Looks at everything, and says what it found. An error is what keeps `cargo dev` from running.
@@ -27,30 +27,30 @@ pub(crate) fn doctor() -> Result<()> {
         ),
         finding("to run the app", settings()),
     ];
+    let for_tests = tools::needed_for_tests();
+    let for_tests = for_tests.into_iter().map(|needed| finding("for cargo dev test", program(needed)));
     let beyond = [
-        finding("for cargo dev --dynamodb and cargo dev test", program("java", "-version", "default-jre-headless")),
-        finding("for cargo dev test", program("chromedriver", "--version", "chromium-driver")),
-        finding("for cargo dev test", program("strace", "--version", "strace")),
-        finding("for cargo dev test", program("valgrind", "--version", "valgrind")),
-        finding("to deploy", program("sam", "--version", "the AWS SAM CLI")),
-        finding("to deploy", program("cargo-lambda", "--version", "cargo-lambda")),
+        finding("for cargo dev --dynamodb", program(tools::JAVA)),
+        finding("to deploy", program(("sam", "the AWS SAM CLI"))),
+        finding("to deploy", program(("cargo-lambda", "cargo-lambda"))),
     ];
-    for finding in to_run.iter().chain(&beyond) {
-        let (mark, text) = match &finding.found {
+    let can_run = to_run.iter().all(|finding| finding.found.is_ok());
+    for Finding { purpose, found } in to_run.into_iter().chain(for_tests).chain(beyond) {
+        let (mark, text) = match found {
             Ok(text) => ("ok ", text),
             Err(text) => ("-- ", text),
         };
-        println_step(&format!("{mark} {:<46}{text}", finding.purpose));
+        println_step(&format!("{mark} {purpose:<26}{text}"));
     }
-    if to_run.iter().any(|finding| finding.found.is_err()) {
-        Err("`cargo dev` does not run like this; the lines above that begin with -- say why.".to_owned())
-    } else {
+    if can_run {
         println_step("\n`cargo dev` can run.");
         Ok(())
+    } else {
+        Err("`cargo dev` does not run like this; the lines above that begin with -- say why.".to_owned())
     }
 }
 
-fn finding(purpose: &'static str, found: std::result::Result<String, String>) -> Finding {
+fn finding(purpose: &'static str, found: Result<String>) -> Finding {
     Finding { purpose, found }
 }
 
@@ -61,9 +61,12 @@ fn python() -> Result<String> {
 }
 
 /// A program on the `PATH`, or what to install for it.
-fn program(name: &str, version: &str, package: &str) -> Result<String> {
-    let missing = || format!("{name} is missing: install {package}.");
-    output(Command::new(name).arg(version)).map(|_| format!("{name} is there.")).ok_or_else(missing)
+fn program((name, package): (&str, &str)) -> Result<String> {
+    if tools::has(name) {
+        Ok(format!("{name} is there."))
+    } else {
+        Err(format!("{name} is missing: install {package}."))
+    }
 }
 
 fn output(command: &mut Command) -> Option<String> {

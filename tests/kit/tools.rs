@@ -53,7 +53,7 @@ os.rename(directory + ".part", directory)
 "#;
 
 /// A Java, for DynamoDB Local: the program, and the Debian package that has it.
-const JAVA: (&str, &str) = ("java", "default-jre-headless");
+pub const JAVA: (&str, &str) = ("java", "default-jre-headless");
 
 /// What the end-to-end tests need of the system. Chromium comes with its driver.
 const FOR_TESTS: [(&str, &str); 6] = [
@@ -167,10 +167,15 @@ pub fn certificate(name: &str) -> Result<(PathBuf, PathBuf)> {
     Ok((certificate, key))
 }
 
-/// Sees to the programs of the system that the end-to-end tests use.
+/// The programs of the system that the end-to-end tests use, each with the Debian package that has it.
+pub fn needed_for_tests() -> Vec<(&'static str, &'static str)> {
+    let arm64: &[_] = if is_arm64() { &[] } else { &ARM64 };
+    [&FOR_TESTS, arm64].concat()
+}
+
+/// Sees to them.
 pub fn for_tests() -> Result<()> {
-    system(&FOR_TESTS)?;
-    if is_arm64() { Ok(()) } else { system(&ARM64) }
+    system(&needed_for_tests())
 }
 
 /// What to put before a program that is built for arm64 so that it runs on this machine.
@@ -252,7 +257,8 @@ fn python_package(environment: &str, pinned: &str, options: &[&str]) -> Result<(
     fs::write(&stamp, pinned).map_err(|error| format!("{} cannot be written: {error}.", stamp.display()))
 }
 
-fn has(program: &str) -> bool {
+/// Whether there is such a program.
+pub fn has(program: &str) -> bool {
     succeeds(&mut shell(&format!("command -v {program}")))
 }
 
