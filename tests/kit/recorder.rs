@@ -1,10 +1,13 @@
-//! Listens in on what a function asks of DynamoDB.
+//! Listens in on what a function asks of DynamoDB, and loses an answer where a test wants it to.
 
 use std::{
     collections::BTreeSet,
     io::{self, Read as _, Write as _},
     net::{Shutdown, TcpListener, TcpStream},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
 };
 
@@ -16,11 +19,15 @@ const TARGET: &str = "x-amz-target: dynamodb_20120810.";
 /// What was sent on one connection so far.
 type Sent = Arc<Mutex<Vec<u8>>>;
 
+/// The operation whose next answer is to be lost.
+type ToLose = Arc<Mutex<Option<&'static str>>>;
+
 /// Stands between a function and a server, passes everything on, and remembers what the function has sent.
 #[derive(Debug)]
 pub struct Recorder {
     port: u16,
     connections: Arc<Mutex<Vec<Sent>>>,
+    to_lose: ToLose,
 }
 
 impl Recorder {
@@ -30,21 +37,29 @@ impl Recorder {
         let listener = listener.and_then(|listener| Ok((listener.local_addr()?.port(), listener)));
         let (port, listener) = listener.map_err(|error| format!("No port is free: {error}."))?;
         let connections = Arc::new(Mutex::new(Vec::new()));
-        let all = Arc::clone(&connections);
+        let to_lose = ToLose::default();
+        let (all, losing) = (Arc::clone(&connections), Arc::clone(&to_lose));
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let sent = Sent::default();
                 all.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&sent));
+                let losing = Arc::clone(&losing);
                 // Either end may give up at any time; the other then notices.
-                thread::spawn(move || pass_on(client, server, &sent));
+                thread::spawn(move || pass_on(client, server, &sent, &losing));
             }
         });
-        Ok(Self { port, connections })
+        Ok(Self { port, connections, to_lose })
     }
 
     /// The address of an endpoint for the AWS SDK.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Has the next answer to an operation, such as `getitem`, not arrive: what was asked for is done, and then the
+    /// connection ends.
+    pub fn lose_the_answer_to(&self, operation: &'static str) {
+        *self.to_lose.lock().unwrap_or_else(PoisonError::into_inner) = Some(operation);
     }
 
     /// The operations that were asked for, such as `getitem`: header fields are compared without regard to case.
@@ -61,14 +76,12 @@ fn targets(sent: &[u8]) -> Vec<String> {
     after.map(|rest| rest.chars().take_while(char::is_ascii_alphanumeric).collect()).collect()
 }
 
-fn pass_on(mut client: TcpStream, server: u16, sent: &Sent) -> io::Result<()> {
+fn pass_on(mut client: TcpStream, server: u16, sent: &Sent, to_lose: &ToLose) -> io::Result<()> {
     let mut server = TcpStream::connect(("127.0.0.1", server))?;
-    let (mut answers, mut back) = (server.try_clone()?, client.try_clone()?);
-    thread::spawn(move || {
-        let passed = io::copy(&mut answers, &mut back);
-        // The function keeps connections, and would wait for one that the server has closed.
-        passed.and_then(|_| back.shutdown(Shutdown::Both))
-    });
+    let (answers, back) = (server.try_clone()?, client.try_clone()?);
+    let lost = Arc::new(AtomicBool::new(false));
+    let losing = Arc::clone(&lost);
+    thread::spawn(move || pass_back(answers, back, &losing));
     let mut buffer = [0; 16 * 1024];
     loop {
         let length = client.read(&mut buffer)?;
@@ -77,7 +90,27 @@ fn pass_on(mut client: TcpStream, server: u16, sent: &Sent) -> io::Result<()> {
             return server.shutdown(Shutdown::Write);
         }
         sent.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(chunk);
+        let asked = targets(chunk);
+        let mut to_lose = to_lose.lock().unwrap_or_else(PoisonError::into_inner);
+        if to_lose.take_if(|operation| asked.iter().any(|asked| asked == operation)).is_some() {
+            lost.store(true, Ordering::Relaxed);
+        }
+        drop(to_lose);
         server.write_all(chunk)?;
+    }
+}
+
+fn pass_back(mut answers: TcpStream, mut back: TcpStream, lost: &AtomicBool) -> io::Result<()> {
+    let mut buffer = [0; 16 * 1024];
+    loop {
+        // A server that breaks off is one that has closed.
+        let length = answers.read(&mut buffer).unwrap_or_default();
+        let chunk = buffer.get(..length).unwrap_or_default();
+        if chunk.is_empty() || lost.load(Ordering::Relaxed) {
+            // The function keeps connections, and would wait for one that the server has closed.
+            return back.shutdown(Shutdown::Both);
+        }
+        back.write_all(chunk)?;
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use kit::{
     Result,
     dynamodb::{DynamoDb, Table},
+    recorder::Recorder,
 };
 use lambda_http::Request;
 use serde_json::json;
@@ -22,17 +23,30 @@ use shared::{
 
 const TOKEN_LIFE: Duration = Duration::from_hours(48);
 const IDLE: Duration = Duration::from_hours(100);
+const ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 
 /// A storage on a table of its own, with an idle limit that is longer than tokens live.
 fn storage() -> Result<(DynamoDbStorage, Table<'static>)> {
     let table = DynamoDb::shared()?.table()?;
+    Ok((storage_on(table.variables())?, table))
+}
+
+/// One that reaches its table through a connection that can lose an answer.
+fn unreliable_storage() -> Result<(DynamoDbStorage, Table<'static>, Recorder)> {
+    let table = DynamoDb::shared()?.table()?;
+    let connection = Recorder::start(DynamoDb::shared()?.port())?;
     let mut pairs = table.variables();
+    pairs.retain(|(name, _)| name != ENDPOINT);
+    pairs.push((ENDPOINT.to_owned(), connection.url()));
+    Ok((storage_on(pairs)?, table, connection))
+}
+
+fn storage_on(mut pairs: Vec<(String, String)>) -> Result<DynamoDbStorage> {
     pairs.push(("SESSION_IDLE_HOURS".to_owned(), "100".to_owned()));
     let pairs: Vec<_> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let read = |env: &Environment<'_>| App::read(env).zip(TableConfig::read(env));
     let (app, config) = configure(&pairs, read).map_err(|problems| problems.to_string())?;
-    let storage = DynamoDbStorage::new(&app.config, config, app.cookies).map_err(|error| error.to_string())?;
-    Ok((storage, table))
+    DynamoDbStorage::new(&app.config, config, app.cookies).map_err(|error| error.to_string())
 }
 
 /// How many seconds since the epoch, as DynamoDB has it.
@@ -158,6 +172,34 @@ async fn an_id_that_comes_twice_is_an_error_and_nobodys_session_is_written_over(
 
     assert_eq!(refused.reason(), "session_id_taken");
     assert_eq!(visitor(&storage, &request, noon()).await, Visitor::SignedIn(session(noon())));
+    Ok(())
+}
+
+/// Where DynamoDB has done what it was asked for and its answer is lost, it is asked again, and finds it done.
+#[tokio::test]
+async fn what_was_done_without_an_answer_is_not_taken_for_undone() -> Result<()> {
+    let (storage, table, connection) = unreliable_storage()?;
+    let session = session(noon());
+
+    connection.lose_the_answer_to("putitem");
+    let request = begin(&storage, &session).await;
+    assert_eq!(visitor(&storage, &request, noon()).await, Visitor::SignedIn(session.clone()));
+
+    let over = noon() + TOKEN_LIFE;
+    connection.lose_the_answer_to("updateitem");
+    let (mut session, lease) = begin_renewal(&storage, &request, over).await;
+    // Not after waiting for a lease of its own to run out.
+    let until: u64 = table.scan()?[0]["lease_until"]["N"].as_str().and_then(|number| number.parse().ok()).unwrap();
+    assert!(until < seconds(over).parse::<u64>().unwrap() + 20, "{until}");
+    session.renew(vec![renewed(over)], over);
+    connection.lose_the_answer_to("updateitem");
+    let kept = storage.finish_renewal(&request, &lease, &session, over).await.unwrap();
+    assert!(matches!(kept, Kept::Yes(None)), "{kept:?}");
+    assert_eq!(visitor(&storage, &request, over).await, Visitor::SignedIn(session.clone()));
+
+    connection.lose_the_answer_to("deleteitem");
+    assert_eq!(storage.end(&request).await.unwrap(), Some(session), "its tokens are to be revoked");
+    assert_eq!(table.scan()?.len(), 0);
     Ok(())
 }
 

@@ -12,6 +12,9 @@
 //! | `created_at`, `last_used_at` | seconds since the epoch |
 //! | `expires_at` | the same; DynamoDB deletes the item some time after it |
 //! | `lease_id`, `lease_until` | who renews, while somebody does |
+//!
+//! A request is sent again where its answer is lost: whatever a write asks for as its condition also holds once that very
+//! write is done.
 
 mod connector;
 mod item;
@@ -166,7 +169,9 @@ impl DynamoDbStorage {
         let taken = self
             .update(ticket)
             .update_expression("SET lease_id = :id, lease_until = :until")
-            .condition_expression("version = :version AND (attribute_not_exists(lease_until) OR lease_until <= :now)")
+            .condition_expression(
+                "version = :version AND (attribute_not_exists(lease_until) OR lease_until <= :now OR lease_id = :id)",
+            )
             .expression_attribute_values(":id", text(&lease.id))
             .expression_attribute_values(":until", number(until))
             .expression_attribute_values(":version", number(item.version))
@@ -217,6 +222,7 @@ impl DynamoDbStorage {
 
     async fn put(&self, ticket: &Ticket, session: &Session, now: SystemTime) -> Result<()> {
         let now_seconds = clock::seconds(now);
+        let sealed = AttributeValue::B(Blob::new(item::seal(session, ticket, 1)?));
         let put = self
             .client
             .put_item()
@@ -224,12 +230,13 @@ impl DynamoDbStorage {
             .set_item(Some(ticket.item_key()))
             .item("format", number(item::FORMAT))
             .item("version", number(1))
-            .item("sealed", AttributeValue::B(Blob::new(item::seal(session, ticket, 1)?)))
+            .item("sealed", sealed.clone())
             .item("created_at", number(now_seconds))
             .item("last_used_at", number(now_seconds))
             .item("expires_at", number(clock::seconds(now + session.time_left(self.max, now))))
             // Whatever the source of random numbers gives: nobody's session is written over.
-            .condition_expression("attribute_not_exists(session_id)");
+            .condition_expression("attribute_not_exists(session_id) OR sealed = :sealed")
+            .expression_attribute_values(":sealed", sealed);
         match put.send().await {
             Ok(_) => Ok(()),
             Err(error) if is_refused_by_condition(&error) => Err(Kind::Internal("session_id_taken").into()),
@@ -275,7 +282,9 @@ impl TokenStorage for DynamoDbStorage {
         let Opened::Value(ticket) = self.ticket(request) else {
             return Ok(None);
         };
-        let item = self.delete(&ticket).await?;
+        // What there was is read first: where the answer to the deletion is lost, the next try finds nothing any more.
+        let before = self.get(&ticket).await?;
+        let item = self.delete(&ticket).await?.or(before);
         Ok(item.and_then(|item| item.open(&ticket)))
     }
 
@@ -343,7 +352,7 @@ impl TokenStorage for DynamoDbStorage {
             .update(&ticket)
             .update_expression("SET sealed = :sealed, version = :version REMOVE lease_id, lease_until")
             // The lease goes with the item: a session that has ended is not brought back.
-            .condition_expression("lease_id = :lease")
+            .condition_expression("lease_id = :lease OR sealed = :sealed")
             .expression_attribute_values(
                 ":sealed",
                 AttributeValue::B(Blob::new(item::seal(session, &ticket, version)?)),
