@@ -43,16 +43,14 @@ impl<T> OfSite for (App, T) {
 
 impl App {
     /// Reads the configuration. Sessions are in the table that `TOKEN_TABLE` names, and without one in cookies.
-    #[cfg(feature = "dynamodb")]
     pub fn read(env: &Environment<'_>) -> Option<Self> {
         if env.is_set("TOKEN_TABLE") { Self::read_with_table(env) } else { Self::read_with_cookies(env) }
     }
 
-    /// Reads the configuration. Sessions are in cookies: what a table needs is not in this build.
-    #[cfg(not(feature = "dynamodb"))]
-    pub fn read(env: &Environment<'_>) -> Option<Self> {
+    /// Reads the configuration of a function that finds sessions in cookies only: it links no DynamoDB client.
+    pub fn read_slim(env: &Environment<'_>) -> Option<Self> {
         let no_table = if env.is_set("TOKEN_TABLE") {
-            env.problem("TOKEN_TABLE", "is set, but this function was built without DynamoDB storage")
+            env.problem("TOKEN_TABLE", "is set, but this program finds sessions in cookies only")
         } else {
             Some(())
         };
@@ -60,9 +58,7 @@ impl App {
         Some(app)
     }
 
-    /// Reads the configuration of a function that finds sessions in a table, and nowhere else.
-    #[cfg(feature = "dynamodb")]
-    pub fn read_with_table(env: &Environment<'_>) -> Option<Self> {
+    fn read_with_table(env: &Environment<'_>) -> Option<Self> {
         let (config, table) = Config::read(env).zip(crate::config::TableConfig::read(env))?;
         let cookies = Arc::new(SealedCookies::new(&config));
         let storage = crate::storage::DynamoDbStorage::new(&config, table, Arc::clone(&cookies)).ok()?;
@@ -76,10 +72,9 @@ impl App {
         Some(Self { config, cookies, storage })
     }
 
-    /// Reads the configuration of a function that also speaks to Globus, and makes its client.
-    #[cfg(feature = "globus")]
-    pub fn read_with_globus(env: &Environment<'_>) -> Option<(Self, crate::globus::Globus)> {
-        let (app, globus) = Self::read(env).zip(crate::config::GlobusConfig::read(env))?;
+    /// Adds the client of Globus to what a function holds.
+    pub fn with_globus(app: Option<Self>, env: &Environment<'_>) -> Option<(Self, crate::globus::Globus)> {
+        let (app, globus) = app.zip(crate::config::GlobusConfig::read(env))?;
         let globus = crate::globus::Globus::new(&app.config, globus).ok()?;
         Some((app, globus))
     }

@@ -336,7 +336,6 @@ impl GlobusConfig {
 }
 
 /// Where sessions are kept if not in cookies.
-#[cfg(feature = "dynamodb")]
 #[derive(Clone, Debug)]
 pub struct TableConfig {
     /// `TOKEN_TABLE`: the name of the DynamoDB table.
@@ -350,8 +349,6 @@ pub struct TableConfig {
     /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`: the function's role, set by Lambda.
     pub credentials: (String, Secret, Option<Secret>),
 }
-
-#[cfg(feature = "dynamodb")]
 impl TableConfig {
     /// Reads what DynamoDB storage needs.
     pub fn read(env: &Environment<'_>) -> Option<Self> {

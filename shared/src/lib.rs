@@ -5,7 +5,7 @@
 //! - [`app`]: what a function holds; [`config`]: the variables that set it
 //! - [`session`]: who is signed in; [`storage`]: where that is kept, in sealed [`cookies`] or in a table
 //! - [`attempt`]: a sign-in on its way
-//! - `globus`: the client of Globus Auth, only with the feature `globus`; `http_client`, with `http`, for other services
+//! - [`globus`]: the client of Globus Auth; [`http_client`], for other services
 //! - [`error`]: what can go wrong; [`response`]: the one place where an error becomes a page; [`pages`]: what people see
 
 pub mod app;
@@ -15,9 +15,7 @@ pub mod config;
 pub mod cookies;
 pub mod error;
 pub mod gateway;
-#[cfg(feature = "globus")]
 pub mod globus;
-#[cfg(feature = "http")]
 pub mod http_client;
 pub mod pages;
 pub mod request;

@@ -206,14 +206,12 @@ impl Session {
     }
 
     /// The tokens that are about to end and can be renewed.
-    #[cfg(feature = "dynamodb")]
     pub(crate) fn renewable(&self, now: SystemTime) -> impl Iterator<Item = &Token> {
         self.tokens.iter().filter(move |token| token.is_over(now) && token.refresh_token.is_some())
     }
 
     /// Notes that somebody else is asking Globus at this moment: until that is known, the tokens will do as they are, if
     /// they can still be used.
-    #[cfg(feature = "dynamodb")]
     pub(crate) fn being_renewed(&mut self, now: SystemTime) {
         if self.renewable(now).all(|token| !token.time_left(now).is_zero()) {
             self.asked(now);

@@ -1,13 +1,12 @@
 //! Where sessions are kept between requests.
 //!
 //! Two storages, one trait. [`CookieStorage`] is the lighter one: the session itself travels in a sealed cookie, and a
-//! page view asks nobody. `DynamoDbStorage` (feature `dynamodb`) has room for any number of tokens, ends sessions for
+//! page view asks nobody. [`DynamoDbStorage`] has room for any number of tokens, ends sessions for
 //! good and everywhere, and lets one request of many renew. What both must not do: speak to Globus.
 
 #[cfg(any(test, feature = "testing"))]
 pub mod contract;
 mod cookie_storage;
-#[cfg(feature = "dynamodb")]
 mod dynamodb;
 
 use std::{fmt, time::SystemTime};
@@ -23,7 +22,6 @@ use crate::{
 };
 
 pub use cookie_storage::CookieStorage;
-#[cfg(feature = "dynamodb")]
 pub use dynamodb::DynamoDbStorage;
 
 /// The session cookie, whatever it holds.

@@ -7,7 +7,7 @@ use crate::config::LogConfig;
 
 /// The crates that may write more than `info`. Below it the Lambda runtime and the HTTP client write out requests and
 /// answers, and with them tokens and cookies.
-const OURS: [&str; 5] = ["home", "home_dynamodb", "login", "logout", "shared"];
+const OURS: [&str; 7] = ["home", "home_cookie", "login", "login_cookie", "logout", "logout_cookie", "shared"];
 
 /// Starts the log. Without a configuration it is text from `info` up.
 pub(crate) fn init(config: Option<LogConfig>) {

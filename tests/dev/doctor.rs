@@ -81,7 +81,7 @@ fn settings() -> Result<String> {
         return Ok("No application of your own in .env: sign-in is at the stand-in.".to_owned());
     }
     let variables: BTreeMap<_, _> = run::variables(settings, None)?.into_iter().collect();
-    let read = config::from_lookup(|name| variables.get(name).cloned(), App::read_with_globus);
+    let read = config::from_lookup(|name| variables.get(name).cloned(), |env| App::with_globus(App::read(env), env));
     match read {
         Ok(_) => Ok("The settings in .env are complete: sign-in is at Globus.".to_owned()),
         Err(problems) => Err(format!("In .env: {problems}.")),

@@ -199,7 +199,7 @@ impl Warm {
         let table_variables = table.as_ref().map(Table::variables).unwrap_or_default();
         let of_table = table_variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let pairs: Vec<_> = of_table.chain(ours).collect();
-        let instance = configure(&pairs, shared::App::read_with_globus);
+        let instance = configure(&pairs, |env| shared::App::with_globus(shared::App::read(env), env));
         Ok(Self { stand_in, instance, table })
     }
 

@@ -13,7 +13,7 @@ use kit::{
 };
 use serde_json::Value;
 
-const FUNCTIONS: [&str; 4] = ["home", "home-dynamodb", "login", "logout"];
+const FUNCTIONS: [&str; 6] = ["home", "home-cookie", "login", "login-cookie", "logout", "logout-cookie"];
 
 /// The settings of a function that has all it needs.
 const COMPLETE: [(&str, &str); 3] = [
@@ -42,7 +42,7 @@ fn crates(function: &str) -> Vec<String> {
 
 /// The settings under which a function starts as it should.
 fn settings(function: &str) -> Vec<(&'static str, &'static str)> {
-    let table = if function == "home-dynamodb" { TABLE.as_slice() } else { &[] };
+    let table = if function.ends_with("-cookie") { &[] } else { TABLE.as_slice() };
     COMPLETE.iter().chain(table).copied().collect()
 }
 
@@ -109,42 +109,27 @@ fn mentions(function: &str, text: &str) -> bool {
 }
 
 #[test]
-fn home_links_no_tls_no_http_client_and_no_aws_sdk() {
-    let home = crates("home");
-    assert!(home.iter().any(|line| line.starts_with("lambda_http ")), "{home:?}");
-    for unwanted in [
-        "rustls",
-        "ring",
-        "reqwest",
-        "oauth2",
-        "webpki-roots",
-        "native-tls",
-        "openssl",
-        "aws-lc-rs",
-        "aws-sdk-dynamodb",
-    ] {
-        let found = home.iter().find(|line| line.starts_with(&format!("{unwanted} ")));
-        assert_eq!(found, None);
-    }
-}
-
-#[test]
 fn what_home_does_not_link_is_not_in_its_binary() {
     for text in ["rustls", "DynamoDB_20120810", "aws-sdk"] {
-        assert!(mentions("home-dynamodb", text), "{text} would not be noticed");
-        assert!(!mentions("home", text), "{text} is in home");
+        assert!(mentions("home", text), "{text} would not be noticed");
+        assert!(!mentions("home-cookie", text), "{text} is in home-cookie");
+    }
+    for function in ["login-cookie", "logout-cookie"] {
+        assert!(!mentions(function, "DynamoDB_20120810"), "{function}");
     }
     let size = |function| fs::metadata(release(function)).unwrap().len();
     for function in FUNCTIONS {
         println_step(&format!("{function} has {} bytes, a bare function {}", size(function), size("bare")));
     }
-    assert!(size("home") < 2 * size("bare"));
-    assert!(size("home-dynamodb") < 5 * size("bare"));
+    for (function, most) in [("home-cookie", 2_600_000), ("login-cookie", 4_750_000), ("logout-cookie", 4_600_000)] {
+        assert!(size(function) <= most, "{function}: {}", size(function));
+    }
+    assert!(size("home") < 5 * size("bare"));
 }
 
 #[test]
 fn there_is_one_http_stack_and_one_tls_stack() {
-    for function in ["home-dynamodb", "login", "logout"] {
+    for function in ["home", "login", "logout"] {
         let all = crates(function);
         for one in ["http", "hyper", "reqwest", "ring", "rustls", "tokio"] {
             let mut versions: Vec<_> = all.iter().filter(|line| line.starts_with(&format!("{one} "))).collect();
@@ -170,7 +155,7 @@ fn no_function_reads_a_file_when_it_starts() {
 #[test]
 fn each_function_starts_with_a_small_multiple_of_the_instructions_of_a_bare_one() {
     let bare = instructions("bare");
-    for (function, most) in [("home", 3), ("login", 3), ("logout", 3), ("home-dynamodb", 4)] {
+    for (function, most) in [("home-cookie", 3), ("login-cookie", 3), ("logout-cookie", 3), ("home", 4)] {
         let count = instructions(function);
         println_step(&format!("{function} starts with {count} instructions, a bare function with {bare}"));
         assert!(count <= most * bare, "{function}: {count}, bare: {bare}");
@@ -182,7 +167,7 @@ fn the_log_of_a_deployment_is_one_json_line_for_each_event() {
     let event = fs::read_to_string(tools::root().join("events/home-unreadable-cookie.json")).unwrap();
     let settings = [&COMPLETE[..], &[("AWS_LAMBDA_LOG_FORMAT", "JSON")]].concat();
     let log = tools::artifact("json.log").unwrap();
-    let (running, mut waiting) = start_with_log(release("home").to_str().unwrap(), &[], &settings, &log);
+    let (running, mut waiting) = start_with_log(release("home-cookie").to_str().unwrap(), &[], &settings, &log);
     waiting.answer_to(&event).unwrap();
     stop(running);
 
@@ -202,13 +187,13 @@ fn the_log_of_a_deployment_is_one_json_line_for_each_event() {
 #[test]
 fn a_binary_that_does_not_fit_the_storage_says_so_and_shows_nobody_anything_else() {
     let event = fs::read_to_string(tools::root().join("events/home-signed-out.json")).unwrap();
-    for (function, fitting, other) in [("home", &[][..], &TABLE[..]), ("home-dynamodb", &TABLE[..], &[][..])] {
+    for (function, with_table) in [("home", 200), ("home-cookie", 503)] {
         let status = |table: &[(&str, &str)]| {
             let answer = answer(function, &[&COMPLETE, table].concat(), &event);
             assert!(answer["body"].as_str().unwrap().trim_end().ends_with("</html>"), "{answer}");
             answer["statusCode"].as_u64()
         };
-        assert_eq!(status(fitting), Some(200), "{function}");
-        assert_eq!(status(other), Some(503), "{function}");
+        assert_eq!(status(&[]), Some(200), "{function}");
+        assert_eq!(status(&TABLE), Some(with_table), "{function}");
     }
 }

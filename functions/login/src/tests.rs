@@ -36,7 +36,7 @@ impl World {
             ("GLOBUS_CLIENT_ID", CLIENT_ID),
             ("GLOBUS_CLIENT_SECRET", CLIENT_SECRET),
         ];
-        let app = configure(&[pairs, &globus].concat(), App::read_with_globus);
+        let app = configure(&[pairs, &globus].concat(), |env| App::with_globus(App::read(env), env));
         Self { app, stand_in, now: now() }
     }
 

@@ -5,5 +5,5 @@ use shared::{App, serve};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    serve(App::read_with_globus, logout::handle).await
+    serve(|env| App::with_globus(App::read(env), env), logout::handle).await
 }

@@ -27,7 +27,7 @@ impl World {
             ("GLOBUS_CLIENT_ID", CLIENT_ID),
             ("GLOBUS_CLIENT_SECRET", CLIENT_SECRET),
         ];
-        let app = configure(&pairs, App::read_with_globus);
+        let app = configure(&pairs, |env| App::with_globus(App::read(env), env));
         let mut world = Self { app, stand_in, browser: Browser::default(), now: now() };
         world.sign_in().await;
         world
@@ -189,7 +189,7 @@ async fn any_other_path_is_a_404_and_any_other_method_a_405() {
 #[tokio::test]
 async fn every_sample_event_is_answered() {
     let pairs = [("BASE_URL", ""), ("AWS_REGION", "us-east-1")];
-    let app = configure(&pairs, App::read_with_globus);
+    let app = configure(&pairs, |env| App::with_globus(App::read(env), env));
     let samples = [
         ("logout-ask", 200, "You are logged out"),
         ("logout-submit", 303, ""),

@@ -26,7 +26,7 @@ impl World {
             ("GLOBUS_CLIENT_ID", CLIENT_ID),
             ("GLOBUS_CLIENT_SECRET", CLIENT_SECRET),
         ];
-        let (_, globus) = configure(&pairs, crate::App::read_with_globus).unwrap();
+        let (_, globus) = configure(&pairs, |env| crate::App::with_globus(crate::App::read(env), env)).unwrap();
         Self { globus, stand_in }
     }
 

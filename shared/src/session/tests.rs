@@ -133,8 +133,6 @@ fn a_renewed_token_takes_the_place_of_the_old_one_and_of_no_other() {
     session.renew(vec![rotated], after(600));
     assert_eq!(session.tokens[0].refresh_token.as_deref(), Some("rotated"));
 }
-
-#[cfg(feature = "dynamodb")]
 #[test]
 fn while_another_request_renews_a_token_with_time_left_will_do() {
     let mut session = session(172_800, 172_800);

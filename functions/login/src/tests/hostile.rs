@@ -214,7 +214,7 @@ async fn each_missing_or_malformed_variable_is_a_503_page_and_one_line_that_name
         ("BASE_URL", "http://canary.example"),
     ] {
         let log = Log::listen();
-        let app = configure(&[(variable, value)], App::read_with_globus);
+        let app = configure(&[(variable, value)], |env| App::with_globus(App::read(env), env));
         let answer = Browser::default().send(&app, handle, Event::get("/login"), now()).await;
 
         answer.assert_page(503, "This site is not ready yet").assert_no_cookie();
