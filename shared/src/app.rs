@@ -1,21 +1,23 @@
-//! What a function holds from its start on.
+//! What the handlers share: settings, sealed cookies, and the storage of sessions.
 
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
 
 use lambda_http::Request;
 
 use crate::{
-    config::{Config, Environment, Site},
+    config::{Config, Environment, GlobusConfig, Reading, TableConfig},
     cookies::SealedCookies,
     error::{Kind, Result},
+    globus::Globus,
     session::{Session, Visitor},
-    storage::{CookieStorage, TokenStorage},
+    storage::{CookieStorage, DynamoDbStorage, TokenStorage},
+    timestamp::Timestamp,
 };
 
-/// The configuration and what follows from it; made once, when the function starts.
+/// The settings of a deployment and what follows from them; made once, when the function starts.
 #[derive(Debug)]
 pub struct App {
-    /// What the deployment sets.
+    /// The settings that every function needs.
     pub config: Config,
     /// Seals and opens this deployment's cookies.
     pub cookies: Arc<SealedCookies>,
@@ -23,65 +25,46 @@ pub struct App {
     pub storage: Box<dyn TokenStorage>,
 }
 
-/// What a function holds, whatever it is: that of a site, which is somewhere.
-pub trait OfSite {
-    /// Where the site is.
-    fn site(&self) -> &Site;
-}
-
-impl OfSite for App {
-    fn site(&self) -> &Site {
-        &self.config.site
-    }
-}
-
-impl<T> OfSite for (App, T) {
-    fn site(&self) -> &Site {
-        self.0.site()
-    }
-}
-
 impl App {
-    /// Reads the configuration. Sessions are in the table that `TOKEN_TABLE` names, and without one in cookies.
-    pub fn read(env: &Environment<'_>) -> Option<Self> {
-        if env.is_set("TOKEN_TABLE") { Self::read_with_table(env) } else { Self::read_with_cookies(env) }
+    /// For a program with both storages: sessions are in the table that `TOKEN_TABLE` names, or in cookies if it names
+    /// none.
+    pub fn read(env: &Environment<'_>) -> Reading<Self> {
+        if !TableConfig::is_set(env) {
+            return Self::read_slim(env);
+        }
+        let (config, table) = (Config::read(env), TableConfig::read(env));
+        let (config, table) = (config?, table?);
+        let cookies = Arc::new(SealedCookies::new(&config, env.site()));
+        let storage = DynamoDbStorage::new(&config, table, Arc::clone(&cookies));
+        let storage = storage.map_err(|_| env.note("TOKEN_TABLE", "is set, but the HTTP client cannot be made"))?;
+        Ok(Self { config, cookies, storage: Box::new(storage) })
     }
 
-    /// Reads the configuration of a function that finds sessions in cookies only: it links no DynamoDB client.
-    pub fn read_slim(env: &Environment<'_>) -> Option<Self> {
-        let no_table = if env.is_set("TOKEN_TABLE") {
-            env.problem("TOKEN_TABLE", "is set, but this program finds sessions in cookies only")
-        } else {
-            Some(())
-        };
-        let (app, ()) = Self::read_with_cookies(env).zip(no_table)?;
-        Some(app)
-    }
-
-    fn read_with_table(env: &Environment<'_>) -> Option<Self> {
-        let (config, table) = Config::read(env).zip(crate::config::TableConfig::read(env))?;
-        let cookies = Arc::new(SealedCookies::new(&config));
-        let storage = crate::storage::DynamoDbStorage::new(&config, table, Arc::clone(&cookies)).ok()?;
-        Some(Self { config, cookies, storage: Box::new(storage) })
-    }
-
-    fn read_with_cookies(env: &Environment<'_>) -> Option<Self> {
-        let config = Config::read(env)?;
-        let cookies = Arc::new(SealedCookies::new(&config));
+    /// For a slim program, with sessions in cookies only. A program that calls this and not [`read`](Self::read) links no
+    /// DynamoDB client.
+    pub fn read_slim(env: &Environment<'_>) -> Reading<Self> {
+        let (config, no_table) = (Config::read(env), TableConfig::refuse(env));
+        let (config, ()) = (config?, no_table?);
+        let cookies = Arc::new(SealedCookies::new(&config, env.site()));
         let storage = Box::new(CookieStorage::new(&config, Arc::clone(&cookies)));
-        Some(Self { config, cookies, storage })
+        Ok(Self { config, cookies, storage })
     }
 
-    /// Adds the client of Globus to what a function holds.
-    pub fn with_globus(app: Option<Self>, env: &Environment<'_>) -> Option<(Self, crate::globus::Globus)> {
-        let (app, globus) = app.zip(crate::config::GlobusConfig::read(env))?;
-        let globus = crate::globus::Globus::new(&app.config, globus).ok()?;
-        Some((app, globus))
+    /// Adds the client of Globus to an app that was read.
+    pub fn with_globus(app: Reading<Self>, env: &Environment<'_>) -> Reading<(Self, Globus)> {
+        let globus = GlobusConfig::read(env);
+        let (app, globus) = (app?, globus?);
+        if !env.site().base_url.iter().all(Globus::accepts) {
+            return Err(env.note("BASE_URL", "must be an address that Globus can redirect to"));
+        }
+        let globus = Globus::new(&app.config, globus);
+        let globus = globus.map_err(|_| env.note("GLOBUS_AUTH_URL", "is set, but the Globus client cannot be made"))?;
+        Ok((app, globus))
     }
 
-    /// The session of whoever is signed in. For anybody else an error that sends a person to sign in and back here, and
-    /// tells a program to.
-    pub async fn session(&self, request: &Request, now: SystemTime) -> Result<Session> {
+    /// The session of a signed-in user. Otherwise an error that sends a browser to log in and back here, and an API
+    /// client a 401.
+    pub async fn session(&self, request: &Request, now: Timestamp) -> Result<Session> {
         match self.visitor(request, now).await? {
             Visitor::SignedIn(session) => Ok(session),
             Visitor::NeedsRenewal(_) => Err(Kind::RenewalRequired.into()),
@@ -89,8 +72,8 @@ impl App {
         }
     }
 
-    /// Who sent the request.
-    pub async fn visitor(&self, request: &Request, now: SystemTime) -> Result<Visitor> {
+    /// The visitor who sent the request.
+    pub async fn visitor(&self, request: &Request, now: Timestamp) -> Result<Visitor> {
         self.storage.visitor(request, now).await
     }
 }

@@ -1,26 +1,28 @@
-//! A sign-in on its way to Globus and back: what the browser keeps meanwhile.
+//! A sign-in in progress: what the browser keeps until it comes back from Globus.
 //!
 //! Each attempt has a sealed cookie of its own, named after its `state`, so that several tabs can sign in at once. The
 //! name is authenticated together with the value: finding and opening the cookie named after a callback's `state` is
 //! the proof that this browser began this attempt ([RFC 6749 section 10.12](https://www.rfc-editor.org/rfc/rfc6749#section-10.12)).
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use cookie::Cookie;
 use lambda_http::Request;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    clock,
+    config::Secret,
     cookies::{Opened, Purpose, SealedCookies},
     error::{Kind, Result},
+    log::Reason,
     return_path::ReturnPath,
+    timestamp::Timestamp,
 };
 
-/// How long a person has for signing in at Globus.
+/// How much time the user has to log in at Globus.
 pub const LIFETIME: Duration = Duration::from_mins(10);
 
-/// How many attempts a browser can have on their way. API Gateway takes 10,240 bytes of headers, and a session cookie
+/// How many sign-ins a browser can have in progress. API Gateway takes 10,240 bytes of headers, and a session cookie
 /// needs 4,096 of them.
 pub const MOST: usize = 5;
 
@@ -31,34 +33,29 @@ const PREFIX: &str = "login-";
 
 /// What a browser keeps of one attempt. Stored in the cookie as a JSON list, short so that `next` has room.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Stored(u8, u64, String, String, String);
+struct Stored(u8, Timestamp, Secret, Secret, String);
 
 /// The version of [`Stored`]. A new one is read for one release before it is written.
 const VERSION: u8 = 1;
 
 /// One attempt to sign in.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
-    /// Names the attempt; comes back with the authorization code. Unguessable, 128 bits, base64url.
-    pub state: String,
+    /// Names the attempt; comes back with the authorization code. 128 random bits in base64url.
+    pub state: Secret,
     /// Ties the ID token to this attempt.
-    pub nonce: String,
-    /// Proves to Globus that whoever redeems the code began the attempt ([RFC 7636](https://www.rfc-editor.org/rfc/rfc7636)).
-    pub pkce_verifier: String,
-    /// Where the person lands afterwards.
+    pub nonce: Secret,
+    /// Proves to Globus that the code is redeemed by the client that began the attempt
+    /// ([RFC 7636](https://www.rfc-editor.org/rfc/rfc7636)).
+    pub pkce_verifier: Secret,
+    /// The page to show afterwards.
     pub next: ReturnPath,
     /// When the attempt began.
-    pub begun: SystemTime,
-}
-
-impl std::fmt::Debug for Attempt {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Attempt").field("next", &self.next).field("begun", &self.begun).finish_non_exhaustive()
-    }
+    pub begun: Timestamp,
 }
 
 impl Attempt {
-    /// The cookies that keep this attempt, and that clear those of `request` that are spent, or too many.
+    /// The cookies that keep this attempt, and that remove those of `request` that are spent or too many.
     pub fn keep(&self, request: &Request, cookies: &SealedCookies) -> Result<Vec<Cookie<'static>>> {
         let mut others = Vec::new();
         let mut set = Vec::new();
@@ -66,45 +63,40 @@ impl Attempt {
             let state = name.rsplit_once(PREFIX).map_or("", |(_, state)| state);
             match read(request, cookies, state) {
                 Some(other) if !other.is_over(self.begun) => others.push(other),
-                _ => set.push(clear(cookies, state)),
+                _ => set.push(removal(cookies, state)),
             }
         }
         others.sort_by_key(|other| std::cmp::Reverse(other.begun));
-        set.extend(others.iter().skip(MOST - 1).map(|oldest| clear(cookies, &oldest.state)));
+        set.extend(others.iter().skip(MOST - 1).map(|oldest| removal(cookies, oldest.state.expose())));
 
-        let stored = Stored(
-            VERSION,
-            clock::seconds(self.begun),
-            self.nonce.clone(),
-            self.pkce_verifier.clone(),
-            self.next.as_str().to_owned(),
-        );
-        set.push(cookies.seal(Purpose::Login, &format!("{PREFIX}{}", self.state), &stored, LIFETIME)?);
+        let stored =
+            Stored(VERSION, self.begun, self.nonce.clone(), self.pkce_verifier.clone(), self.next.as_str().to_owned());
+        set.push(cookies.seal(Purpose::Login, &format!("{PREFIX}{}", self.state.expose()), &stored, LIFETIME)?);
         Ok(set)
     }
 
     /// The attempt that `state` names, if this browser has begun it within the last ten minutes.
-    pub fn find(request: &Request, cookies: &SealedCookies, state: &str, now: SystemTime) -> Result<Self> {
-        let attempt = read(request, cookies, state).ok_or(Kind::UnknownAttempt("state_unknown"))?;
-        if attempt.is_over(now) { Err(Kind::UnknownAttempt("attempt_over").into()) } else { Ok(attempt) }
+    pub fn find(request: &Request, cookies: &SealedCookies, state: &str, now: Timestamp) -> Result<Self> {
+        let attempt = read(request, cookies, state).ok_or(Kind::UnknownAttempt(Reason::StateUnknown))?;
+        if attempt.is_over(now) { Err(Kind::UnknownAttempt(Reason::AttemptOver).into()) } else { Ok(attempt) }
     }
 
-    fn is_over(&self, now: SystemTime) -> bool {
-        // Begun in the future: sealed by an instance whose clock is ahead, and that no more than a little.
-        now.duration_since(self.begun).is_ok_and(|age| age >= LIFETIME)
+    fn is_over(&self, now: Timestamp) -> bool {
+        // An attempt from the future was sealed by an instance whose clock is a little ahead.
+        now.since(self.begun) >= LIFETIME
     }
 }
 
-/// Takes the cookie of the attempt away.
-pub fn clear(cookies: &SealedCookies, state: &str) -> Cookie<'static> {
-    cookies.clear(&format!("{PREFIX}{state}"))
+/// The cookie that removes the attempt named `state`.
+pub fn removal(cookies: &SealedCookies, state: &str) -> Cookie<'static> {
+    cookies.removal(&format!("{PREFIX}{state}"))
 }
 
-/// Takes every attempt of this browser away.
-pub fn clear_all(request: &Request, cookies: &SealedCookies) -> Vec<Cookie<'static>> {
+/// The cookies that remove every attempt of this browser.
+pub fn removals(request: &Request, cookies: &SealedCookies) -> Vec<Cookie<'static>> {
     let names = cookies.names(request, PREFIX);
     let states = names.iter().filter_map(|name| name.rsplit_once(PREFIX));
-    states.map(|(_, state)| clear(cookies, state)).collect()
+    states.map(|(_, state)| removal(cookies, state)).collect()
 }
 
 fn read(request: &Request, cookies: &SealedCookies, state: &str) -> Option<Attempt> {
@@ -112,28 +104,27 @@ fn read(request: &Request, cookies: &SealedCookies, state: &str) -> Option<Attem
     let Opened::Value(Stored(VERSION, begun, nonce, pkce_verifier, next)) = opened else {
         return None;
     };
-    let begun = clock::time(begun);
     let next = ReturnPath::parse(&next);
-    Some(Attempt { state: state.to_owned(), nonce, pkce_verifier, next, begun })
+    Some(Attempt { state: Secret::new(state), nonce, pkce_verifier, next, begun })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
-        config::Config,
+        config::{Config, Site},
         testing::{Event, configure, noon},
     };
 
     fn cookies() -> SealedCookies {
-        SealedCookies::new(&configure(&[], Config::read).unwrap())
+        SealedCookies::new(&configure(&[], Config::read).unwrap(), &Site::default())
     }
 
-    fn attempt(state: &str, begun: SystemTime) -> Attempt {
+    fn attempt(state: &str, begun: Timestamp) -> Attempt {
         Attempt {
-            state: state.to_owned(),
-            nonce: "n".repeat(22),
-            pkce_verifier: "v".repeat(43),
+            state: Secret::new(state),
+            nonce: Secret::new("n".repeat(22)),
+            pkce_verifier: Secret::new("v".repeat(43)),
             next: ReturnPath::parse("/files?x=1"),
             begun,
         }
@@ -166,14 +157,15 @@ mod tests {
 
         for state in ["state-b", "", "state-A", "x; Domain=evil", "\u{0}"] {
             let error = Attempt::find(&request, &cookies(), state, noon()).unwrap_err();
-            assert_eq!(error.reason(), "state_unknown");
+            assert_eq!(error.row().reason.as_str(), "state_unknown");
         }
     }
 
     #[test]
     fn an_attempt_ends_after_ten_minutes_whatever_the_browser_says() {
         let request = event(&[attempt("state-a", noon())]).request();
-        let find = |now| Attempt::find(&request, &cookies(), "state-a", now).map_err(|error| error.reason());
+        let find =
+            |now| Attempt::find(&request, &cookies(), "state-a", now).map_err(|error| error.row().reason.as_str());
 
         assert!(find(noon() + LIFETIME - Duration::from_secs(1)).is_ok());
         assert_eq!(find(noon() + LIFETIME).unwrap_err(), "attempt_over");
@@ -219,7 +211,7 @@ mod tests {
         let sealed = cookies().seal(
             Purpose::Session,
             "login-x",
-            &Stored(VERSION, 0, String::new(), String::new(), String::new()),
+            &Stored(VERSION, Timestamp::default(), Secret::new(""), Secret::new(""), String::new()),
             LIFETIME,
         );
         let request = Event::get("/login").cookie(&sealed.unwrap().stripped().to_string()).request();
@@ -229,16 +221,19 @@ mod tests {
 
     #[test]
     fn an_attempt_of_another_format_is_refused() {
-        let next_format = Stored(VERSION + 1, clock::seconds(noon()), String::new(), String::new(), String::new());
+        let next_format = Stored(VERSION + 1, noon(), Secret::new(""), Secret::new(""), String::new());
         let sealed = cookies().seal(Purpose::Login, "login-x", &next_format, LIFETIME).unwrap();
         let request = Event::get("/login").cookie(&sealed.stripped().to_string()).request();
 
-        assert_eq!(Attempt::find(&request, &cookies(), "x", noon()).unwrap_err().reason(), "state_unknown");
+        assert_eq!(
+            Attempt::find(&request, &cookies(), "x", noon()).unwrap_err().row().reason.as_str(),
+            "state_unknown"
+        );
     }
 
     #[test]
     fn a_logout_takes_every_attempt_away() {
         let request = event(&[attempt("a", noon()), attempt("b", noon())]).request();
-        assert_eq!(cleared(&clear_all(&request, &cookies())), ["a", "b"]);
+        assert_eq!(cleared(&removals(&request, &cookies())), ["a", "b"]);
     }
 }

@@ -12,11 +12,12 @@ use serde::{Serialize, de::DeserializeOwned};
 use sha2::Sha256;
 
 use crate::{
-    config::{Config, Secret},
+    config::{Config, Secret, Site},
     error::{Kind, Result},
+    log::Reason,
 };
 
-/// The most a browser keeps of one cookie, in bytes: name, value and attributes together.
+/// The largest cookie that every browser accepts, in bytes: name, value and attributes together.
 ///
 /// [RFC 6265 section 6.1](https://www.rfc-editor.org/rfc/rfc6265#section-6.1)
 pub const MAX_COOKIE: usize = 4096;
@@ -24,22 +25,22 @@ pub const MAX_COOKIE: usize = 4096;
 /// What a sealed cookie is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// The session of somebody who is signed in.
+    /// A session, if sessions are kept in cookies.
     Session,
-    /// What opens a session that is kept in a table.
+    /// The ticket to a session that is kept in DynamoDB.
     Ticket,
-    /// A sign-in on its way.
+    /// A sign-in in progress.
     Login,
 }
 
-/// What became of a cookie.
+/// What a request has of a cookie.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Opened<T> {
-    /// There was none.
+    /// There is none.
     Absent,
-    /// There was one, but it is not ours, altered, or sealed with a retired key.
+    /// There is one, but it is foreign, altered, or sealed with a retired key.
     Unreadable,
-    /// There was one, and this is what it holds.
+    /// There is one, with this value.
     Value(T),
 }
 
@@ -59,15 +60,9 @@ impl std::fmt::Debug for SealedCookies {
 
 impl SealedCookies {
     /// The ring for this deployment.
-    pub fn new(config: &Config) -> Self {
+    pub fn new(config: &Config, site: &Site) -> Self {
         let ring = |purpose| config.session_keys.iter().filter_map(|secret| derive(secret, purpose, config)).collect();
-        Self {
-            session: ring("session"),
-            ticket: ring("ticket"),
-            login: ring("login"),
-            // Without a `BASE_URL` the site is at the API's own name, which is on https.
-            secure: config.site.base_url.as_ref().is_none_or(|address| address.origin().is_https()),
-        }
+        Self { session: ring("session"), ticket: ring("ticket"), login: ring("login"), secure: site.is_https() }
     }
 
     /// The cookie's full name: with the `__Host-` prefix, which keeps other hosts of the domain from planting it,
@@ -85,11 +80,11 @@ impl SealedCookies {
         max_age: std::time::Duration,
     ) -> Result<Cookie<'static>> {
         let name = self.name(name);
-        let key = self.ring(purpose).first().ok_or(Kind::Internal("no_session_key"))?;
-        let text = serde_json::to_string(value).map_err(|_| Kind::Internal("cookie_not_serialized"))?;
+        let key = self.ring(purpose).first().ok_or(Kind::Internal(Reason::CookieNotSealed))?;
+        let text = serde_json::to_string(value).map_err(|_| Kind::Internal(Reason::CookieNotSealed))?;
         let mut jar = CookieJar::new();
         jar.private_mut(key).add(Cookie::new(name.clone(), text));
-        let sealed = jar.get(&name).ok_or(Kind::Internal("cookie_not_sealed"))?.value().to_owned();
+        let sealed = jar.get(&name).ok_or(Kind::Internal(Reason::CookieNotSealed))?.value().to_owned();
         let seconds = i64::try_from(max_age.as_secs()).unwrap_or(i64::MAX);
         Ok(self.cookie(name, sealed, Duration::seconds(seconds)))
     }
@@ -122,9 +117,9 @@ impl SealedCookies {
         all(request).map(|cookie| cookie.name().to_owned()).filter(|name| name.starts_with(&prefix)).collect()
     }
 
-    /// Takes a cookie away again; `name` as given to [`seal`](Self::seal). The attributes are the same, or browsers
-    /// would take no notice.
-    pub fn clear(&self, name: &str) -> Cookie<'static> {
+    /// A cookie that removes the one called `name`, as given to [`seal`](Self::seal). Browsers ignore it unless its
+    /// attributes are the same.
+    pub fn removal(&self, name: &str) -> Cookie<'static> {
         self.cookie(self.name(name), String::new(), Duration::ZERO)
     }
 

@@ -20,6 +20,7 @@ use serde::Deserialize;
 use crate::{
     config::{Address, Site},
     error::{Error, Kind},
+    log::Reason,
 };
 
 /// What API Gateway says of the request, beside the request itself; an extension of [`Request`].
@@ -74,7 +75,7 @@ struct HttpContext<'a> {
 /// Reads an event. Whatever the event holds, the result is a request or a 400. A handler sees paths as if the site were
 /// at the top of its origin.
 pub(crate) fn request(event: &str, site: &Site) -> Result<Request, Error> {
-    let event: Event<'_> = serde_json::from_str(event).map_err(|_| Kind::BadRequest("event_unreadable"))?;
+    let event: Event<'_> = serde_json::from_str(event).map_err(|_| Kind::BadRequest(Reason::EventUnreadable))?;
     let query = event.raw_query_string.as_deref().unwrap_or_default();
     let stage = event.request_context.stage.as_deref().filter(|stage| *stage != "$default");
     let stage = stage.map(|stage| format!("/{stage}")).unwrap_or_default();
@@ -87,7 +88,7 @@ pub(crate) fn request(event: &str, site: &Site) -> Result<Request, Error> {
 
     let mut request = Request::new(body(&event)?).with_query_string_parameters(parameters);
     *request.method_mut() = Method::from_bytes(event.request_context.http.method.as_bytes())
-        .map_err(|_| Kind::BadRequest("method_unreadable"))?;
+        .map_err(|_| Kind::BadRequest(Reason::MethodUnreadable))?;
     *request.uri_mut() = uri;
     *request.headers_mut() = headers(&event);
     let RequestContext { api_id, domain_name, .. } = event.request_context;
@@ -109,7 +110,7 @@ fn address(site: &Site, context: &RequestContext<'_>, stage: &str) -> Option<Add
     own.contains(name).then(|| Address::parse(&format!("https://{name}{stage}"))).flatten()
 }
 
-/// The path without what it begins with, if it begins with that.
+/// Strips `base` from `path` at a segment boundary.
 fn without<'a>(path: &'a str, base: &str) -> &'a str {
     match path.strip_prefix(base) {
         Some("") if !base.is_empty() => "/",
@@ -125,7 +126,7 @@ fn uri(path: &str, query: &str) -> Result<Uri, Error> {
     relative
         .then(|| format!("{path}{separator}{query}").parse().ok())
         .flatten()
-        .ok_or_else(|| Kind::BadRequest("url_unreadable").into())
+        .ok_or_else(|| Kind::BadRequest(Reason::UrlUnreadable).into())
 }
 
 fn body(event: &Event<'_>) -> Result<Body, Error> {
@@ -133,7 +134,7 @@ fn body(event: &Event<'_>) -> Result<Body, Error> {
         (None | Some(""), _) => Ok(Body::Empty),
         (Some(text), false) => Ok(Body::Text(text.to_owned())),
         (Some(text), true) => {
-            let bytes = STANDARD.decode(text).map_err(|_| Kind::BadRequest("body_unreadable"))?;
+            let bytes = STANDARD.decode(text).map_err(|_| Kind::BadRequest(Reason::BodyUnreadable))?;
             Ok(Body::Binary(bytes))
         }
     }
@@ -208,7 +209,7 @@ mod tests {
 
     #[track_caller]
     fn assert_refused(event: &str, reason: &str) {
-        assert_eq!(request(event).unwrap_err().reason(), reason);
+        assert_eq!(request(event).unwrap_err().row().reason.as_str(), reason);
     }
 
     #[test]

@@ -1,33 +1,39 @@
-//! What the functions `home`, `login` and `logout` have in common.
+//! The code that the functions `home`, `login` and `logout` share.
 //!
 //! Where to look first:
-//! - [`serve()`]: from the Lambda runtime to a handler and back; [`gateway`]: from an API Gateway event to a request and back
-//! - [`app`]: what a function holds; [`config`]: the variables that set it
-//! - [`session`]: who is signed in; [`storage`]: where that is kept, in sealed [`cookies`] or in a table
-//! - [`attempt`]: a sign-in on its way
-//! - [`globus`]: the client of Globus Auth; [`http_client`], for other services
-//! - [`error`]: what can go wrong; [`response`]: the one place where an error becomes a page; [`pages`]: what people see
+//! - [`serve()`]: the loop of the Lambda runtime; [`function`]: from an event to a response; [`gateway`]: API Gateway's
+//!   format of both
+//! - [`app`]: what the handlers share; [`config`]: the environment variables
+//! - [`session`]: the signed-in user; [`storage`]: where sessions are kept, in sealed [`cookies`] or in DynamoDB
+//! - [`attempt`]: a sign-in in progress; [`globus`]: the client of Globus Auth
+//! - [`error`]: every error with its status, log words, and page; [`response`]: where an error becomes a page; [`pages`]
+//! - [`log`]: the log and its words; [`paths`]; [`http_client`], also for other services
 
 pub mod app;
 pub mod attempt;
-pub mod clock;
 pub mod config;
 pub mod cookies;
 pub mod error;
+pub mod function;
 pub mod gateway;
 pub mod globus;
 pub mod http_client;
+pub mod log;
 pub mod pages;
+pub mod paths;
 pub mod request;
 pub mod response;
 pub mod return_path;
 mod serve;
 pub mod session;
 pub mod storage;
-mod telemetry;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod timestamp;
 
-pub use app::{App, OfSite};
+pub use app::App;
+pub use config::Secret;
 pub use error::{Error, Kind, Result};
-pub use serve::{answer, serve};
+pub use function::Function;
+pub use serve::serve;
+pub use timestamp::Timestamp;

@@ -1,23 +1,24 @@
-//! What people see: one template and one typed context for each page.
+//! The pages: one template and one typed context for each.
 //!
-//! Templates end in `.html`, so every value in them is escaped; a value that a context lacks is an error, not a gap.
+//! Templates end in `.html`, so every value in them is escaped. A value that a context lacks is an error.
 
-use std::{
-    sync::LazyLock,
-    time::{Duration, SystemTime},
-};
+use std::{sync::LazyLock, time::Duration};
 
 use minijinja::{Environment, UndefinedBehavior, value::Serde};
 use serde::Serialize;
 
 use crate::{
+    config::Secret,
     error::{Kind, Result},
+    log::Reason,
+    paths,
     session::{GLOBUS_AUTH, Identity, Session, Token},
+    timestamp::Timestamp,
 };
 
 const STYLE: &str = include_str!("templates/style.css");
 
-/// The one script, on every page that shows who is signed in.
+/// The one script, on every page that shows the user.
 const PERSONAL: &str = include_str!("templates/personal.js");
 
 const SOURCES: [(&str, &str); 7] = [
@@ -34,71 +35,72 @@ const SOURCES: [(&str, &str); 7] = [
 static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut templates = Environment::new();
     templates.set_undefined_behavior(UndefinedBehavior::Strict);
-    for (name, text) in [("style", STYLE), ("personal", PERSONAL)] {
+    let globals = [("style", STYLE), ("personal", PERSONAL), ("login", paths::LOGIN), ("logout", paths::LOGOUT)];
+    for (name, text) in globals {
         templates.add_global(name, minijinja::Value::from_safe_string(text.to_owned()));
     }
     for (name, source) in SOURCES {
-        // A template that does not compile fails a test, and would here be one that is not found.
+        // A template that does not compile fails a test; here it would be reported as missing when it is rendered.
         drop(templates.add_template(name, source));
     }
     templates
 });
 
-/// A page and what it shows.
+/// A page and the values that it shows.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum Page<'a> {
-    /// Home, for somebody who is not signed in, or is no longer.
+    /// Home, for a visitor who is not signed in.
     SignedOut {
-        /// Whether a sign-in has expired.
+        /// Whether a session has expired.
         expired: bool,
     },
-    /// Home, for somebody who is signed in.
+    /// Home, for a signed-in user.
     SignedIn {
-        /// What to call them.
+        /// The name in the greeting.
         display_name: &'a str,
-        /// Who they are: what each line is called and, where Globus says it, what it says.
+        /// The lines of the identity: label and, if Globus gave one, value.
         identity: [(&'static str, Option<&'a str>); 5],
-        /// Their tokens.
+        /// The tokens.
         tokens: Vec<TokenView<'a>>,
         /// Whether sessions in other browsers can be ended.
         can_end_everywhere: bool,
     },
     /// Asks whether to log out.
     LogOut {
-        /// What to call whoever is signed in.
+        /// The name of the user.
         display_name: &'a str,
         /// Whether sessions in other browsers can be ended.
         can_end_everywhere: bool,
     },
-    /// Says that nobody is signed in any more.
+    /// After a logout.
     LoggedOut {
-        /// Globus's own logout page.
+        /// The address of Globus's own logout page.
         globus_logout: &'a str,
     },
-    /// Tells whoever has just deployed the site what remains to be done.
+    /// For the owner of a new deployment: the steps that remain.
     SetUp {
-        /// What to register at Globus, where it is known.
+        /// The redirect URL to register at Globus, if it is known.
         redirect_url: Option<String>,
     },
-    /// An error: what happened, and the way on.
+    /// An error: what happened, and what to do.
     Message {
         /// The heading.
         title: &'a str,
         /// What happened and what to do.
         text: &'a str,
-        /// Whether the way on is another sign-in.
-        start_again: bool,
+        /// Text and path of a link, beside that to the home page.
+        link: Option<(&'a str, &'a str)>,
     },
 }
 
-/// What the home page says of a service's tokens.
+/// The tokens of one service, as the home page shows them.
 #[derive(Debug, Serialize)]
 pub struct TokenView<'a> {
     service: &'a str,
     scopes: Vec<&'a str>,
-    over: bool,
+    expired: bool,
     time_left: String,
     has_refresh_token: bool,
     /// Only where `SHOW_TOKENS` is on.
@@ -109,18 +111,13 @@ pub struct TokenView<'a> {
 
 impl<'a> Page<'a> {
     /// Home, for `session`.
-    pub fn signed_in(session: &'a Session, show_tokens: bool, can_end_everywhere: bool, now: SystemTime) -> Self {
+    pub fn signed_in(session: &'a Session, show_tokens: bool, can_end_everywhere: bool, now: Timestamp) -> Self {
         Self::SignedIn {
             display_name: session.identity.display_name(),
             identity: lines(&session.identity),
             tokens: session.tokens.iter().map(|token| TokenView::new(token, show_tokens, now)).collect(),
             can_end_everywhere,
         }
-    }
-
-    /// An error page.
-    pub fn message(title: &'a str, text: &'a str, start_again: bool) -> Self {
-        Self::Message { title, text, start_again }
     }
 
     fn template(&self) -> &'static str {
@@ -146,23 +143,21 @@ fn lines(identity: &Identity) -> [(&'static str, Option<&str>); 5] {
 }
 
 impl<'a> TokenView<'a> {
-    fn new(token: &'a Token, show: bool, now: SystemTime) -> Self {
+    fn new(token: &'a Token, show: bool, now: Timestamp) -> Self {
         let left = token.time_left(now);
         Self {
             service: service_name(&token.resource_server),
             scopes: token.scope.split_whitespace().collect(),
-            over: left.is_zero(),
+            expired: left.is_zero(),
             time_left: time_left(left),
             has_refresh_token: token.refresh_token.is_some(),
-            access_token: show.then_some(token.access_token.as_str()),
-            refresh_token: token.refresh_token.as_deref().filter(|_| show),
+            access_token: show.then_some(token.access_token.expose()),
+            refresh_token: token.refresh_token.as_ref().map(Secret::expose).filter(|_| show),
         }
     }
 }
 
-/// What people call a resource server.
-///
-/// The identifiers are those of Globus's own SDK; any other service goes by its identifier.
+/// The name of a resource server. The identifiers are those of Globus's own SDK; other services go by their identifier.
 fn service_name(resource_server: &str) -> &str {
     match resource_server {
         GLOBUS_AUTH => "Globus Auth",
@@ -186,12 +181,12 @@ fn time_left(left: Duration) -> String {
     }
 }
 
-/// Compiles the templates, so that it is done before somebody waits for it.
+/// Compiles the templates, before a visitor waits for it.
 pub(crate) fn compile() {
     LazyLock::force(&TEMPLATES);
 }
 
-/// A page and, beside what it shows, what the paths in its links begin with.
+/// The context of a template: the page, and the base path for its links.
 #[derive(Serialize)]
 struct Placed<'a> {
     base: &'a str,
@@ -199,13 +194,13 @@ struct Placed<'a> {
     page: &'a Page<'a>,
 }
 
-/// The page as HTML. `base` is what the site's paths begin with, empty at the top of an origin.
+/// The page as HTML. `base` is the base path of the site, empty at the top of an origin.
 pub fn render(page: &Page<'_>, base: &str) -> Result<String> {
     let template = TEMPLATES.get_template(page.template());
-    // The error's own text may show what the page would have shown.
+    // The text of the error may show values of the page.
     template
         .and_then(|template| template.render(Serde(Placed { base, page })))
-        .map_err(|_| Kind::Internal("page_not_rendered").into())
+        .map_err(|_| Kind::Internal(Reason::PageNotRendered).into())
 }
 
 #[cfg(test)]
@@ -214,7 +209,7 @@ mod tests {
     use sha2::{Digest as _, Sha256};
 
     use super::*;
-    use crate::{clock, testing::noon};
+    use crate::testing::noon;
 
     const SCRIPT: &str = "<script>alert('x')</script>";
 
@@ -232,10 +227,10 @@ mod tests {
         let token = Token {
             resource_server: "transfer.api.globus.org".to_owned(),
             scope: "first-scope second-scope".to_owned(),
-            access_token: "access-canary".to_owned(),
-            refresh_token: Some("refresh-canary".to_owned()),
-            received: clock::seconds(noon()),
-            lifetime: 48 * 3600,
+            access_token: Secret::new("access-canary"),
+            refresh_token: Some(Secret::new("refresh-canary")),
+            received: noon(),
+            lifetime: Duration::from_hours(48),
         };
         Session::new(person(name), vec![token], noon())
     }
@@ -256,8 +251,8 @@ mod tests {
             Page::LoggedOut { globus_logout: "https://auth.globus.org/v2/web/logout" },
             Page::SetUp { redirect_url: Some("https://gateway.example/login".to_owned()) },
             Page::SetUp { redirect_url: None },
-            Page::message("Title", "Text.", true),
-            Page::message("Title", "Text.", false),
+            Page::Message { title: "Title", text: "Text.", link: Some(("Start again", "/login")) },
+            Page::Message { title: "Title", text: "Text.", link: None },
         ] {
             let html = render(&page, "").unwrap();
             assert!(html.contains("Web app with authentication delegated to Globus Auth"), "{page:?}");
@@ -317,7 +312,7 @@ mod tests {
             Page::LogOut { display_name: "Ada", can_end_everywhere: true },
             Page::LoggedOut { globus_logout: "https://auth.globus.org/v2/web/logout" },
             Page::SetUp { redirect_url: None },
-            Page::message("Title", "Text.", true),
+            Page::Message { title: "Title", text: "Text.", link: Some(("Start again", "/login")) },
         ] {
             // In an attribute, where the template escapes what it must.
             let html = render(&page, "/base").unwrap().replace("&#x2f;", "/");

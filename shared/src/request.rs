@@ -1,4 +1,4 @@
-//! What a handler asks of a request, beyond what `lambda_http` tells it.
+//! Checks and parts of a request, beyond those of `lambda_http`.
 
 use lambda_http::{
     Request, RequestExt as _,
@@ -10,10 +10,12 @@ use crate::{
     config::Address,
     error::{Kind, Result},
     gateway,
+    log::Reason,
 };
 
-/// Refuses any other path, and any method that is not in `methods`, which is what `Allow` answers.
-pub fn expect(request: &Request, path: &str, methods: &'static str) -> Result<()> {
+/// Refuses any other path with 404, and any method that is not in `methods` with 405. `methods` is the value of `Allow`,
+/// such as `GET, HEAD`.
+pub fn check_route(request: &Request, path: &str, methods: &'static str) -> Result<()> {
     if request.uri().path() != path {
         return Err(Kind::NotFound.into());
     }
@@ -28,7 +30,7 @@ pub fn parameter(request: &Request, name: &str) -> Result<Option<String>> {
     match values.as_slice() {
         [] => Ok(None),
         [value] => Ok(Some((*value).to_owned())),
-        _ => Err(Kind::BadRequest("parameter_repeated").into()),
+        _ => Err(Kind::BadRequest(Reason::ParameterRepeated).into()),
     }
 }
 
@@ -38,14 +40,14 @@ pub fn field(request: &Request, name: &str) -> Option<String> {
     form.first(name).map(ToOwned::to_owned)
 }
 
-/// Whether whoever asks can show a page. Programs get JSON, and no redirect to a sign-in they could not follow.
+/// Whether the client shows pages. API clients get JSON, and no redirect to a login that they could not follow.
 pub fn wants_html(request: &Request) -> bool {
     header_of(request.headers(), "accept").is_some_and(|accept| accept.contains("text/html"))
 }
 
-/// Whether a person opened this page: not a prefetch, an image, a frame or a script, nor a HEAD.
+/// Whether the user opened this page: not a prefetch, an image, a frame or a script, and not HEAD.
 ///
-/// Browsers without Fetch Metadata send neither header, and are taken at their word.
+/// Browsers without Fetch Metadata send none of these headers; their request counts as a navigation.
 pub fn is_navigation(request: &Request) -> bool {
     let headers = request.headers();
     let is = |name, value| header_of(headers, name).is_none_or(|found| found == value);
@@ -58,10 +60,10 @@ pub fn is_navigation(request: &Request) -> bool {
         && !speculative
 }
 
-/// Refuses a form that was not sent from a page of ours.
+/// Refuses a form that was not sent from a page of this origin.
 ///
-/// `Sec-Fetch-Site` says so where the browser sends it; an older one sends `Origin`. Neither means no.
-pub fn expect_same_origin(request: &Request, address: &Address) -> Result<()> {
+/// `Sec-Fetch-Site` decides if the browser sends it; older ones send `Origin`. A request with neither is refused.
+pub fn check_same_origin(request: &Request, address: &Address) -> Result<()> {
     let headers = request.headers();
     let same = match header_of(headers, "sec-fetch-site") {
         Some(site) => site == "same-origin",
@@ -75,13 +77,13 @@ pub fn address(request: &Request) -> Result<Address> {
     gateway::context(request).address.ok_or_else(|| Kind::UnknownAddress.into())
 }
 
-/// What the paths of this site begin with, for links: empty where the site is at the top of its origin.
+/// The base path of this site, for links: empty if the site is at the top of its origin.
 pub fn base(request: &Request) -> String {
     gateway::context(request).address.map(|address| address.base().to_owned()).unwrap_or_default()
 }
 
-/// Whether the request came in by another host name than this site's. Cookies set there would be out of reach at
-/// `address`, where Globus sends people back to (`127.0.0.1` and `localhost` share none, for example).
+/// Whether the request came by another host name than `address`. Cookies that are set there are not sent to `address`,
+/// where Globus sends the user back to (`127.0.0.1` and `localhost` share no cookies, for example).
 pub fn is_elsewhere(request: &Request, address: &Address) -> bool {
     let host = header_of(request.headers(), header::HOST.as_str());
     host.is_some_and(|host| !host.eq_ignore_ascii_case(address.origin().authority()))
@@ -102,7 +104,7 @@ mod tests {
     #[track_caller]
     fn assert_same_origin(event: &Event, expected: bool) {
         let address = Address::parse(BASE_URL).unwrap();
-        let found = expect_same_origin(&event.request(), &address);
+        let found = check_same_origin(&event.request(), &address);
         assert_eq!(found.is_ok(), expected, "{event:?}");
     }
 
@@ -114,7 +116,7 @@ mod tests {
 
     #[test]
     fn another_path_is_not_found_and_another_method_is_told_which_ones_there_are() {
-        let request = |event: Event| expect(&event.request(), "/login", "GET, HEAD");
+        let request = |event: Event| check_route(&event.request(), "/login", "GET, HEAD");
 
         assert!(request(Event::get("/login?next=/x")).is_ok());
         assert!(request(Event::get("/login").method("HEAD")).is_ok());
@@ -134,7 +136,7 @@ mod tests {
         assert_eq!(parameter(&request, "state").unwrap().as_deref(), Some("s"));
         assert_eq!(parameter(&request, "empty").unwrap().as_deref(), Some(""));
         assert_eq!(parameter(&request, "error").unwrap(), None);
-        assert_eq!(parameter(&request, "code").unwrap_err().reason(), "parameter_repeated");
+        assert_eq!(parameter(&request, "code").unwrap_err().row().reason.as_str(), "parameter_repeated");
     }
 
     #[test]

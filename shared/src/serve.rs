@@ -2,60 +2,39 @@
 
 use std::{convert::Infallible, time::SystemTime};
 
-use lambda_http::{Body, Request, Response, aws_lambda_events::apigw::ApiGatewayV2httpResponse};
+use lambda_http::{Body, Request, Response};
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 use tracing::Instrument as _;
 
 use crate::{
-    app::OfSite,
-    config::{self, ConfigError, Environment, LogConfig},
-    error::{Kind, Result},
-    gateway, pages,
-    response::respond,
-    telemetry,
+    config::{self, Environment, Reading},
+    error::Result,
+    function::Function,
+    log, pages,
+    timestamp::Timestamp,
 };
 
-/// Starts a function: reads what it needs, then answers one request after the other.
+/// Starts a function: reads its settings, then handles one event after another until Lambda ends the process.
 ///
-/// A configuration with problems starts all the same and answers every request with a 503 page, since a function that
-/// dies at start shows people a bare gateway error.
-pub async fn serve<A: OfSite>(
-    read: impl FnOnce(&Environment<'_>) -> Option<A>,
-    handle: impl AsyncFn(&A, &Request, SystemTime) -> Result<Response<Body>>,
+/// A function with broken settings starts all the same and responds to every request with a 503 page: if it ended,
+/// visitors would see a bare gateway error.
+pub async fn serve<S>(
+    read: impl FnOnce(&Environment<'_>) -> Reading<S>,
+    handle: impl AsyncFn(&S, &Request, Timestamp) -> Result<Response<Body>>,
 ) -> Result<(), lambda_http::Error> {
-    let mut log = None;
-    let app = config::from_env(|env| {
-        log = Some(LogConfig::read(env));
-        read(env)
-    });
-    telemetry::init(log);
+    let function = Function::start(&config::process_environment, read);
+    log::init(function.log);
     pages::compile();
 
-    let (app, handle) = (&app, &handle);
+    let (function, handle) = (&function, &handle);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
-        // At `error`, so that every line carries the request's id whatever LOG_LEVEL lets through.
+        // At `error`, so that every line carries the request's id at every LOG_LEVEL.
         let span = tracing::error_span!("request", request_id = %event.context.request_id);
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
-        let now = SystemTime::now();
-        let answer = answer(app, handle, event.payload.get(), now).instrument(span).await;
-        Ok::<_, Infallible>(answer)
+        let now = Timestamp::from(SystemTime::now());
+        let response = function.respond(handle, event.payload.get(), now).instrument(span).await;
+        Ok::<_, Infallible>(response)
     }))
     .await
-}
-
-/// The answer to one event, whatever it holds.
-pub async fn answer<A: OfSite>(
-    app: &Result<A, ConfigError>,
-    handle: &impl AsyncFn(&A, &Request, SystemTime) -> Result<Response<Body>>,
-    event: &str,
-    now: SystemTime,
-) -> ApiGatewayV2httpResponse {
-    let site = app.as_ref().map_or_else(ConfigError::site, OfSite::site);
-    let response = match (gateway::request(event, site), app) {
-        (Err(unreadable), _) => respond(None, Err(unreadable)),
-        (Ok(request), Err(problems)) => respond(Some(&request), Err(Kind::Config(problems.clone()).into())),
-        (Ok(request), Ok(app)) => respond(Some(&request), handle(app, &request, now).await),
-    };
-    gateway::response(response)
 }

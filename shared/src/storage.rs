@@ -1,15 +1,15 @@
-//! Where sessions are kept between requests.
+//! Where sessions are kept between requests: one trait, two storages.
 //!
-//! Two storages, one trait. [`CookieStorage`] is the lighter one: the session itself travels in a sealed cookie, and a
-//! page view asks nobody. [`DynamoDbStorage`] has room for any number of tokens, ends sessions for
-//! good and everywhere, and lets one request of many renew. What both must not do: speak to Globus.
+//! [`CookieStorage`] is the lighter one: the session itself travels in a sealed cookie, and a page view makes no request.
+//! [`DynamoDbStorage`] has room for any number of tokens, ends sessions for good and everywhere, and lets exactly one of
+//! several concurrent requests renew. Neither calls Globus.
 
 #[cfg(any(test, feature = "testing"))]
 pub mod contract;
 mod cookie_storage;
 mod dynamodb;
 
-use std::{fmt, time::SystemTime};
+use std::fmt;
 
 use async_trait::async_trait;
 use cookie::Cookie;
@@ -19,78 +19,79 @@ use crate::{
     cookies::SealedCookies,
     error::Result,
     session::{Session, Visitor},
+    timestamp::Timestamp,
 };
 
 pub use cookie_storage::CookieStorage;
 pub use dynamodb::DynamoDbStorage;
 
-/// The session cookie, whatever it holds.
+/// The name of the session cookie, without `__Host-`.
 const NAME: &str = "session";
 
-/// A place for sessions, each found through a cookie of the request. An error is the storage's own trouble: whoever
-/// gets one is neither signed in nor signed out.
+/// A place for sessions. A request leads to its session by a cookie.
+///
+/// An error means that the storage failed: the visitor then counts neither as signed in nor as signed out.
 #[async_trait]
 pub trait TokenStorage: fmt::Debug + Send + Sync {
-    /// Who sent the request.
-    async fn visitor(&self, request: &Request, now: SystemTime) -> Result<Visitor>;
+    /// The visitor who sent the request.
+    async fn visitor(&self, request: &Request, now: Timestamp) -> Result<Visitor>;
 
-    /// Keeps a new session, in the place of the one this browser had; gives the cookie that leads to it.
-    async fn create(&self, request: &Request, session: &Session, now: SystemTime) -> Result<Cookie<'static>>;
+    /// Keeps a new session in place of this browser's old one; returns the cookie that leads to it.
+    async fn create(&self, request: &Request, session: &Session, now: Timestamp) -> Result<Cookie<'static>>;
 
-    /// Ends this browser's session; gives what it was, so that its tokens can be revoked.
+    /// Ends this browser's session; returns it, so that its tokens can be revoked.
     async fn end(&self, request: &Request) -> Result<Option<Session>>;
 
     /// Whether sessions in other browsers can be ended.
     fn can_end_everywhere(&self) -> bool;
 
-    /// Ends every session of whoever sent the request, in whatever browser; gives what this browser's was. The tokens of
-    /// the others lie under keys that only those browsers have.
+    /// Ends every session of this browser's user, in all browsers; returns this browser's. The tokens of the others are
+    /// encrypted with keys that only those browsers have.
     async fn end_everywhere(&self, request: &Request) -> Result<Option<Session>>;
 
-    /// Begins the renewal of this browser's session. Of many requests at once, one gets [`Renewal::Ours`], as far as the
-    /// storage can see to it.
-    async fn begin_renewal(&self, request: &Request, now: SystemTime) -> Result<Renewal>;
+    /// Begins the renewal of this browser's session. Of several concurrent requests, exactly one gets [`Renewal::Ours`],
+    /// if the storage has leases.
+    async fn begin_renewal(&self, request: &Request, now: Timestamp) -> Result<Renewal>;
 
-    /// Keeps what came of a renewal that was begun.
-    async fn finish_renewal(
-        &self,
-        request: &Request,
-        lease: &Lease,
-        session: &Session,
-        now: SystemTime,
-    ) -> Result<Kept>;
+    /// Keeps a session whose renewal was begun with this lease.
+    async fn finish_renewal(&self, request: &Request, lease: Lease, session: &Session, now: Timestamp) -> Result<Kept>;
 }
 
-/// Who renews.
+/// Which request renews a session.
 #[derive(Debug)]
 pub enum Renewal {
-    /// Whoever gets this, and nobody else while the lease lasts.
-    Ours(Session, Lease),
-    /// Nobody: the tokens are good, or another request is about to renew them and these will do meanwhile.
+    /// This request, and no other while it holds the lease.
+    Ours(Box<Session>, Lease),
+    /// None: the tokens are good, or another request is renewing them and these can be used until then.
     NotNeeded,
-    /// Nobody can: a new sign-in is the way on.
+    /// None: only a new sign-in helps.
     SignInNeeded,
 }
 
-/// The right to renew one session, for a while.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Lease {
-    /// Unguessable; empty where the storage has no leases.
-    pub id: String,
-    /// The version of the session that is renewed.
-    pub version: u64,
+/// The right to renew one session for a limited time.
+#[derive(Debug)]
+pub enum Lease {
+    /// The storage has no leases: several requests may renew at once.
+    None,
+    /// An exclusive right.
+    Exclusive {
+        /// Random, so that no other request has the same.
+        id: String,
+        /// The version of the session that is renewed.
+        version: u64,
+    },
 }
 
-/// What became of a renewed session.
+/// Whether a renewed session was kept.
 #[derive(Debug)]
 pub enum Kept {
-    /// It is kept. A cookie is to be set where the session is in it.
+    /// Yes. If the session is in a cookie, this is the cookie.
     Yes(Option<Cookie<'static>>),
-    /// It is not: the session has ended or changed meanwhile, and this is how it stands.
+    /// No: it has ended or changed in the meantime. This is the visitor now.
     No(Visitor),
 }
 
-/// Takes the session cookie away.
-pub fn clear(cookies: &SealedCookies) -> Cookie<'static> {
-    cookies.clear(NAME)
+/// The cookie that removes the session cookie.
+pub fn removal(cookies: &SealedCookies) -> Cookie<'static> {
+    cookies.removal(NAME)
 }

@@ -1,48 +1,57 @@
-//! For tests: events as API Gateway sends them, and a browser that keeps its cookies between them.
+//! The test kit: events as API Gateway sends them, a browser that keeps its cookies, the log, and a function with the
+//! stand-in for Globus.
 //!
-//! A test goes in at the same door as a real request, and looks at what comes out of it.
+//! A test sends an event as API Gateway does, and looks at the response that API Gateway gets.
 
-#![expect(clippy::missing_panics_doc, reason = "an assertion is there to panic")]
+#![expect(clippy::missing_panics_doc, clippy::panic, reason = "an assertion is there to panic")]
 
 mod browser;
 mod event;
 mod log;
+mod world;
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 pub use browser::{Answer, Browser};
 pub use event::Event;
 pub use log::Log;
+pub use world::{World, query};
 
 use crate::{
-    clock,
-    config::{self, ConfigError, Environment},
+    config::{ConfigError, Environment, Reading, Secret},
     error::Result,
+    function::Function,
     session::{GLOBUS_AUTH, Identity, Session, Token},
+    timestamp::Timestamp,
 };
 
 /// A key that seals.
 pub const KEY: &str = "a-session-key-of-at-least-32-characters";
 
-/// Where the site is in tests.
+/// The address of the site in tests.
 pub const BASE_URL: &str = "https://gateway.example";
 
-/// A moment, for tests that ask nobody else for the time.
-pub fn noon() -> SystemTime {
-    UNIX_EPOCH + Duration::from_hours(500_000)
+/// A fixed time, for tests without a server.
+pub fn noon() -> Timestamp {
+    Timestamp::from_seconds(500_000 * 3600)
 }
 
-/// The time by this machine's clock, for tests together with a server that goes by it as well.
+/// The time of this machine's clock, for tests with a server that uses it too.
 #[expect(clippy::disallowed_methods, reason = "a test has no other source of time")]
-pub fn now() -> SystemTime {
-    SystemTime::now()
+pub fn now() -> Timestamp {
+    SystemTime::now().into()
 }
 
-/// Reads settings out of `pairs`, and for what is not in them out of a complete set.
+/// What a function holds with these settings, or the problems with them.
 pub fn configure<T>(
     pairs: &[(&str, &str)],
-    read: impl FnOnce(&Environment<'_>) -> Option<T>,
+    read: impl FnOnce(&Environment<'_>) -> Reading<T>,
 ) -> Result<T, ConfigError> {
+    function(pairs, read).state
+}
+
+/// A function that has started with these settings, and with those of a complete set that are not among them.
+pub fn function<T>(pairs: &[(&str, &str)], read: impl FnOnce(&Environment<'_>) -> Reading<T>) -> Function<T> {
     let complete = [
         ("BASE_URL", BASE_URL),
         ("GLOBUS_CLIENT_ID", "7fb58e00-0000-4000-8000-000000000000"),
@@ -51,18 +60,18 @@ pub fn configure<T>(
     ];
     let lookup =
         |name: &str| pairs.iter().chain(&complete).find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-    config::from_lookup(lookup, read)
+    Function::start(&lookup, read)
 }
 
-/// A session that began at `begun`: a person with a token for Globus Auth and one for Transfer, good for 48 hours.
-pub fn session(begun: SystemTime) -> Session {
+/// A session that began at `begun`, with a token for Globus Auth and one for Transfer, both good for 48 hours.
+pub fn session(begun: Timestamp) -> Session {
     let token = |resource_server: &str, scope: &str| Token {
         resource_server: resource_server.to_owned(),
         scope: scope.to_owned(),
-        access_token: format!("access-canary-{resource_server}"),
-        refresh_token: Some(format!("refresh-canary-{resource_server}")),
-        received: clock::seconds(begun),
-        lifetime: 48 * 3600,
+        access_token: Secret::new(format!("access-canary-{resource_server}")),
+        refresh_token: Some(Secret::new(format!("refresh-canary-{resource_server}"))),
+        received: begun,
+        lifetime: Duration::from_hours(48),
     };
     let identity = Identity {
         sub: "8c8b2a0e-0000-4000-8000-000000000001".to_owned(),

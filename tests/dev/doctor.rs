@@ -6,7 +6,7 @@ use kit::{
     Result,
     tools::{self, println_step},
 };
-use shared::{App, config};
+use shared::{App, Function};
 
 use crate::run;
 
@@ -81,8 +81,8 @@ fn settings() -> Result<String> {
         return Ok("No application of your own in .env: sign-in is at the stand-in.".to_owned());
     }
     let variables: BTreeMap<_, _> = run::variables(settings, None)?.into_iter().collect();
-    let read = config::from_lookup(|name| variables.get(name).cloned(), |env| App::with_globus(App::read(env), env));
-    match read {
+    let read = Function::start(&|name| variables.get(name).cloned(), |env| App::with_globus(App::read(env), env));
+    match read.state {
         Ok(_) => Ok("The settings in .env are complete: sign-in is at Globus.".to_owned()),
         Err(problems) => Err(format!("In .env: {problems}.")),
     }

@@ -1,27 +1,22 @@
 //! Many instances of a function and many requests at once, as Lambda runs them.
 
 use std::{
-    result,
     sync::{
         Once,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
-use globus_stand_in::{CLIENT_ID, CLIENT_SECRET, Endpoint, Fault, RefreshTokens, StandIn};
+use globus_stand_in::{Endpoint, Fault, RefreshTokens};
 use kit::{
     Result,
     dynamodb::{DynamoDb, Table},
     local::{App, Storage, Watch},
     process::wait_for,
 };
-use shared::{
-    config::ConfigError,
-    globus::Globus,
-    testing::{self, BASE_URL, Browser, Event, configure, now},
-};
+use shared::testing::{BASE_URL, Browser, Event, World};
 
 /// How long the tokens live that are to be renewed: longer than the ten seconds before Globus is asked again.
 const SHORT: Duration = Duration::from_secs(12);
@@ -178,57 +173,27 @@ async fn a_logout_while_a_renewal_is_held_at_globus_is_final() -> Result<()> {
     Ok(())
 }
 
-/// An instance on a table, and a stand-in that it knows.
-struct Warm {
-    stand_in: StandIn,
-    instance: result::Result<(shared::App, Globus), ConfigError>,
-    table: Option<Table<'static>>,
-}
-
-impl Warm {
-    async fn start(storage: Storage) -> Result<Self> {
-        let stand_in = StandIn::start(0, &[&format!("{BASE_URL}/login")]).await.map_err(|error| error.to_string())?;
-        let table = if storage == Storage::Table { Some(DynamoDb::shared()?.table()?) } else { None };
-        let ours = [
-            ("GLOBUS_AUTH_URL", stand_in.url()),
-            ("GLOBUS_CLIENT_ID", CLIENT_ID),
-            ("GLOBUS_CLIENT_SECRET", CLIENT_SECRET),
-            ("SESSION_MAX_HOURS", "8760"),
-            ("SESSION_IDLE_HOURS", "8760"),
-        ];
-        let table_variables = table.as_ref().map(Table::variables).unwrap_or_default();
-        let of_table = table_variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let pairs: Vec<_> = of_table.chain(ours).collect();
-        let instance = configure(&pairs, |env| shared::App::with_globus(shared::App::read(env), env));
-        Ok(Self { stand_in, instance, table })
-    }
-
-    async fn send(&self, browser: &mut Browser, event: Event, time: SystemTime) -> testing::Answer {
-        browser.send(&self.instance, login::handle, event, time).await
-    }
-
-    async fn sign_in(&self, browser: &mut Browser, person: &str, time: SystemTime) -> Result<()> {
-        let begun = self.send(browser, Event::get("/login"), time).await;
-        let callback = self.stand_in.sign_in(begun.location(), person).await?;
-        let callback = Event::get(callback.strip_prefix(BASE_URL).unwrap());
-        self.send(browser, callback, time).await.assert_redirect(302, &format!("{BASE_URL}/"));
-        Ok(())
-    }
+/// An instance whose sessions last a year, on a table if there is one.
+async fn instance(storage: Storage) -> Result<(World, Option<Table<'static>>)> {
+    let table = if storage == Storage::Table { Some(DynamoDb::shared()?.table()?) } else { None };
+    let table_variables = table.as_ref().map(Table::variables).unwrap_or_default();
+    let of_table = table_variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let pairs: Vec<_> = of_table.chain([("SESSION_MAX_HOURS", "8760"), ("SESSION_IDLE_HOURS", "8760")]).collect();
+    Ok((World::with(&pairs).await, table))
 }
 
 #[tokio::test]
 async fn tokens_that_come_after_a_logout_or_while_the_table_is_down_are_revoked() -> Result<()> {
     for (lose, status) in [(Table::clear as fn(&Table<'static>) -> Result<()>, 302), (Table::delete, 503)] {
-        let mut warm = Warm::start(Storage::Table).await?;
-        let (mut browser, time) = (Browser::default(), now());
-        warm.sign_in(&mut browser, "ada", time).await?;
-        let table = warm.table.take().unwrap();
+        let (mut warm, table) = instance(Storage::Table).await?;
+        let (mut browser, table) = (Browser::default(), table.unwrap());
+        warm.sign_in(login::handle, &mut browser, "ada").await;
         let lost = Once::new();
         // Globus has given the tokens, and its answer is on the way.
         warm.stand_in.edit_token_response(move |_| lost.call_once(|| lose(&table).unwrap()));
 
-        let later = time + Duration::from_hours(49);
-        let answer = warm.send(&mut browser, Event::get("/login?refresh"), later).await;
+        warm.later(Duration::from_hours(49));
+        let answer = warm.send(login::handle, &mut browser, Event::get("/login?refresh")).await;
 
         assert_eq!(answer.status, status, "{answer:?}");
         let issued = warm.stand_in.issued_tokens();
@@ -240,16 +205,13 @@ async fn tokens_that_come_after_a_logout_or_while_the_table_is_down_are_revoked(
 
 #[tokio::test]
 async fn tokens_of_a_sign_in_that_the_table_does_not_take_are_revoked() -> Result<()> {
-    let warm = Warm::start(Storage::Table).await?;
-    warm.table.as_ref().unwrap().delete()?;
-    let (mut browser, time) = (Browser::default(), now());
-    let begun = warm.send(&mut browser, Event::get("/login"), time).await;
-    let callback = warm.stand_in.sign_in(begun.location(), "ada").await?;
-    let callback = Event::get(callback.strip_prefix(BASE_URL).unwrap());
+    let (warm, table) = instance(Storage::Table).await?;
+    table.unwrap().delete()?;
+    let mut browser = Browser::default();
 
-    let answer = warm.send(&mut browser, callback, time).await;
+    let answer = warm.sign_in(login::handle, &mut browser, "ada").await;
 
-    answer.assert_page(503, "We cannot look up sessions");
+    answer.assert_page(503, "We cannot look up your session");
     assert!(browser.cookies.is_empty());
     assert!(warm.stand_in.issued_tokens().iter().all(|token| warm.stand_in.is_revoked(token)));
     Ok(())
@@ -259,23 +221,19 @@ async fn tokens_of_a_sign_in_that_the_table_does_not_take_are_revoked() -> Resul
 #[tokio::test]
 async fn two_people_who_renew_in_turn_at_one_warm_instance_each_get_their_own() -> Result<()> {
     for storage in [Storage::Cookies, Storage::Table] {
-        let warm = Warm::start(storage).await?;
-        let mut time = now();
+        let (mut warm, _table) = instance(storage).await?;
         let mut people = [("ada", Browser::default()), ("sparse", Browser::default())];
         for (person, browser) in &mut people {
-            warm.sign_in(browser, person, time).await?;
+            warm.sign_in(login::handle, browser, person).await;
         }
         for _ in 0..50 {
-            time += Duration::from_hours(49);
+            warm.later(Duration::from_hours(49));
             for (person, browser) in &mut people {
-                let renewed = warm.send(browser, Event::get("/login?refresh"), time).await;
+                let renewed = warm.send(login::handle, browser, Event::get("/login?refresh")).await;
                 renewed.assert_redirect(302, &format!("{BASE_URL}/"));
-                let (app, _) = warm.instance.as_ref().unwrap();
-                let (name, value) = browser.cookies.iter().next().unwrap();
-                let request = Event::get("/").cookie(&format!("{name}={value}")).request();
-                let session = app.session(&request, time).await.unwrap();
+                let session = warm.session_of(browser).await.unwrap();
                 for token in &session.tokens {
-                    assert_eq!(warm.stand_in.whose(&token.access_token), Some(*person));
+                    assert_eq!(warm.stand_in.whose(token.access_token.expose()), Some(*person));
                 }
             }
         }

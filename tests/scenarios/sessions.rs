@@ -113,7 +113,7 @@ async fn while_globus_is_down_a_session_is_kept_and_renewed_afterwards(storage: 
     scene.app.stand_in().fault(Endpoint::Token, Fault::Drop);
     sleep(Duration::from_secs(11)).await;
     scene.browser.reload().await?;
-    scene.browser.shows("Globus is not answering").await?;
+    scene.browser.shows("Globus is not responding").await?;
     assert_eq!(scene.cookies().await?, ["session"]);
 
     scene.app.stand_in().clear_faults();

@@ -142,7 +142,7 @@ async fn whoever_declines_is_told_so_and_can_start_again(storage: Storage) -> Re
     assert!(scene.cookies().await?.is_empty());
 
     scene.browser.reload().await?;
-    scene.browser.shows("This sign-in cannot be finished").await?;
+    scene.browser.shows("This sign-in cannot be completed").await?;
     scene.is_in_order("unknown-attempt").await?;
     scene.sign_in("ada", "Hello Ada Lovelace!").await?;
     scene.close().await
@@ -215,7 +215,7 @@ async fn a_callback_that_is_loaded_again_leads_home_and_redeems_nothing(storage:
     }
     scene.browser.forget_cookies().await?;
     scene.browser.goto(&callback).await?;
-    scene.browser.shows("This sign-in cannot be finished").await?;
+    scene.browser.shows("This sign-in cannot be completed").await?;
     assert_eq!(scene.app.stand_in().requests(Endpoint::Token), 1);
     scene.close().await
 }

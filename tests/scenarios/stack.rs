@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, fs};
 
 use kit::{Result, dynamodb::Table, sam, stack::Stack, tools};
 use serde_json::Value;
+use shared::log::{Event, Outcome, Reason};
 
 const CERTIFICATE: &str = "arn:aws:acm:us-east-1:123456789012:certificate/4e3b6a0e-0000-4000-8000-000000000000";
 const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/4e3b6a0e-0000-4000-8000-000000000000";
@@ -29,9 +30,10 @@ fn stacks() -> Result<[Stack; 2]> {
     Ok([Stack::with(&[], "sessions")?, Stack::with(&EVERYTHING, "sessions")?])
 }
 
-/// The names in the one file that reads the environment, without those that Lambda itself sets.
+/// The names in the module that reads the environment, without those that Lambda itself sets.
 fn variables_in_the_code() -> BTreeSet<String> {
-    let code = fs::read_to_string(tools::root().join("shared/src/config.rs")).unwrap();
+    let files = ["address", "environment", "settings"].map(|name| format!("shared/src/config/{name}.rs"));
+    let code = files.map(|file| fs::read_to_string(tools::root().join(file)).unwrap()).concat();
     // A variable's name is a string of capitals, and no other string there is.
     let name = |text: &&str| text.contains('_') && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
     let strings = code.lines().flat_map(|line| line.split('"').skip(1).step_by(2));
@@ -133,4 +135,33 @@ fn no_role_may_do_anything_without_a_table() -> Result<()> {
     assert!(without.functions.values().all(|function| function.actions.is_empty()), "{without:?}");
     assert!(with.functions.values().all(|function| !function.actions.is_empty()), "{with:?}");
     Ok(())
+}
+
+/// A word that no line of the log has would count nothing, and its alarm would stay silent.
+#[test]
+fn every_word_that_is_counted_or_shown_is_one_of_the_log() {
+    let template = fs::read_to_string(tools::root().join("template.yaml")).unwrap();
+    let words: [(&str, Vec<&str>); 3] = [
+        ("event", Event::ALL.iter().map(|word| word.as_str()).collect()),
+        ("outcome", Outcome::ALL.iter().map(|word| word.as_str()).collect()),
+        ("reason", Reason::ALL.iter().map(|word| word.as_str()).collect()),
+    ];
+    let mut compared = 0;
+    for (field, known) in words {
+        let equals = format!("$.{field} = \"");
+        let mut used: Vec<_> = template.split(&equals).skip(1).filter_map(until_quote).collect();
+        let list = format!("filter {field} in [");
+        let lists = template.split(&list).skip(1).filter_map(|rest| rest.split(']').next());
+        used.extend(lists.flat_map(|list| list.split(", ").map(|word| word.trim_matches('\''))));
+        for word in used {
+            let fits = |known: &&str| word.strip_suffix('*').map_or(*known == word, |begin| known.starts_with(begin));
+            assert!(known.iter().any(fits), "the log has no {field} {word}");
+            compared += 1;
+        }
+    }
+    assert!(compared >= 9, "{compared}");
+}
+
+fn until_quote(text: &str) -> Option<&str> {
+    text.split('"').next()
 }

@@ -17,7 +17,7 @@ async fn while_globus_does_not_answer_a_page_says_so_and_a_later_try_succeeds(st
     scene.begin().await?;
     scene.app.stand_in().fault(Endpoint::Token, Fault::Delay(Duration::from_secs(10)));
     scene.choose("ada").await?;
-    scene.browser.shows("Globus is not answering").await?;
+    scene.browser.shows("Globus is not responding").await?;
     scene.is_in_order("globus-unavailable").await?;
     assert!(scene.cookies().await?.is_empty());
     assert_eq!(scene.app.log().matches("globus_timeout").count(), 1);

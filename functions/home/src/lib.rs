@@ -1,31 +1,30 @@
-//! `GET /`: who is signed in, and which tokens the app holds for them.
+//! `GET /`: the signed-in user, and the tokens that the app holds for this user.
 //!
-//! A page view asks nobody but the storage, and that only where sessions are in a table. Whatever path no other
-//! function has comes here too, and gets the page for it.
-
-use std::time::SystemTime;
+//! A page view makes no request, except to the session table if there is one. Every path that no other function has also
+//! comes here and gets a 404 page.
 
 use lambda_http::{Body, Request, Response, http::StatusCode};
 use shared::{
-    App, Kind, Result,
+    App, Kind, Result, Timestamp,
+    log::{self, Event, Outcome},
     pages::Page,
-    request,
+    paths, request,
     response::{html, with_cookies},
     session::Visitor,
     storage,
 };
 
-/// Answers one request.
-pub async fn handle(app: &App, request: &Request, now: SystemTime) -> Result<Response<Body>> {
-    request::expect(request, "/", "GET, HEAD")?;
+/// The response to one request.
+pub async fn handle(app: &App, request: &Request, now: Timestamp) -> Result<Response<Body>> {
+    request::check_route(request, paths::HOME, "GET, HEAD")?;
 
     match app.visitor(request, now).await? {
         Visitor::SignedOut => html(request, StatusCode::OK, &Page::SignedOut { expired: false }),
         Visitor::Expired(_) => html(request, StatusCode::OK, &Page::SignedOut { expired: true }),
         Visitor::Unusable(reason) => {
-            tracing::info!(event = "request", outcome = "refused", reason, "a session cookie that leads to no session");
+            log::write(Event::Request, Outcome::Refused, reason.into());
             let page = html(request, StatusCode::OK, &Page::SignedOut { expired: false })?;
-            Ok(with_cookies(page, [storage::clear(&app.cookies)]))
+            Ok(with_cookies(page, [storage::removal(&app.cookies)]))
         }
         Visitor::NeedsRenewal(_) => Err(Kind::RenewalRequired.into()),
         Visitor::SignedIn(session) => {

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use shared::{
-    config::ConfigError,
-    testing::{Answer, Browser, Event, Log, configure, noon, session},
+    Function,
+    testing::{self, Answer, Browser, Event, Log, noon, session},
 };
 
 use super::*;
@@ -12,25 +12,25 @@ const SESSION: &str = "__Host-session";
 /// How long the tokens of `session` live, in seconds.
 const TOKEN_LIFE: u64 = 48 * 3600;
 
-fn app(pairs: &[(&str, &str)]) -> Result<App, ConfigError> {
-    configure(pairs, App::read)
+fn function(pairs: &[(&str, &str)]) -> Function<App> {
+    testing::function(pairs, App::read)
 }
 
 /// A browser whose session began at noon, sealed by a function with these settings.
 async fn signed_in(pairs: &[(&str, &str)]) -> Browser {
-    let app = app(pairs).unwrap();
+    let app = function(pairs).state.unwrap();
     let mut browser = Browser::default();
     browser.keep(&app.storage.create(&Event::get("/").request(), &session(noon()), noon()).await.unwrap());
     browser
 }
 
 async fn visit(browser: &mut Browser, pairs: &[(&str, &str)], event: Event) -> Answer {
-    browser.send(&app(pairs), handle, event, noon()).await
+    browser.send(&function(pairs), handle, event, noon()).await
 }
 
 async fn visit_later(browser: &mut Browser, seconds: u64) -> Answer {
     let later = noon() + Duration::from_secs(seconds);
-    browser.send(&app(&[]), handle, Event::get("/"), later).await
+    browser.send(&function(&[]), handle, Event::get("/"), later).await
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn a_sign_in_that_is_about_to_end_is_sent_to_be_renewed() {
 
     let program = Event::get("/").header("accept", "application/json");
     let later = noon() + Duration::from_secs(TOKEN_LIFE);
-    let answer = browser.send(&app(&[]), handle, program, later).await;
+    let answer = browser.send(&function(&[]), handle, program, later).await;
     assert_eq!((answer.status, answer.error().as_str()), (401, "renewal_required"));
 }
 

@@ -1,9 +1,10 @@
-//! `GET /login?refresh`: has the tokens renewed that are about to end, and returns to where the person was.
+//! `GET /login?refresh`: renews the tokens that expire soon, and returns to the page that the user wanted.
 
 use lambda_http::{Body, Response};
 use shared::{
     Error, Kind, Result,
     globus::Renewed,
+    log::{self, Details, Event, Outcome, Reason},
     response::with_cookies,
     session::Session,
     storage::{Kept, Lease, Renewal},
@@ -11,10 +12,12 @@ use shared::{
 
 use crate::{Visit, begin};
 
-/// Renews what needs it ([RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)).
+/// Renews the tokens ([RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)). If only a new sign-in helps,
+/// one begins.
 pub(crate) async fn renew(visit: &Visit<'_>) -> Result<Response<Body>> {
-    match visit.app.storage.begin_renewal(visit.request, visit.now).await? {
-        Renewal::Ours(session, lease) => carry_out(visit, session, lease).await,
+    let renewal = visit.app.storage.begin_renewal(visit.request, visit.now).await;
+    match renewal.map_err(|error| error.during(Event::Renewal))? {
+        Renewal::Ours(session, lease) => carry_out(visit, *session, lease).await,
         Renewal::NotNeeded => back(visit),
         Renewal::SignInNeeded => begin(visit),
     }
@@ -23,41 +26,41 @@ pub(crate) async fn renew(visit: &Visit<'_>) -> Result<Response<Body>> {
 async fn carry_out(visit: &Visit<'_>, mut session: Session, lease: Lease) -> Result<Response<Body>> {
     let Visit { app, globus, request, now, .. } = visit;
     let before = session.tokens.clone();
-    let Renewed { tokens, failures } = globus.renew(&session, *now).await;
-    session.renew(tokens.clone(), *now);
+    let Renewed { tokens, failures } = globus.refresh(&session, *now).await;
+    session.replace_tokens(tokens.clone(), *now);
 
-    let cookie = match app.storage.finish_renewal(request, &lease, &session, *now).await {
+    let cookie = match app.storage.finish_renewal(request, lease, &session, *now).await {
         Ok(Kept::Yes(cookie)) => cookie,
         Ok(Kept::No(visitor)) => {
-            // Logged out meanwhile: nobody could ever use or revoke these tokens again.
+            // Logged out in the meantime: nothing else could ever use or revoke these tokens.
             globus.revoke_unless_in(&tokens, visitor.tokens()).await;
             return back(visit);
         }
         Err(error) => {
             globus.revoke_unless_in(&tokens, &before).await;
-            return Err(error.during("renewal"));
+            return Err(error.during(Event::Renewal));
         }
     };
-    if let Some(refused) = failures.iter().find(|failure| *failure.kind() == Kind::CodeRefused) {
-        log("refused", refused.reason(), &session);
-        // Where two tabs renew at once, the other may have won: its session cookie is not to be written over with one
-        // that has nothing new in it.
+    if failures.iter().any(|failure| *failure.kind() == Kind::CodeRefused) {
+        log_result(Outcome::Refused, Some(Reason::CodeRefused), &session);
+        // If two tabs renew at once, the other may have succeeded: a cookie with nothing new must not replace its cookie.
         let cookie = cookie.filter(|_| !tokens.is_empty());
         return Ok(with_cookies(begin(visit)?, cookie));
     }
     match failures.into_iter().next() {
-        None => log("success", "", &session),
-        Some(trouble) if session.has_time_left(*now) => log("failure", trouble.reason(), &session),
-        Some(trouble) => return Err(cookie.into_iter().fold(trouble.during("renewal"), Error::with_cookie)),
+        None => log_result(Outcome::Success, None, &session),
+        Some(failure) if session.has_time_left(*now) => {
+            log_result(Outcome::Failure, Some(failure.row().reason), &session);
+        }
+        Some(failure) => return Err(cookie.into_iter().fold(failure.during(Event::Renewal), Error::with_cookie)),
     }
     Ok(with_cookies(back(visit)?, cookie))
 }
 
 fn back(visit: &Visit<'_>) -> Result<Response<Body>> {
-    visit.lead_to(visit.next()?.as_str())
+    visit.redirect_to(visit.next()?.as_str())
 }
 
-fn log(outcome: &str, reason: &str, session: &Session) {
-    let (id, sub) = (session.log_id(), &session.identity.sub);
-    tracing::info!(event = "renewal", outcome, reason, session = id, sub, "renewal");
+fn log_result(outcome: Outcome, reason: Option<Reason>, session: &Session) {
+    log::write(Event::Renewal, outcome, Details { reason, session: Some(session), ..Details::default() });
 }

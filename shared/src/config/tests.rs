@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -8,7 +10,14 @@ fn read_with(changes: &[(&str, &str)]) -> Result<(Config, GlobusConfig), ConfigE
         let found = changes.iter().chain(&complete).find(|(key, _)| *key == name);
         found.map(|(_, value)| (*value).to_owned())
     };
-    from_lookup(lookup, |env| Config::read(env).zip(GlobusConfig::read(env)))
+    read(&lookup)
+}
+
+fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<(Config, GlobusConfig), ConfigError> {
+    let env = Environment::new(lookup);
+    let (config, globus) = (Config::read(&env), GlobusConfig::read(&env));
+    let both = config.and_then(|config| Ok((config, globus?)));
+    env.finish(both)
 }
 
 #[track_caller]
@@ -24,14 +33,13 @@ fn the_three_required_variables_are_enough() {
 
     assert_eq!(config.globus_auth.as_str(), "https://auth.globus.org");
     assert_eq!(config.session_max, Duration::from_hours(168));
-    assert_eq!(config.site.base_url, None);
     assert!(!config.show_tokens);
     assert_eq!(globus.scopes.len(), 4);
 }
 
 #[test]
 fn all_problems_are_reported_together() {
-    let nothing = from_lookup(|_| None, |env| Config::read(env).zip(GlobusConfig::read(env)));
+    let nothing = read(&|_| None);
 
     assert_eq!(
         nothing.unwrap_err().to_string(),
@@ -52,9 +60,50 @@ fn a_malformed_variable_is_named_without_its_value() {
     assert_problem("SESSION_MAX_HOURS", "00");
     assert_problem("SESSION_MAX_HOURS", "9000");
     assert_problem("SHOW_TOKENS", "maybe");
-    for url in [
+}
+
+/// The address as it is used later, or nothing if it is refused.
+fn address(text: &str) -> Option<String> {
+    Address::parse(text).map(|address| address.url("/"))
+}
+
+#[test]
+fn an_address_is_normalised_or_refused() {
+    for (text, expected) in [
+        ("https://Example.ORG", "https://example.org/"),
+        ("https://example.org:443", "https://example.org/"),
+        ("https://example.org:8443/", "https://example.org:8443/"),
+        ("https://example.org/gateway/", "https://example.org/gateway/"),
+        ("https://10.0.0.1/a/b//", "https://10.0.0.1/a/b/"),
+        ("HTTPS://example.org:0443", "https://example.org/"),
+        ("http://localhost:80", "http://localhost/"),
+        ("http://[::1]:9000", "http://[::1]:9000/"),
+    ] {
+        assert_eq!(address(text).as_deref(), Some(expected), "{text}");
+    }
+    for text in [
         "example.org",
         "ftp://example.org",
+        "https:example.org",
+        "https:\\\\example.org",
+        "https://",
+        "https://300.1.1.1",
+        "https://0x7f.1",
+        "https://2130706433",
+        "https://example.org:+443",
+        "https://example.org:",
+        "https://-.",
+        "https://.example.org",
+        "https://1.2.3.4.5",
+        "https://example.0x7g.1",
+        "https://example.org:99999",
+        "https://example.org:0",
+        "https://example.org:x",
+        "https://example.org.",
+        "https://exa mple.org",
+        "https://exam\tple.org",
+        "https://exam%00ple.org",
+        "https://[::1",
         "https://example.org//app",
         "https://example.org/a b",
         "https://example.org/../app",
@@ -63,8 +112,37 @@ fn a_malformed_variable_is_named_without_its_value() {
         "https://e.org?x",
         "https://e.org#x",
     ] {
-        assert_problem("BASE_URL", url);
+        assert_eq!(address(text), None, "{text}");
+        assert_problem("GLOBUS_AUTH_URL", text);
+        assert_problem("BASE_URL", text);
     }
+}
+
+/// Every text of up to four of these parts after `https://`: 11,110 addresses, most of them malformed. An invalid
+/// internationalized name (`xn--`) is left to the function that calls Globus.
+#[test]
+fn what_passes_as_an_address_the_url_library_reads_alike() {
+    const PARTS: [&str; 10] = ["example.org", "1.2.3.4", "0x7f", "EXAMPLE", ".", ":443", ":99999", "/", "a", "@"];
+    let mut texts = vec!["https://".to_owned()];
+    let mut passed = 0;
+    for _ in 0..4 {
+        texts = texts.iter().flat_map(|text| PARTS.map(|part| format!("{text}{part}"))).collect();
+        for text in &texts {
+            if let Some(address) = Address::parse(text) {
+                passed += 1;
+                let login = address.url("/login");
+                assert_eq!(url::Url::parse(&login).map(String::from), Ok(login), "{text}");
+            }
+        }
+    }
+    assert!(passed > 500, "{passed}");
+}
+
+#[test]
+fn an_unusable_address_of_globus_is_a_problem_and_no_new_deployment() {
+    let problems = read_with(&[("GLOBUS_AUTH_URL", "https://300.1.1.1")]).unwrap_err();
+    assert!(!problems.lacks_only_the_application());
+    assert!(problems.to_string().starts_with("GLOBUS_AUTH_URL must be an https address"), "{problems}");
 }
 
 #[test]

@@ -1,12 +1,14 @@
 use std::time::Duration;
 
 use super::*;
+use crate::config::Environment;
 use crate::testing::{Event, KEY, configure};
 
 const NEW_KEY: &str = "another-session-key-that-is-long-enough";
 
 fn ring(pairs: &[(&str, &str)]) -> SealedCookies {
-    SealedCookies::new(&configure(pairs, Config::read).unwrap())
+    let read = |env: &Environment<'_>| Ok(SealedCookies::new(&Config::read(env)?, env.site()));
+    configure(pairs, read).unwrap()
 }
 
 fn seal(ring: &SealedCookies, value: &str) -> Cookie<'static> {
@@ -151,6 +153,6 @@ fn every_seal_of_one_value_is_different() {
 
 #[test]
 fn a_cookie_is_cleared_with_the_attributes_it_was_set_with() {
-    let cleared = ring(&[]).clear("session").to_string();
+    let cleared = ring(&[]).removal("session").to_string();
     assert_eq!(cleared, "__Host-session=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0");
 }

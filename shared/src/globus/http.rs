@@ -1,39 +1,42 @@
-//! How requests are sent to Globus, and what can go wrong on the way.
+//! Sends requests to Globus.
 
 use reqwest::RequestBuilder;
 
-use crate::error::{Error, Kind, Result};
+use crate::{
+    error::{Error, Kind, Result},
+    log::Reason,
+};
 
-/// The most that is read of an answer, in bytes. A token response with ten services has some four thousand.
+/// The longest response that is read, in bytes. A token response with ten services has about 4,000.
 const MAX_BODY: usize = 1024 * 1024;
 
-/// Sends a request and reads the whole answer. Globus's own trouble (a 5xx, or "too many requests") is an error here.
+/// Sends a request and reads the whole response. A 5xx or 429 (too many requests) is an error here.
 pub(super) async fn send(request: RequestBuilder) -> Result<oauth2::HttpResponse> {
-    let mut answer = request.send().await.map_err(|error| failure(&error))?;
-    let status = answer.status();
+    let mut response = request.send().await.map_err(|error| failure(&error))?;
+    let status = response.status();
     if status.is_server_error() || status.as_u16() == 429 {
-        return Err(Kind::GlobusUnavailable("globus_error_status").into());
+        return Err(Kind::GlobusUnavailable(Reason::GlobusErrorStatus).into());
     }
-    let headers = std::mem::take(answer.headers_mut());
+    let headers = std::mem::take(response.headers_mut());
     let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|error| failure(&error))? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
         if body.len() + chunk.len() > MAX_BODY {
-            return Err(Kind::GlobusUnavailable("globus_answer_too_large").into());
+            return Err(Kind::GlobusUnavailable(Reason::GlobusAnswerTooLarge).into());
         }
         body.extend_from_slice(&chunk);
     }
-    let mut response = oauth2::HttpResponse::new(body);
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    Ok(response)
+    let mut whole = oauth2::HttpResponse::new(body);
+    *whole.status_mut() = status;
+    *whole.headers_mut() = headers;
+    Ok(whole)
 }
 
-/// Only the kind of failure: the error's own text holds the URL, and may hold more.
+/// Only the kind of failure: the text of the error holds the URL, and may hold more.
 fn failure(error: &reqwest::Error) -> Error {
     let reason = match error {
-        error if error.is_timeout() => "globus_timeout",
-        error if error.is_connect() => "globus_unreachable",
-        _ => "globus_connection_lost",
+        error if error.is_timeout() => Reason::GlobusTimeout,
+        error if error.is_connect() => Reason::GlobusUnreachable,
+        _ => Reason::GlobusConnectionLost,
     };
     Kind::GlobusUnavailable(reason).into()
 }

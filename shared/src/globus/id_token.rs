@@ -1,24 +1,25 @@
-//! The ID token: checked in full before a word of it is believed.
+//! The ID token, validated by
+//! [OpenID Connect Core section 3.1.3.7](https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation).
 //!
-//! [OpenID Connect Core section 3.1.3.7](https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation), with
-//! Globus's particulars: always RS512, and no `kid` in token or key set, so each key is tried.
+//! Globus signs with RS512, and neither token nor key set has a key id, so each key is tried.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::{digest, signature};
 use serde::Deserialize;
 
 use crate::{
-    clock,
     error::{Kind, Result},
+    log::Reason,
     session::Identity,
+    timestamp::Timestamp,
 };
 
-/// How far the clocks of Globus and of this function may be apart. Globus's own clients allow as much.
+/// The largest difference between the clocks of Globus and of this function. Globus's own clients allow the same.
 const SKEW: Duration = Duration::from_mins(5);
 
-/// Globus's public keys ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)), as far as they can sign an ID token.
+/// Globus's public keys ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)), those that can sign an ID token.
 #[derive(Clone, Debug)]
 pub(super) struct KeySet(Vec<PublicKey>);
 
@@ -44,9 +45,9 @@ struct JsonKey {
 }
 
 impl KeySet {
-    /// Reads a key set. A key of another kind, or for another purpose, is passed over.
+    /// Reads a key set. A key of another type or for another use is skipped.
     pub(super) fn parse(json: &[u8]) -> Result<Self> {
-        let unreadable = Kind::AnswerRefused("key_set_unreadable");
+        let unreadable = Kind::ResponseRefused(Reason::KeySetUnreadable);
         let set: JsonKeySet = serde_json::from_slice(json).map_err(|_| unreadable.clone())?;
         let keys: Vec<_> = set.keys.into_iter().filter_map(JsonKey::into_rs512).collect();
         if keys.is_empty() { Err(unreadable.into()) } else { Ok(Self(keys)) }
@@ -70,26 +71,26 @@ impl JsonKey {
     }
 }
 
-/// What the token must say to be ours.
+/// The values that the token must have.
 #[derive(Clone, Copy)]
 pub(super) struct Expected<'a> {
     pub(super) issuer: &'a str,
     pub(super) client_id: &'a str,
     pub(super) nonce: &'a str,
     pub(super) access_token: &'a str,
-    pub(super) now: SystemTime,
+    pub(super) now: Timestamp,
 }
 
-/// Header fields are refused rather than followed: no `crit`, and neither `jku` nor `jwk` is ever read.
+/// The header. Of its fields, `jku` and `jwk` are never read.
 #[derive(Deserialize)]
 struct Header {
     alg: String,
     crit: Option<serde::de::IgnoredAny>,
 }
 
-/// Times are numbers: one given as text is not read, and so the token is refused.
+/// The claims of the protocol. Times are numbers, as the specification says: text is refused.
 #[derive(Deserialize)]
-struct Claims {
+struct IdToken {
     iss: String,
     aud: Audience,
     azp: Option<String>,
@@ -99,7 +100,7 @@ struct Claims {
     nonce: Option<String>,
     at_hash: Option<String>,
     #[serde(flatten)]
-    person: Person,
+    claims: Claims,
 }
 
 #[derive(Deserialize)]
@@ -109,10 +110,9 @@ enum Audience {
     Many(Vec<String>),
 }
 
-/// What Globus says of a person, in an ID token and at its userinfo endpoint alike. Everything but `sub` may be null or
-/// missing.
+/// The claims about the user, in an ID token and in a userinfo response. All but `sub` may be null or missing.
 #[derive(Deserialize)]
-pub(super) struct Person {
+pub(super) struct Claims {
     pub(super) sub: String,
     pub(super) name: Option<String>,
     pub(super) preferred_username: Option<String>,
@@ -120,74 +120,64 @@ pub(super) struct Person {
     pub(super) organization: Option<String>,
 }
 
-impl From<Person> for Identity {
-    fn from(person: Person) -> Self {
-        Self {
-            sub: person.sub,
-            name: person.name,
-            username: person.preferred_username,
-            email: person.email,
-            organization: person.organization,
-        }
+impl From<Claims> for Identity {
+    fn from(claims: Claims) -> Self {
+        let Claims { sub, name, preferred_username, email, organization } = claims;
+        Self { sub, name, username: preferred_username, email, organization }
     }
 }
 
-/// Why a token was refused. A wrong signature may be right under a key that Globus has made since.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
-    Signature,
-    Other(&'static str),
-}
+/// Validates the token: first the signature, then every claim. Returns the claims about the user.
+///
+/// Step 1 (decryption) does not apply, since Globus does not encrypt; step 6 (TLS instead of a signature) is not used;
+/// steps 12 and 13 (`acr`, `auth_time`) do not apply, since neither is requested.
+pub(super) fn verify(token: &str, keys: &KeySet, expected: Expected<'_>) -> Result<Claims, Reason> {
+    let (message, signature) = token.rsplit_once('.').ok_or(Reason::IdTokenMalformed)?;
+    let (header, payload) = message.split_once('.').ok_or(Reason::IdTokenMalformed)?;
+    let header: Header = decode(header).ok_or(Reason::IdTokenMalformed)?;
+    let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| Reason::IdTokenMalformed)?;
 
-/// Checks the token: signature first, then every claim. Returns whom it names.
-pub(super) fn verify(token: &str, keys: &KeySet, expected: Expected<'_>) -> Result<Person, Refused> {
-    let refused = Refused::Other;
-    let (message, signature) = token.rsplit_once('.').ok_or(refused("id_token_malformed"))?;
-    let (header, payload) = message.split_once('.').ok_or(refused("id_token_malformed"))?;
-
-    let header: Header = decode(header).ok_or(refused("id_token_malformed"))?;
-    if header.alg != "RS512" || header.crit.is_some() {
-        return Err(refused("id_token_algorithm"));
-    }
-    let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| refused("id_token_malformed"))?;
-    if !keys.verifies(message.as_bytes(), &signature) {
-        return Err(Refused::Signature);
-    }
-    let claims: Claims = decode(payload).ok_or(refused("id_token_claims_unreadable"))?;
-    claims.check(expected).map_err(refused)?;
-    Ok(claims.person)
+    // Steps 7 and 8: the algorithm is the registered one, whatever the header says.
+    require(header.alg == "RS512" && header.crit.is_none(), Reason::IdTokenAlgorithm)?;
+    require(keys.verifies(message.as_bytes(), &signature), Reason::IdTokenSignature)?;
+    let id_token: IdToken = decode(payload).ok_or(Reason::IdTokenClaimsUnreadable)?;
+    id_token.check(expected)?;
+    Ok(id_token.claims)
 }
 
 fn decode<T: serde::de::DeserializeOwned>(part: &str) -> Option<T> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
 }
 
-impl Claims {
-    fn check(&self, expected: Expected<'_>) -> Result<(), &'static str> {
-        let now = seconds(expected.now);
-        let skew = SKEW.as_secs_f64();
-        let checks = [
-            (self.iss == expected.issuer, "id_token_issuer"),
-            (self.aud.is_only(expected.client_id), "id_token_audience"),
-            (self.azp.as_deref().is_none_or(|azp| azp == expected.client_id), "id_token_audience"),
-            (now < self.exp + skew, "id_token_expired"),
-            (self.iat <= now + skew, "id_token_from_the_future"),
-            (self.nbf.is_none_or(|nbf| nbf <= now + skew), "id_token_from_the_future"),
-            (self.nonce.as_deref() == Some(expected.nonce), "id_token_nonce"),
-            (self.at_hash.as_deref().is_none_or(|hash| hash == at_hash(expected.access_token)), "id_token_at_hash"),
-            (!self.person.sub.is_empty(), "id_token_subject"),
-        ];
-        checks.into_iter().find(|(holds, _)| !holds).map_or(Ok(()), |(_, reason)| Err(reason))
+fn require(condition: bool, reason: Reason) -> Result<(), Reason> {
+    if condition { Ok(()) } else { Err(reason) }
+}
+
+impl IdToken {
+    /// Steps 2 to 11; and, where Globus sends them, `nbf` (RFC 7519 section 4.1.5) and `at_hash` (section 3.1.3.8).
+    fn check(&self, expected: Expected<'_>) -> Result<(), Reason> {
+        let (now, skew) = (numeric_date(expected.now), SKEW.as_secs_f64());
+        let is_client = |azp: &str| azp == expected.client_id;
+        let is_hash = |hash: &str| hash == at_hash(expected.access_token);
+
+        require(self.iss == expected.issuer, Reason::IdTokenIssuer)?; // step 2
+        require(self.aud.is_only(expected.client_id), Reason::IdTokenAudience)?; // step 3
+        require(self.azp.as_deref().is_none_or(is_client), Reason::IdTokenAudience)?; // steps 4 and 5
+        require(now < self.exp + skew, Reason::IdTokenExpired)?; // step 9
+        require(self.iat <= now + skew, Reason::IdTokenFromTheFuture)?; // step 10
+        require(self.nbf.is_none_or(|nbf| nbf <= now + skew), Reason::IdTokenFromTheFuture)?;
+        require(self.nonce.as_deref() == Some(expected.nonce), Reason::IdTokenNonce)?; // step 11
+        require(self.at_hash.as_deref().is_none_or(is_hash), Reason::IdTokenAtHash)?;
+        require(!self.claims.sub.is_empty(), Reason::IdTokenSubject)
     }
 }
 
 impl Audience {
+    /// Whether this client is the audience, and the only one: no other is trusted.
     fn is_only(&self, client_id: &str) -> bool {
         match self {
             Self::One(audience) => audience == client_id,
-            Self::Many(audiences) => {
-                matches!(audiences.as_slice(), [audience] if audience == client_id)
-            }
+            Self::Many(audiences) => matches!(audiences.as_slice(), [audience] if audience == client_id),
         }
     }
 }
@@ -200,6 +190,6 @@ fn at_hash(access_token: &str) -> String {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "exact for the next 285 million years")]
-fn seconds(time: SystemTime) -> f64 {
-    clock::seconds(time) as f64
+fn numeric_date(time: Timestamp) -> f64 {
+    time.seconds() as f64
 }

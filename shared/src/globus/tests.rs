@@ -1,33 +1,36 @@
 use std::time::Instant;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use globus_stand_in::{CLIENT_ID, CLIENT_SECRET, Endpoint, Fault, Signing, StandIn};
+use globus_stand_in::{CLIENT_ID, Endpoint, Fault, Signing};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::{
     request::parameter,
-    testing::{Event, Log, configure, now},
+    session::GLOBUS_AUTH,
+    testing::{self, Event, Log, now},
 };
 
 const REDIRECT_URI: &str = "https://gateway.example/login";
 
-/// A client, and Globus as it knows it.
-struct World {
-    globus: Globus,
-    stand_in: StandIn,
+/// The client alone, with the stand-in for Globus.
+struct World(testing::World);
+
+impl std::ops::Deref for World {
+    type Target = testing::World;
+
+    fn deref(&self) -> &testing::World {
+        &self.0
+    }
 }
 
 impl World {
     async fn start() -> Self {
-        let stand_in = StandIn::start(0, &[REDIRECT_URI]).await.unwrap();
-        let pairs = [
-            ("GLOBUS_AUTH_URL", stand_in.url()),
-            ("GLOBUS_CLIENT_ID", CLIENT_ID),
-            ("GLOBUS_CLIENT_SECRET", CLIENT_SECRET),
-        ];
-        let (_, globus) = configure(&pairs, |env| crate::App::with_globus(crate::App::read(env), env)).unwrap();
-        Self { globus, stand_in }
+        Self(testing::World::start().await)
+    }
+
+    fn globus(&self) -> &Globus {
+        &self.state().1
     }
 
     /// A whole sign-in, at this moment.
@@ -35,17 +38,16 @@ impl World {
         self.sign_in_as("ada", now()).await
     }
 
-    async fn sign_in_as(&self, person: &str, now: SystemTime) -> Result<SignedIn> {
+    async fn sign_in_as(&self, person: &str, now: Timestamp) -> Result<SignedIn> {
         let (attempt, code) = self.authorize(person, now).await;
-        self.globus.complete(code, &attempt, REDIRECT_URI, now).await
+        self.globus().complete(code, &attempt, REDIRECT_URI, now).await
     }
 
     /// As far as the authorization code.
-    async fn authorize(&self, person: &str, now: SystemTime) -> (Attempt, String) {
-        let (attempt, url) = self.globus.begin(REDIRECT_URI, ReturnPath::home(), now).unwrap();
+    async fn authorize(&self, person: &str, now: Timestamp) -> (Attempt, String) {
+        let (attempt, url) = self.globus().begin(REDIRECT_URI, ReturnPath::home(), now).unwrap();
         let callback = self.stand_in.sign_in(&url, person).await.unwrap();
-        let query = callback.strip_prefix("https://gateway.example").unwrap();
-        let code = parameter(&Event::get(query).request(), "code").unwrap();
+        let code = parameter(&Event::callback(&callback).request(), "code").unwrap();
         (attempt, code.unwrap())
     }
 
@@ -54,7 +56,7 @@ impl World {
         let before = self.stand_in.issued_tokens().len();
         let refused = self.sign_in().await.unwrap_err();
 
-        assert_eq!(refused.reason(), reason);
+        assert_eq!(refused.row().reason.as_str(), reason);
         let issued = self.stand_in.issued_tokens().split_off(before);
         assert!(!issued.is_empty());
         for token in issued {
@@ -93,7 +95,7 @@ async fn a_sign_in_gives_a_person_and_a_token_for_each_service() {
     let services: Vec<_> = tokens.iter().map(|token| token.resource_server.as_str()).collect();
     assert_eq!(services, [GLOBUS_AUTH, "transfer.api.globus.org"]);
     for token in tokens {
-        assert_eq!(token.lifetime, 48 * 3600);
+        assert_eq!(token.lifetime, Duration::from_hours(48));
         assert!(token.refresh_token.is_some());
     }
     assert_eq!(world.stand_in.requests(Endpoint::Userinfo), 0);
@@ -125,7 +127,7 @@ async fn what_globus_may_leave_out_or_add_is_no_error() {
 
     let SignedIn { identity, tokens } = world.sign_in().await.unwrap();
 
-    assert_eq!((tokens.len(), tokens[0].lifetime), (1, 30));
+    assert_eq!((tokens.len(), tokens[0].lifetime), (1, Duration::from_secs(30)));
     assert_eq!(identity.name, None);
 }
 
@@ -152,7 +154,7 @@ async fn somebody_elses_userinfo_is_refused() {
 #[tokio::test]
 async fn an_id_token_for_somebody_else_or_another_time_is_refused() {
     let world = World::start().await;
-    let seconds = clock::seconds(now());
+    let seconds = now().seconds();
     for (claim, value, reason) in [
         ("iss", json!("https://evil.example"), "id_token_issuer"),
         ("iss", Value::Null, "id_token_claims_unreadable"),
@@ -183,7 +185,7 @@ async fn a_replayed_id_token_is_refused_by_its_nonce() {
 #[tokio::test]
 async fn clocks_may_be_five_minutes_apart() {
     let world = World::start().await;
-    let seconds = clock::seconds(now());
+    let seconds = now().seconds();
     world.stand_in.edit_id_token(move |claims| {
         set(claims, "iat", &json!(seconds + 290));
         set(claims, "exp", &json!(seconds - 290));
@@ -229,7 +231,7 @@ async fn keys_that_globus_changed_are_asked_for_again_but_not_at_every_wrong_sig
     world.sign_in().await.unwrap();
     world.stand_in.rotate_keys(false);
 
-    assert_eq!(world.sign_in().await.unwrap_err().reason(), "id_token_signature");
+    assert_eq!(world.sign_in().await.unwrap_err().row().reason.as_str(), "id_token_signature");
     assert_eq!(world.stand_in.requests(Endpoint::Jwks), 1);
 
     let a_minute_later = now() + KEYS_AGAIN_AFTER;
@@ -258,7 +260,7 @@ async fn a_code_without_its_verifier_is_refused() {
     let (_, stolen) = world.authorize("ada", now()).await;
     let (own, _) = world.authorize("sparse", now()).await;
 
-    let refused = world.globus.complete(stolen, &own, REDIRECT_URI, now()).await;
+    let refused = world.globus().complete(stolen, &own, REDIRECT_URI, now()).await;
     assert_eq!(refused.unwrap_err().kind(), &Kind::CodeRefused);
 }
 
@@ -269,7 +271,7 @@ async fn a_replayed_code_is_refused_whichever_status_globus_gives() {
         world.stand_in.invalid_grant_status(status);
         let (attempt, code) = world.authorize("ada", now()).await;
 
-        let complete = || world.globus.complete(code.clone(), &attempt, REDIRECT_URI, now());
+        let complete = || world.globus().complete(code.clone(), &attempt, REDIRECT_URI, now());
         assert!(complete().await.is_ok());
         assert_eq!(complete().await.unwrap_err().kind(), &Kind::CodeRefused);
     }
@@ -299,7 +301,7 @@ async fn whatever_globus_answers_instead_of_tokens_has_its_reason() {
         (Fault::Drop, "globus_connection_lost"),
     ] {
         world.stand_in.fault(Endpoint::Token, fault);
-        assert_eq!(world.sign_in().await.unwrap_err().reason(), reason);
+        assert_eq!(world.sign_in().await.unwrap_err().row().reason.as_str(), reason);
         assert_eq!(world.stand_in.issued_tokens().len(), 0);
     }
 }
@@ -326,7 +328,7 @@ async fn globus_is_not_waited_for_longer_than_five_seconds() {
     world.stand_in.fault(Endpoint::Token, Fault::Delay(Duration::from_secs(10)));
 
     let begun = Instant::now();
-    assert_eq!(world.sign_in().await.unwrap_err().reason(), "globus_timeout");
+    assert_eq!(world.sign_in().await.unwrap_err().row().reason.as_str(), "globus_timeout");
     assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
 }
 
@@ -334,11 +336,12 @@ async fn globus_is_not_waited_for_longer_than_five_seconds() {
 async fn a_globus_that_is_down_is_said_to_be_unreachable() {
     let world = World::start().await;
     let (attempt, code) = world.authorize("ada", now()).await;
-    let World { globus, stand_in } = world;
+    let testing::World { function, stand_in, .. } = world.0;
     drop(stand_in);
 
+    let (_, globus) = function.state.unwrap();
     let refused = globus.complete(code, &attempt, REDIRECT_URI, now()).await;
-    assert_eq!(refused.unwrap_err().reason(), "globus_unreachable");
+    assert_eq!(refused.unwrap_err().row().reason.as_str(), "globus_unreachable");
 }
 
 #[tokio::test]
@@ -346,7 +349,7 @@ async fn every_token_of_every_service_is_revoked() {
     let world = World::start().await;
     let SignedIn { tokens, .. } = world.sign_in().await.unwrap();
 
-    assert_eq!(world.globus.revoke(&tokens).await, 0);
+    assert_eq!(world.globus().revoke(&tokens).await, 0);
 
     let issued = world.stand_in.issued_tokens();
     assert_eq!(issued.len(), 4);
@@ -361,7 +364,7 @@ async fn a_revocation_that_globus_does_not_answer_is_given_up_after_two_seconds(
     world.stand_in.fault(Endpoint::Revoke, Fault::Hold);
 
     let begun = Instant::now();
-    assert_eq!(world.globus.revoke(&tokens).await, 4);
+    assert_eq!(world.globus().revoke(&tokens).await, 4);
 
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
     log.assert_reason("tokens_not_revoked");
@@ -371,7 +374,7 @@ async fn a_revocation_that_globus_does_not_answer_is_given_up_after_two_seconds(
 #[tokio::test]
 async fn the_logout_page_of_globus_knows_this_app_and_the_way_back() {
     let world = World::start().await;
-    let url = world.globus.logout_url("https://gateway.example/?a=b&c", "Ours & yours");
+    let url = world.globus().logout_url("https://gateway.example/?a=b&c", "Ours & yours");
 
     let expected = format!(
         "{}/v2/web/logout?client_id={CLIENT_ID}&redirect_uri=https%3A%2F%2Fgateway.example%2F%3Fa%3Db%26c&redirect_name=Ours+%26+yours",

@@ -1,5 +1,5 @@
 use super::*;
-use crate::testing::noon;
+use crate::{config::Secret, testing::noon};
 
 const TRANSFER: &str = "transfer.api.globus.org";
 const WEEK: Duration = Duration::from_hours(168);
@@ -19,10 +19,10 @@ fn token(resource_server: &str, lifetime: u64) -> Token {
     Token {
         resource_server: resource_server.to_owned(),
         scope: "scope".to_owned(),
-        access_token: format!("access-{lifetime}"),
-        refresh_token: Some("refresh".to_owned()),
-        received: clock::seconds(noon()),
-        lifetime,
+        access_token: Secret::new(format!("access-{lifetime}")),
+        refresh_token: Some(Secret::new("refresh")),
+        received: noon(),
+        lifetime: Duration::from_secs(lifetime),
     }
 }
 
@@ -38,12 +38,12 @@ fn without_refresh_tokens(mut session: Session) -> Session {
     session
 }
 
-fn after(seconds: u64) -> SystemTime {
+fn after(seconds: u64) -> Timestamp {
     noon() + Duration::from_secs(seconds)
 }
 
 /// Where somebody stands, in a word.
-fn standing(session: &Session, now: SystemTime) -> &'static str {
+fn standing(session: &Session, now: Timestamp) -> &'static str {
     match session.clone().visitor(WEEK, now) {
         Visitor::SignedIn(_) => "signed in",
         Visitor::NeedsRenewal(_) => "needs renewal",
@@ -79,8 +79,7 @@ fn no_token_and_no_renewal_keep_a_session_beyond_its_absolute_limit() {
     let mut session = session(604_800 * 2, 172_800);
     assert_eq!(standing(&session, after(604_799)), "signed in");
     assert_eq!(standing(&session, after(604_800)), "expired");
-    session
-        .renew(vec![Token { received: clock::seconds(after(604_790)), ..token(GLOBUS_AUTH, 172_800) }], after(604_790));
+    session.replace_tokens(vec![Token { received: after(604_790), ..token(GLOBUS_AUTH, 172_800) }], after(604_790));
     assert_eq!(standing(&session, after(604_800)), "expired");
 }
 
@@ -89,7 +88,7 @@ fn a_redirect_loop_is_not_possible_however_short_tokens_live() {
     let mut session = session(1, 172_800);
     assert_eq!(standing(&session, after(2)), "expired", "the sign-in was just now");
     assert_eq!(standing(&session, after(10)), "needs renewal");
-    session.renew(vec![Token { received: clock::seconds(after(10)), ..token(GLOBUS_AUTH, 1) }], after(10));
+    session.replace_tokens(vec![Token { received: after(10), ..token(GLOBUS_AUTH, 1) }], after(10));
     assert_eq!(standing(&session, after(10)), "signed in");
     for seconds in 11..20 {
         assert_eq!(standing(&session, after(seconds)), "expired", "after {seconds} s");
@@ -100,7 +99,7 @@ fn a_redirect_loop_is_not_possible_however_short_tokens_live() {
 #[test]
 fn while_a_renewal_does_not_succeed_what_is_left_of_a_token_is_used() {
     let mut session = session(172_800, 172_800);
-    session.renew(Vec::new(), after(172_750));
+    session.replace_tokens(Vec::new(), after(172_750));
     assert_eq!(standing(&session, after(172_751)), "signed in");
     assert_eq!(standing(&session, after(172_760)), "needs renewal");
 }
@@ -115,23 +114,27 @@ fn a_token_is_given_while_it_is_good_and_else_the_way_to_a_good_one() {
     assert_eq!(reason(&without_refresh_tokens(session.clone()), 600), Kind::SignInRequired);
     assert_eq!(
         session.token("groups.api.globus.org", noon()).unwrap_err().kind(),
-        &Kind::Internal("no_token_for_service")
+        &Kind::Internal(Reason::NoTokenForService)
     );
 }
 
 #[test]
 fn a_renewed_token_takes_the_place_of_the_old_one_and_of_no_other() {
     let mut session = session(600, 172_800);
-    let renewed = Token { access_token: "new".to_owned(), refresh_token: None, ..token(GLOBUS_AUTH, 172_800) };
-    session.renew(vec![renewed], after(590));
+    let renewed = Token { access_token: Secret::new("new"), refresh_token: None, ..token(GLOBUS_AUTH, 172_800) };
+    session.replace_tokens(vec![renewed], after(590));
 
     assert_eq!(session.token(GLOBUS_AUTH, after(590)).unwrap(), "new");
-    assert_eq!(session.tokens[0].refresh_token.as_deref(), Some("refresh"), "none came, so the old one stays");
+    assert_eq!(
+        session.tokens[0].refresh_token.as_ref().map(Secret::expose),
+        Some("refresh"),
+        "none came, so the old one stays"
+    );
     assert_eq!(session.token(TRANSFER, after(590)).unwrap(), "access-172800");
 
-    let rotated = Token { refresh_token: Some("rotated".to_owned()), ..token(GLOBUS_AUTH, 172_800) };
-    session.renew(vec![rotated], after(600));
-    assert_eq!(session.tokens[0].refresh_token.as_deref(), Some("rotated"));
+    let rotated = Token { refresh_token: Some(Secret::new("rotated")), ..token(GLOBUS_AUTH, 172_800) };
+    session.replace_tokens(vec![rotated], after(600));
+    assert_eq!(session.tokens[0].refresh_token.as_ref().map(Secret::expose), Some("rotated"));
 }
 #[test]
 fn while_another_request_renews_a_token_with_time_left_will_do() {
@@ -156,14 +159,14 @@ fn somebody_without_a_name_is_called_by_username_and_else_by_uuid() {
 #[test]
 fn debug_output_holds_no_token() {
     let shown = format!("{:?}", session(60, 60));
-    assert!(!shown.contains("access-") && !shown.contains("refresh"), "{shown}");
+    assert!(!shown.contains("access-") && !shown.contains("\"refresh\""), "{shown}");
 }
 
 #[test]
 fn the_log_calls_a_session_the_same_from_its_sign_in_on_and_no_other() {
     let mut session = session(600, 600);
     let id = session.log_id();
-    session.renew(vec![token(GLOBUS_AUTH, 172_800)], after(590));
+    session.replace_tokens(vec![token(GLOBUS_AUTH, 172_800)], after(590));
     assert_eq!(session.log_id(), id);
     assert_eq!(id.len(), 12);
     assert_ne!(Session::new(identity(), Vec::new(), after(1)).log_id(), id);

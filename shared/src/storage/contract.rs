@@ -2,14 +2,17 @@
 
 #![expect(clippy::missing_panics_doc, clippy::panic, clippy::unwrap_used, reason = "an assertion is there to panic")]
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use lambda_http::Request;
 
 use super::{Kept, Renewal, TokenStorage};
 use crate::{
+    config::Secret,
+    log::Reason,
     session::{GLOBUS_AUTH, Session, Token, Visitor},
     testing::{Event, noon, session},
+    timestamp::Timestamp,
 };
 
 /// How long the tokens of [`session`] live.
@@ -37,8 +40,8 @@ async fn no_cookie_and_a_bad_cookie_are_told_apart(storage: &dyn TokenStorage) {
     let visitor = async |cookie| storage.visitor(&Event::get("/").cookie(cookie).request(), noon()).await.unwrap();
     assert_eq!(visitor("other=1").await, Visitor::SignedOut);
     assert_eq!(visitor("session=unprefixed").await, Visitor::SignedOut);
-    assert_eq!(visitor("__Host-session=garbage").await, Visitor::Unusable("cookie_unreadable"));
-    assert_eq!(visitor("__Host-session=").await, Visitor::Unusable("cookie_unreadable"));
+    assert_eq!(visitor("__Host-session=garbage").await, Visitor::Unusable(Reason::CookieUnreadable));
+    assert_eq!(visitor("__Host-session=").await, Visitor::Unusable(Reason::CookieUnreadable));
 }
 
 async fn a_changed_byte_anywhere_in_the_cookie_is_noticed(storage: &dyn TokenStorage) {
@@ -49,7 +52,7 @@ async fn a_changed_byte_anywhere_in_the_cookie_is_noticed(storage: &dyn TokenSto
         bytes[index] = if bytes[index] == b'A' { b'B' } else { b'A' };
         let changed = format!("{}={}", cookie.name(), String::from_utf8(bytes).unwrap());
         let visitor = storage.visitor(&Event::get("/").cookie(&changed).request(), noon()).await.unwrap();
-        assert_eq!(visitor, Visitor::Unusable("cookie_unreadable"), "byte {index}");
+        assert_eq!(visitor, Visitor::Unusable(Reason::CookieUnreadable), "byte {index}");
     }
 }
 
@@ -73,12 +76,12 @@ async fn a_renewed_session_is_the_one_that_is_found_afterwards(storage: &dyn Tok
     let Renewal::Ours(mut session, lease) = storage.begin_renewal(&request, ends).await.unwrap() else {
         panic!("not ours to renew");
     };
-    session.renew(vec![renewed(ends)], ends);
-    let Kept::Yes(cookie) = storage.finish_renewal(&request, &lease, &session, ends).await.unwrap() else {
+    session.replace_tokens(vec![renewed(ends)], ends);
+    let Kept::Yes(cookie) = storage.finish_renewal(&request, lease, &session, ends).await.unwrap() else {
         panic!("not kept");
     };
     let request = cookie.map_or(request, |cookie| sends(&cookie));
-    assert_eq!(storage.visitor(&request, ends).await.unwrap(), Visitor::SignedIn(session.clone()));
+    assert_eq!(storage.visitor(&request, ends).await.unwrap(), Visitor::SignedIn((*session).clone()));
     assert_eq!(session.token(GLOBUS_AUTH, ends).unwrap(), "renewed");
 }
 
@@ -117,8 +120,7 @@ pub fn sends(cookie: &cookie::Cookie<'_>) -> Request {
 }
 
 /// A token for Globus Auth that came just now.
-pub fn renewed(now: SystemTime) -> Token {
-    let received = crate::clock::seconds(now);
+pub fn renewed(now: Timestamp) -> Token {
     let token = session(noon()).tokens.remove(0);
-    Token { access_token: "renewed".to_owned(), received, ..token }
+    Token { access_token: Secret::new("renewed"), received: now, ..token }
 }

@@ -1,12 +1,9 @@
 //! Sessions in sealed cookies.
 //!
-//! What it cannot do: end a session in another browser, refuse a copy of a cookie after a logout, or have one of many
-//! requests renew.
+//! It cannot end a session in another browser, refuse a copy of a cookie after a logout, or let only one of several
+//! concurrent requests renew.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use cookie::Cookie;
@@ -17,7 +14,9 @@ use crate::{
     config::Config,
     cookies::{MAX_COOKIE, Opened, Purpose, SealedCookies},
     error::{Kind, Result},
+    log::Reason,
     session::{Session, Visitor},
+    timestamp::Timestamp,
 };
 
 /// Keeps each session in a cookie of its browser.
@@ -33,8 +32,8 @@ impl CookieStorage {
         Self { cookies, max: config.session_max }
     }
 
-    /// The cookie that holds the session, until that ends.
-    fn cookie(&self, session: &Session, now: SystemTime) -> Result<Cookie<'static>> {
+    /// The cookie that holds the session until the session ends.
+    fn cookie(&self, session: &Session, now: Timestamp) -> Result<Cookie<'static>> {
         let cookie = self.cookies.seal(Purpose::Session, NAME, session, session.time_left(self.max, now))?;
         if cookie.to_string().len() > MAX_COOKIE {
             return Err(Kind::SessionTooLarge.into());
@@ -49,10 +48,10 @@ impl CookieStorage {
         }
     }
 
-    fn read(&self, request: &Request, now: SystemTime) -> Visitor {
+    fn read(&self, request: &Request, now: Timestamp) -> Visitor {
         match self.open(request) {
             Opened::Absent => Visitor::SignedOut,
-            Opened::Unreadable => Visitor::Unusable("cookie_unreadable"),
+            Opened::Unreadable => Visitor::Unusable(Reason::CookieUnreadable),
             Opened::Value(session) => session.visitor(self.max, now),
         }
     }
@@ -60,11 +59,11 @@ impl CookieStorage {
 
 #[async_trait]
 impl TokenStorage for CookieStorage {
-    async fn visitor(&self, request: &Request, now: SystemTime) -> Result<Visitor> {
+    async fn visitor(&self, request: &Request, now: Timestamp) -> Result<Visitor> {
         Ok(self.read(request, now))
     }
 
-    async fn create(&self, _: &Request, session: &Session, now: SystemTime) -> Result<Cookie<'static>> {
+    async fn create(&self, _: &Request, session: &Session, now: Timestamp) -> Result<Cookie<'static>> {
         self.cookie(session, now)
     }
 
@@ -83,17 +82,17 @@ impl TokenStorage for CookieStorage {
         self.end(request).await
     }
 
-    async fn begin_renewal(&self, request: &Request, now: SystemTime) -> Result<Renewal> {
+    async fn begin_renewal(&self, request: &Request, now: Timestamp) -> Result<Renewal> {
         Ok(match self.read(request, now) {
             Visitor::SignedIn(session) | Visitor::NeedsRenewal(session) if session.needs_renewal(now) => {
-                Renewal::Ours(session, Lease::default())
+                Renewal::Ours(session.into(), Lease::None)
             }
             Visitor::SignedIn(_) | Visitor::NeedsRenewal(_) => Renewal::NotNeeded,
             Visitor::SignedOut | Visitor::Unusable(_) | Visitor::Expired(_) => Renewal::SignInNeeded,
         })
     }
 
-    async fn finish_renewal(&self, _: &Request, _: &Lease, session: &Session, now: SystemTime) -> Result<Kept> {
+    async fn finish_renewal(&self, _: &Request, _: Lease, session: &Session, now: Timestamp) -> Result<Kept> {
         self.cookie(session, now).map(|cookie| Kept::Yes(Some(cookie)))
     }
 }
@@ -103,13 +102,14 @@ mod tests {
     use super::*;
     use crate::{
         App,
+        config::{Secret, Site},
         storage::contract::{self, sends},
         testing::{Event, configure, noon, session},
     };
 
     fn storage() -> CookieStorage {
         let config = configure(&[], Config::read).unwrap();
-        CookieStorage::new(&config, Arc::new(SealedCookies::new(&config)))
+        CookieStorage::new(&config, Arc::new(SealedCookies::new(&config, &Site::default())))
     }
 
     /// Who comes with this in their session cookie.
@@ -136,7 +136,8 @@ mod tests {
             let mut session = session(noon());
             let mut token = session.tokens.remove(1);
             // As long as Globus's are.
-            (token.access_token, token.refresh_token) = ("A".repeat(91), Some("R".repeat(93)));
+            (token.access_token, token.refresh_token) =
+                (Secret::new("A".repeat(91)), Some(Secret::new("R".repeat(93))));
             session.tokens = vec![token; count];
             storage().cookie(&session, noon())
         };
@@ -156,7 +157,7 @@ mod tests {
         let mut next_format = serde_json::to_value(session(noon())).unwrap();
         next_format["v"] = 2.into();
         for stored in [next_format, serde_json::json!({}), serde_json::json!([]), serde_json::Value::Null] {
-            assert_eq!(visitor_with(&stored), Visitor::Unusable("cookie_unreadable"), "{stored}");
+            assert_eq!(visitor_with(&stored), Visitor::Unusable(Reason::CookieUnreadable), "{stored}");
         }
     }
 
@@ -164,7 +165,7 @@ mod tests {
     fn a_ticket_to_a_table_is_no_session() {
         let storage = storage();
         let sealed = storage.cookies.seal(Purpose::Ticket, NAME, &session(noon()), Duration::from_mins(1)).unwrap();
-        assert_eq!(storage.read(&sends(&sealed), noon()), Visitor::Unusable("cookie_unreadable"));
+        assert_eq!(storage.read(&sends(&sealed), noon()), Visitor::Unusable(Reason::CookieUnreadable));
     }
 
     /// Sealed when the format was new. If this fails, people who are signed in would be signed out by the next release.

@@ -1,12 +1,12 @@
 //! A browser as far as a function can tell: cookies kept and sent.
 
-use std::{collections::BTreeMap, time::SystemTime};
+use std::collections::BTreeMap;
 
 use lambda_http::{Body, Request, Response, http::header};
 use serde_json::Value;
 
 use super::Event;
-use crate::{app::OfSite, config::ConfigError, error::Result, serve::answer};
+use crate::{error::Result, function::Function, timestamp::Timestamp};
 
 /// A browser: keeps the cookies it is given, and sends them.
 #[derive(Clone, Debug, Default)]
@@ -22,15 +22,15 @@ impl Browser {
     }
 
     /// Sends an event to a function, and keeps the cookies of the answer.
-    pub async fn send<A: OfSite>(
+    pub async fn send<S>(
         &mut self,
-        app: &Result<A, ConfigError>,
-        handle: impl AsyncFn(&A, &Request, SystemTime) -> Result<Response<Body>>,
+        function: &Function<S>,
+        handle: impl AsyncFn(&S, &Request, Timestamp) -> Result<Response<Body>>,
         event: Event,
-        now: SystemTime,
+        now: Timestamp,
     ) -> Answer {
         let event = self.cookies.iter().fold(event, |event, (name, value)| event.cookie(&format!("{name}={value}")));
-        let answer = Answer::from(answer(app, &handle, &event.json(), now).await);
+        let answer = Answer::from(function.respond(&handle, &event.json(), now).await);
         for cookie in &answer.cookies {
             let (pair, attributes) = cookie.split_once(';').unwrap_or((cookie, ""));
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));

@@ -49,7 +49,11 @@ impl Event {
     /// An event of the directory `events/`, by its file's name without `.json`.
     pub fn sample(name: &str) -> Self {
         let text = std::fs::read_to_string(format!("{SAMPLES}/{name}.json"));
-        Self(serde_json::from_str(&text.unwrap_or_default()).unwrap_or_default())
+        let event = text.map(|text| serde_json::from_str(&text));
+        match event {
+            Ok(Ok(event)) => Self(event),
+            unreadable => panic!("the sample event {name} is not read: {unreadable:?}"),
+        }
     }
 
     /// The names of the events in `events/` that are for a function.
@@ -111,6 +115,7 @@ impl Event {
 
     /// As a handler of that site gets it.
     pub fn request_to(&self, site: &Site) -> Request {
-        crate::gateway::request(&self.json(), site).unwrap_or_default()
+        let request = crate::gateway::request(&self.json(), site);
+        request.unwrap_or_else(|error| panic!("this event is refused ({error}): {self:?}"))
     }
 }

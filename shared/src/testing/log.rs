@@ -8,7 +8,7 @@ use std::{
 
 use tracing_subscriber::{fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
-use crate::telemetry::targets;
+use crate::log::targets;
 
 thread_local! {
     /// Each test runs on a thread of its own.

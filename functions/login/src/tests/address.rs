@@ -87,25 +87,25 @@ async fn a_whole_sign_in_stays_where_the_site_is() {
         world.stand_in.register_redirect_uri(&format!("{}/login", place.site));
         let mut browser = Browser::default();
 
-        let mut begun = world.send(&mut browser, place.event("/login?next=%2Ffiles")).await;
+        let mut begun = send(&world, &mut browser, place.event("/login?next=%2Ffiles")).await;
         let moved = format!("{}/login?moved&next=%2Ffiles", place.site);
         if begun.location() == moved {
             // As it looks from here, a proxy's visitor may have come by another name. Once is enough.
-            begun = world.send(&mut browser, place.event("/login?moved&next=%2Ffiles")).await;
+            begun = send(&world, &mut browser, place.event("/login?moved&next=%2Ffiles")).await;
         }
         let redirect_uri = query(begun.location(), "redirect_uri").replace("%3A", ":").replace("%2F", "/");
         assert_eq!(redirect_uri, format!("{}/login", place.site), "{}", place.what);
 
         let callback = world.stand_in.sign_in(begun.location(), "ada").await.unwrap();
         let callback = place.event(callback.strip_prefix(place.site).unwrap());
-        let landed = world.send(&mut browser, callback.clone()).await;
+        let landed = send(&world, &mut browser, callback.clone()).await;
         landed.assert_redirect(302, &format!("{}/files", place.site));
         let cookie = landed.cookies.iter().find(|cookie| cookie.starts_with("__Host-session=")).unwrap();
         assert!(cookie.contains("; Secure; Path=/;"), "{}: {cookie}", place.what);
 
-        let again = world.send(&mut browser, callback).await;
+        let again = send(&world, &mut browser, callback).await;
         again.assert_redirect(302, &format!("{}/", place.site));
-        let denied = world.send(&mut Browser::default(), place.event("/login?error=x&state=y")).await;
+        let denied = send(&world, &mut Browser::default(), place.event("/login?error=x&state=y")).await;
         let base = place.site.rsplit_once(".example").or(place.site.rsplit_once(".com")).unwrap().1;
         let body = denied.body.replace("&#x2f;", "/");
         assert!(body.contains(&format!("href=\"{base}/login\"")), "{}: {body}", place.what);

@@ -7,7 +7,7 @@ async fn a_sign_in_begins_with_state_nonce_and_pkce_and_asks_for_refresh_tokens(
     let world = World::start().await;
     let mut browser = Browser::default();
 
-    let url = world.begin(&mut browser, "/login").await;
+    let url = begin(&world, &mut browser, "/login").await;
 
     assert!(url.starts_with(&format!("{}/v2/oauth2/authorize?", world.stand_in.url())));
     for (name, value) in [
@@ -31,7 +31,7 @@ async fn no_two_attempts_share_a_secret() {
     let world = World::start().await;
     let (mut browser, mut secrets) = (Browser::default(), BTreeSet::new());
     for _ in 0..4 {
-        let url = world.begin(&mut browser, "/login").await;
+        let url = begin(&world, &mut browser, "/login").await;
         secrets.extend(["state", "nonce", "code_challenge"].map(|name| query(&url, name).to_owned()));
     }
     assert_eq!(secrets.len(), 12);
@@ -42,7 +42,7 @@ async fn the_login_cookie_is_short_and_shows_nothing() {
     let world = World::start().await;
     let path = format!("/login?next=/{}", "x".repeat(109));
 
-    let answer = world.send(&mut Browser::default(), Event::get(&path)).await;
+    let answer = send(&world, &mut Browser::default(), Event::get(&path)).await;
 
     let cookie = &answer.cookies[0];
     assert!(cookie.ends_with("; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=600"), "{cookie}");
@@ -57,7 +57,7 @@ async fn of_many_attempts_at_once_the_five_latest_are_kept() {
     let mut browser = Browser::default();
     let mut urls = Vec::new();
     for _ in 0..8 {
-        urls.push(world.begin(&mut browser, "/login").await);
+        urls.push(begin(&world, &mut browser, "/login").await);
         world.later(Duration::from_secs(1));
         assert!(browser.cookies.len() <= 5);
     }
@@ -74,7 +74,7 @@ async fn a_page_that_is_loaded_ahead_begins_nothing() {
         Event::get("/login").header("sec-fetch-dest", "iframe"),
         Event::get("/login").method("HEAD"),
     ] {
-        let answer = world.send(&mut Browser::default(), event).await;
+        let answer = send(&world, &mut Browser::default(), event).await;
         answer.assert_page(403, "Open this page yourself").assert_no_cookie();
     }
 }
@@ -84,7 +84,7 @@ async fn a_program_is_told_to_sign_in_and_is_not_sent_to_globus() {
     let world = World::start().await;
     let event = Event::get("/login").header("accept", "application/json");
 
-    let answer = world.send(&mut Browser::default(), event).await;
+    let answer = send(&world, &mut Browser::default(), event).await;
 
     assert_eq!((answer.status, answer.error().as_str()), (401, "sign_in_required"));
     answer.assert_no_cookie();
@@ -96,18 +96,18 @@ async fn a_sign_in_under_another_host_name_moves_to_ours_before_it_begins() {
     let mut browser = Browser::default();
     let elsewhere = |path: &str| Event::get(path).header("host", "127.0.0.1:9000");
 
-    let answer = world.send(&mut browser, elsewhere("/login?next=/files?a=b%26c")).await;
+    let answer = send(&world, &mut browser, elsewhere("/login?next=/files?a=b%26c")).await;
 
     let moved = "https://gateway.example/login?moved&next=%2Ffiles%3Fa%3Db%26c";
     answer.assert_redirect(302, moved).assert_no_cookie();
     let path = moved.strip_prefix(BASE_URL).unwrap();
-    let url = world.begin(&mut browser, path).await;
+    let url = begin(&world, &mut browser, path).await;
     let landed = world.at_globus(&url, "ada").await;
-    let landed = world.send(&mut browser, landed).await;
+    let landed = send(&world, &mut browser, landed).await;
     landed.assert_redirect(302, "https://gateway.example/files?a=b&c");
 
     // Behind a proxy that calls us by another name than people do, every request looks as if it came in elsewhere.
-    let answer = world.send(&mut Browser::default(), elsewhere(path)).await;
+    let answer = send(&world, &mut Browser::default(), elsewhere(path)).await;
     assert!(answer.location().starts_with(world.stand_in.url()), "{answer:?}");
 }
 
@@ -117,22 +117,22 @@ async fn without_a_base_url_the_site_is_at_the_apis_own_name() {
     let name = "a1b2c3d4e5.execute-api.us-east-1.amazonaws.com";
     let event = Event::get("/login").arriving_at(name).header("host", name);
 
-    let answer = world.send(&mut Browser::default(), event).await;
+    let answer = send(&world, &mut Browser::default(), event).await;
     assert_eq!(
         query(answer.location(), "redirect_uri"),
         "https%3A%2F%2Fa1b2c3d4e5.execute-api.us-east-1.amazonaws.com%2Flogin"
     );
 
     let spoofed = Event::get("/login").arriving_at("evil.example").header("host", "evil.example");
-    let answer = world.send(&mut Browser::default(), spoofed).await;
+    let answer = send(&world, &mut Browser::default(), spoofed).await;
     answer.assert_page(400, "This is not the address of this site").assert_no_cookie();
 }
 
 #[tokio::test]
 async fn any_other_path_is_a_404_and_any_other_method_a_405() {
     let world = World::start().await;
-    world.send(&mut Browser::default(), Event::get("/login/")).await.assert_page(404, "Page not found");
-    let answer = world.send(&mut Browser::default(), Event::post("/login")).await;
+    send(&world, &mut Browser::default(), Event::get("/login/")).await.assert_page(404, "Page not found");
+    let answer = send(&world, &mut Browser::default(), Event::post("/login")).await;
     answer.assert_page(405, "not possible here");
     assert_eq!(answer.headers["allow"], "GET, HEAD");
 }
@@ -148,7 +148,7 @@ async fn every_sample_event_is_answered() {
         ("login-program", 401, "sign_in_required"),
     ];
     for (name, status, text) in samples {
-        let answer = world.send(&mut Browser::default(), Event::sample(name)).await;
+        let answer = send(&world, &mut Browser::default(), Event::sample(name)).await;
         answer.assert_page(status, text);
     }
     assert_eq!(Event::samples_for("login-"), samples.map(|(name, ..)| name.to_owned()).into());

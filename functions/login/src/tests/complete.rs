@@ -12,11 +12,11 @@ async fn a_sign_in_ends_at_home_with_a_session_and_nothing_else_kept() {
     let world = World::start().await;
     let mut browser = Browser::default();
 
-    let answer = world.sign_in(&mut browser, "ada").await;
+    let answer = sign_in(&world, &mut browser, "ada").await;
 
     answer.assert_redirect(302, "https://gateway.example/");
     assert_eq!(browser.cookies.keys().collect::<Vec<_>>(), [SESSION]);
-    let session = world.who(&browser).await.unwrap();
+    let session = world.session_of(&browser).await.unwrap();
     assert_eq!(session.identity.name.as_deref(), Some("Ada Lovelace"));
     assert_eq!(session.tokens.len(), 2);
     let cookie = answer.cookies.iter().find(|cookie| cookie.starts_with(SESSION)).unwrap();
@@ -28,9 +28,9 @@ async fn a_person_lands_on_the_page_they_were_going_to() {
     let world = World::start().await;
     let mut browser = Browser::default();
 
-    let url = world.begin(&mut browser, "/login?next=%2Ffiles%3Fpath%3D%252Fdata%26x%3D1%23row").await;
+    let url = begin(&world, &mut browser, "/login?next=%2Ffiles%3Fpath%3D%252Fdata%26x%3D1%23row").await;
     let callback = world.at_globus(&url, "ada").await;
-    let answer = world.send(&mut browser, callback).await;
+    let answer = send(&world, &mut browser, callback).await;
 
     answer.assert_redirect(302, "https://gateway.example/files?path=%2Fdata&x=1#row");
 }
@@ -41,10 +41,10 @@ async fn two_tabs_finish_in_either_order() {
         let world = World::start().await;
         let mut browser = Browser::default();
         let tabs =
-            [world.begin(&mut browser, "/login?next=/a").await, world.begin(&mut browser, "/login?next=/b").await];
+            [begin(&world, &mut browser, "/login?next=/a").await, begin(&world, &mut browser, "/login?next=/b").await];
         for tab in order {
             let callback = world.at_globus(&tabs[tab], "ada").await;
-            let answer = world.send(&mut browser, callback).await;
+            let answer = send(&world, &mut browser, callback).await;
             answer.assert_redirect(302, ["https://gateway.example/a", "https://gateway.example/b"][tab]);
         }
         assert_eq!(browser.cookies.keys().collect::<Vec<_>>(), [SESSION]);
@@ -55,9 +55,9 @@ async fn two_tabs_finish_in_either_order() {
 async fn a_person_of_whom_globus_knows_little_can_sign_in() {
     let world = World::start().await;
     let mut browser = Browser::default();
-    world.sign_in(&mut browser, "sparse").await.assert_redirect(302, "https://gateway.example/");
+    sign_in(&world, &mut browser, "sparse").await.assert_redirect(302, "https://gateway.example/");
 
-    let identity = world.who(&browser).await.unwrap().identity;
+    let identity = world.session_of(&browser).await.unwrap().identity;
     assert_eq!((identity.name, identity.email, identity.organization), (None, None, None));
     assert!(identity.username.is_some());
 }
@@ -67,7 +67,7 @@ async fn twenty_linked_identities_and_a_second_at_sign_are_no_hindrance() {
     let world = World::start().await;
     for person in ["linked", "twice"] {
         let mut browser = Browser::default();
-        world.sign_in(&mut browser, person).await.assert_redirect(302, "https://gateway.example/");
+        sign_in(&world, &mut browser, person).await.assert_redirect(302, "https://gateway.example/");
         assert!(browser.cookies[SESSION].len() < 2_000, "{person}");
     }
 }
@@ -76,22 +76,22 @@ async fn twenty_linked_identities_and_a_second_at_sign_are_no_hindrance() {
 async fn whoever_signs_in_replaces_who_was_there() {
     let world = World::start().await;
     let mut browser = Browser::default();
-    world.sign_in(&mut browser, "ada").await;
-    world.sign_in(&mut browser, "sparse").await;
+    sign_in(&world, &mut browser, "ada").await;
+    sign_in(&world, &mut browser, "sparse").await;
 
-    assert_eq!(world.who(&browser).await.unwrap().identity.name, None);
+    assert_eq!(world.session_of(&browser).await.unwrap().identity.name, None);
 }
 
 #[tokio::test]
 async fn declining_is_explained_and_ends_the_attempt() {
     let world = World::start().await;
     let (mut browser, log) = (Browser::default(), Log::listen());
-    let url = world.begin(&mut browser, "/login").await;
+    let url = begin(&world, &mut browser, "/login").await;
 
-    let callback = back(&world.stand_in.deny(&url).await.unwrap());
-    let answer = world.send(&mut browser, callback).await;
+    let callback = Event::callback(&world.stand_in.deny(&url).await.unwrap());
+    let answer = send(&world, &mut browser, callback).await;
 
-    answer.assert_page(403, "declined").assert_page(403, "Start again</a>");
+    answer.assert_page(403, "access was not allowed").assert_page(403, "Start again</a>");
     assert!(browser.cookies.is_empty());
     log.assert_reason("access_denied");
     world.assert_stopped_before_globus(&browser).await;
@@ -108,10 +108,10 @@ async fn an_error_that_globus_sends_back_is_named_only_if_it_is_known() {
         ("%3Cscript%3Ecanary", 502, "unknown_error"),
     ] {
         let (mut browser, log) = (Browser::default(), Log::listen());
-        let state = query(&world.begin(&mut browser, "/login").await, "state").to_owned();
+        let state = query(&begin(&world, &mut browser, "/login").await, "state").to_owned();
 
         let path = format!("/login?error={error}&error_description=%3Cscript%3Ecanary&state={state}");
-        let answer = world.send(&mut browser, back(&format!("{BASE_URL}{path}"))).await;
+        let answer = send(&world, &mut browser, Event::callback(&format!("{BASE_URL}{path}"))).await;
 
         answer.assert_page(status, "Start again</a>");
         log.assert_reason(reason);
@@ -126,41 +126,47 @@ async fn trouble_at_globus_is_a_page_and_one_line_and_leaves_nothing_half_writte
             Endpoint::Token,
             answers(500, "text/html", "<h1>canary"),
             503,
-            "Globus is not answering",
+            "Globus is not responding",
             "globus_error_status",
         ),
-        (Endpoint::Token, answers(200, "text/html", "canary"), 502, "not signed in", "token_answer_unreadable"),
+        (
+            Endpoint::Token,
+            answers(200, "text/html", "canary"),
+            502,
+            "could not use the response",
+            "token_answer_unreadable",
+        ),
         (
             Endpoint::Token,
             answers(400, "application/json", r#"{"error":"invalid_grant"}"#),
             400,
-            "cannot be finished",
+            "cannot be completed",
             "code_refused",
         ),
         (
             Endpoint::Token,
             answers(401, "application/json", r#"{"error":"invalid_grant"}"#),
             400,
-            "cannot be finished",
+            "cannot be completed",
             "code_refused",
         ),
         (
             Endpoint::Token,
             answers(401, "application/json", r#"{"error":"invalid_client"}"#),
             502,
-            "could not sign you in",
+            "Globus reported an error",
             "client_refused",
         ),
-        (Endpoint::Token, Fault::Drop, 503, "Globus is not answering", "globus_connection_lost"),
-        (Endpoint::Jwks, answers(500, "text/html", "canary"), 503, "Globus is not answering", "globus_error_status"),
+        (Endpoint::Token, Fault::Drop, 503, "Globus is not responding", "globus_connection_lost"),
+        (Endpoint::Jwks, answers(500, "text/html", "canary"), 503, "Globus is not responding", "globus_error_status"),
     ] {
         let world = World::start().await;
         let (mut browser, log) = (Browser::default(), Log::listen());
-        let url = world.begin(&mut browser, "/login").await;
+        let url = begin(&world, &mut browser, "/login").await;
         let callback = world.at_globus(&url, "ada").await;
         world.stand_in.fault(endpoint, fault);
 
-        let answer = world.send(&mut browser, callback).await;
+        let answer = send(&world, &mut browser, callback).await;
 
         answer.assert_page(status, title).assert_page(status, "Start again</a>");
         log.assert_reason(reason);
@@ -176,11 +182,11 @@ async fn tokens_that_do_not_fit_into_a_cookie_are_revoked_and_the_page_says_why(
     let world = World::with(&[("GLOBUS_SCOPES", &scopes)]).await;
     let (mut browser, log) = (Browser::default(), Log::listen());
 
-    let answer = world.sign_in(&mut browser, "ada").await;
+    let answer = sign_in(&world, &mut browser, "ada").await;
 
     answer.assert_page(500, "DynamoDB storage");
     log.assert_reason("session_too_large");
-    assert!(world.who(&browser).await.is_none());
+    assert!(world.session_of(&browser).await.is_none());
     let issued = world.stand_in.issued_tokens();
     assert_eq!(issued.len(), 62);
     assert!(issued.iter().all(|token| world.stand_in.is_revoked(token)));
@@ -189,12 +195,12 @@ async fn tokens_that_do_not_fit_into_a_cookie_are_revoked_and_the_page_says_why(
 #[tokio::test]
 async fn no_secret_of_a_sign_in_is_in_the_log() {
     let (world, mut browser, log) = (World::start().await, Browser::default(), Log::listen());
-    let url = world.begin(&mut browser, "/login").await;
+    let url = begin(&world, &mut browser, "/login").await;
     let login_cookie = browser.cookies.values().next().unwrap().clone();
     let callback = world.stand_in.sign_in(&url, "ada").await.unwrap();
-    world.send(&mut browser, back(&callback)).await;
+    send(&world, &mut browser, Event::callback(&callback)).await;
 
-    assert!(log.text().contains("signed in"), "{}", log.text());
+    assert!(log.text().contains("event=\"sign_in\" outcome=\"success\""), "{}", log.text());
     let tokens = world.stand_in.issued_tokens();
     assert_eq!(tokens.len(), 4);
     log.assert_lacks(tokens.iter().map(String::as_str));

@@ -7,10 +7,10 @@ use super::*;
 async fn login_csrf_with_a_state_of_another_browser_is_refused() {
     let (world, log) = (World::start().await, Log::listen());
     let (mut attacker, mut victim) = (Browser::default(), Browser::default());
-    let url = world.begin(&mut attacker, "/login").await;
+    let url = begin(&world, &mut attacker, "/login").await;
     let callback = world.at_globus(&url, "sparse").await;
 
-    let answer = world.send(&mut victim, callback).await;
+    let answer = send(&world, &mut victim, callback).await;
 
     answer.assert_page(400, "Start again</a>").assert_no_cookie();
     log.assert_reason("state_unknown");
@@ -21,7 +21,7 @@ async fn login_csrf_with_a_state_of_another_browser_is_refused() {
 async fn a_missing_or_invented_state_is_refused() {
     let world = World::start().await;
     let mut browser = Browser::default();
-    world.begin(&mut browser, "/login").await;
+    begin(&world, &mut browser, "/login").await;
     for query in [
         "code=x",
         "code=x&state=",
@@ -30,7 +30,7 @@ async fn a_missing_or_invented_state_is_refused() {
         "code=&state=",
         "code=x&state=%00%22;",
     ] {
-        let answer = world.send(&mut browser, back(&format!("{BASE_URL}/login?{query}"))).await;
+        let answer = send(&world, &mut browser, Event::callback(&format!("{BASE_URL}/login?{query}"))).await;
         answer.assert_page(400, "Start again</a>");
     }
     world.assert_stopped_before_globus(&browser).await;
@@ -40,10 +40,10 @@ async fn a_missing_or_invented_state_is_refused() {
 async fn a_repeated_parameter_is_refused() {
     let world = World::start().await;
     let mut browser = Browser::default();
-    let url = world.begin(&mut browser, "/login").await;
+    let url = begin(&world, &mut browser, "/login").await;
     let state = query(&url, "state");
     for query in [format!("code=x&state={state}&state=y"), format!("code=x&code=y&state={state}")] {
-        let answer = world.send(&mut browser, back(&format!("{BASE_URL}/login?{query}"))).await;
+        let answer = send(&world, &mut browser, Event::callback(&format!("{BASE_URL}/login?{query}"))).await;
         answer.assert_page(400, "could not read");
     }
     world.assert_stopped_before_globus(&browser).await;
@@ -53,15 +53,15 @@ async fn a_repeated_parameter_is_refused() {
 async fn a_state_is_good_for_one_callback_only() {
     let world = World::start().await;
     let mut browser = Browser::default();
-    let url = world.begin(&mut browser, "/login").await;
+    let url = begin(&world, &mut browser, "/login").await;
     let callback = world.at_globus(&url, "ada").await;
-    world.send(&mut browser, callback.clone()).await.assert_redirect(302, "https://gateway.example/");
+    send(&world, &mut browser, callback.clone()).await.assert_redirect(302, "https://gateway.example/");
 
     // Loaded again, or gone back to.
-    let again = world.send(&mut browser, callback.clone()).await;
+    let again = send(&world, &mut browser, callback.clone()).await;
     again.assert_redirect(302, "https://gateway.example/").assert_no_cookie();
     browser.cookies.remove(SESSION);
-    world.send(&mut browser, callback).await.assert_page(400, "Start again</a>");
+    send(&world, &mut browser, callback).await.assert_page(400, "Start again</a>");
 
     assert_eq!(world.stand_in.requests(Endpoint::Token), 1);
 }
@@ -70,27 +70,27 @@ async fn a_state_is_good_for_one_callback_only() {
 async fn a_replayed_callback_with_saved_cookies_gets_no_second_session() {
     let (world, log) = (World::start().await, Log::listen());
     let mut browser = Browser::default();
-    let url = world.begin(&mut browser, "/login").await;
+    let url = begin(&world, &mut browser, "/login").await;
     let mut saved = browser.clone();
     let callback = world.at_globus(&url, "ada").await;
-    world.send(&mut browser, callback.clone()).await;
+    send(&world, &mut browser, callback.clone()).await;
 
-    let answer = world.send(&mut saved, callback).await;
+    let answer = send(&world, &mut saved, callback).await;
 
     answer.assert_page(400, "no longer accepts it");
     log.assert_reason("code_refused");
-    assert!(world.who(&saved).await.is_none());
+    assert!(world.session_of(&saved).await.is_none());
 }
 
 #[tokio::test]
 async fn an_attempt_older_than_ten_minutes_is_over_even_if_its_cookie_is_still_sent() {
     let mut world = World::start().await;
     let mut browser = Browser::default();
-    let url = world.begin(&mut browser, "/login").await;
+    let url = begin(&world, &mut browser, "/login").await;
     let callback = world.at_globus(&url, "ada").await;
     world.later(Duration::from_mins(10));
 
-    world.send(&mut browser, callback).await.assert_page(400, "Start again</a>");
+    send(&world, &mut browser, callback).await.assert_page(400, "Start again</a>");
     world.assert_stopped_before_globus(&browser).await;
 }
 
@@ -98,26 +98,26 @@ async fn an_attempt_older_than_ten_minutes_is_over_even_if_its_cookie_is_still_s
 async fn authorization_code_injection_is_stopped_by_pkce() {
     let world = World::start().await;
     let (mut victim, mut attacker) = (Browser::default(), Browser::default());
-    let stolen = world.begin(&mut victim, "/login").await;
+    let stolen = begin(&world, &mut victim, "/login").await;
     let stolen = world.stand_in.sign_in(&stolen, "ada").await.unwrap();
-    let own = world.begin(&mut attacker, "/login").await;
+    let own = begin(&world, &mut attacker, "/login").await;
 
     let injected = format!("{BASE_URL}/login?code={}&state={}", query(&stolen, "code"), query(&own, "state"));
-    let answer = world.send(&mut attacker, back(&injected)).await;
+    let answer = send(&world, &mut attacker, Event::callback(&injected)).await;
 
     answer.assert_page(400, "Start again</a>");
-    assert!(world.who(&attacker).await.is_none());
+    assert!(world.session_of(&attacker).await.is_none());
 }
 
 #[tokio::test]
 async fn a_mix_up_with_another_authorization_server_is_refused() {
     let (world, log) = (World::start().await, Log::listen());
     let mut browser = Browser::default();
-    let url = world.begin(&mut browser, "/login").await;
+    let url = begin(&world, &mut browser, "/login").await;
     let callback = world.stand_in.sign_in(&url, "ada").await.unwrap();
 
     let mixed_up = format!("{callback}&iss=https%3A%2F%2Fevil.example");
-    world.send(&mut browser, back(&mixed_up)).await.assert_page(502, "Start again</a>");
+    send(&world, &mut browser, Event::callback(&mixed_up)).await.assert_page(502, "Start again</a>");
 
     log.assert_reason("callback_issuer");
     world.assert_stopped_before_globus(&browser).await;
@@ -130,7 +130,7 @@ async fn an_id_token_that_fails_a_check_signs_nobody_in_and_leaves_no_token_behi
         let mut browser = Browser::default();
         world.stand_in.sign_id_tokens(signing);
 
-        world.sign_in(&mut browser, "ada").await.assert_page(502, "did not pass our checks");
+        sign_in(&world, &mut browser, "ada").await.assert_page(502, "did not pass our checks");
 
         assert!(browser.cookies.is_empty());
         let issued = world.stand_in.issued_tokens();
@@ -143,36 +143,36 @@ async fn an_id_token_that_fails_a_check_signs_nobody_in_and_leaves_no_token_behi
 async fn a_failed_sign_in_leaves_who_was_signed_in_before() {
     let world = World::start().await;
     let mut browser = Browser::default();
-    world.sign_in(&mut browser, "ada").await;
+    sign_in(&world, &mut browser, "ada").await;
     world.stand_in.sign_id_tokens(Signing::OtherKey);
 
-    world.sign_in(&mut browser, "sparse").await.assert_page(502, "did not pass our checks");
+    sign_in(&world, &mut browser, "sparse").await.assert_page(502, "did not pass our checks");
 
-    assert_eq!(world.who(&browser).await.unwrap().identity.name.as_deref(), Some("Ada Lovelace"));
+    assert_eq!(world.session_of(&browser).await.unwrap().identity.name.as_deref(), Some("Ada Lovelace"));
 }
 
 #[tokio::test]
 async fn session_fixation_fails_since_a_session_is_made_new_at_every_sign_in() {
     let world = World::start().await;
     let (mut attacker, mut victim) = (Browser::default(), Browser::default());
-    world.sign_in(&mut attacker, "sparse").await;
+    sign_in(&world, &mut attacker, "sparse").await;
     victim.cookies.clone_from(&attacker.cookies);
 
-    world.sign_in(&mut victim, "ada").await;
+    sign_in(&world, &mut victim, "ada").await;
 
     assert_ne!(victim.cookies[SESSION], attacker.cookies[SESSION]);
-    assert_eq!(world.who(&attacker).await.unwrap().identity.name, None);
+    assert_eq!(world.session_of(&attacker).await.unwrap().identity.name, None);
 }
 
 #[tokio::test]
 async fn a_login_cookie_pasted_as_a_session_names_nobody() {
     let world = World::start().await;
     let mut browser = Browser::default();
-    world.begin(&mut browser, "/login").await;
+    begin(&world, &mut browser, "/login").await;
     let value = browser.cookies.values().next().unwrap().clone();
 
     browser.cookies.insert(SESSION.to_owned(), value);
-    assert!(world.who(&browser).await.is_none());
+    assert!(world.session_of(&browser).await.is_none());
 }
 
 #[tokio::test]
@@ -188,9 +188,9 @@ async fn an_open_redirect_in_next_leads_home() {
         "http://%5B",
     ] {
         let mut browser = Browser::default();
-        let url = world.begin(&mut browser, &format!("/login?next={next}")).await;
+        let url = begin(&world, &mut browser, &format!("/login?next={next}")).await;
         let callback = world.at_globus(&url, "ada").await;
-        let landed = world.send(&mut browser, callback).await;
+        let landed = send(&world, &mut browser, callback).await;
         assert_eq!(landed.location(), "https://gateway.example/", "{next}");
     }
 }
@@ -200,7 +200,7 @@ async fn no_parameter_of_ours_can_be_smuggled_into_the_request_to_globus() {
     let world = World::start().await;
     let smuggled = "/login?next=%2F%26scope%3Devil%26redirect_uri%3Dhttps%3A%2F%2Fevil.example&scope=evil&prompt=none";
 
-    let url = world.begin(&mut Browser::default(), smuggled).await;
+    let url = begin(&world, &mut Browser::default(), smuggled).await;
 
     assert!(!url.contains("evil") && !url.contains("prompt"), "{url}");
 }
@@ -214,8 +214,8 @@ async fn each_missing_or_malformed_variable_is_a_503_page_and_one_line_that_name
         ("BASE_URL", "http://canary.example"),
     ] {
         let log = Log::listen();
-        let app = configure(&[(variable, value)], |env| App::with_globus(App::read(env), env));
-        let answer = Browser::default().send(&app, handle, Event::get("/login"), now()).await;
+        let function = testing::function(&[(variable, value)], |env| App::with_globus(App::read(env), env));
+        let answer = Browser::default().send(&function, handle, Event::get("/login"), now()).await;
 
         answer.assert_page(503, "This site is not ready yet").assert_no_cookie();
         log.assert_reason("configuration");

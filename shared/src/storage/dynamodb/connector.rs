@@ -1,4 +1,4 @@
-//! The AWS SDK over this program's own HTTP client, so that there is one, with one TLS stack and one set of roots.
+//! The AWS SDK over this program's own HTTP client: one client, one TLS stack, one set of roots.
 
 use aws_sdk_dynamodb::{config::SharedHttpClient, error::ConnectorError};
 use aws_smithy_runtime_api::client::{
@@ -26,17 +26,17 @@ impl HttpConnector for Connector {
 
 async fn send(client: &Client, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
     let (parts, body) = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?.into_parts();
-    // What DynamoDB is asked is in memory: only uploads of other services are read as they are sent.
+    // Requests to DynamoDB are in memory; only uploads to other services are streams.
     let body = body.bytes().unwrap_or_default().to_vec();
     let request = reqwest::Request::try_from(http::Request::from_parts(parts, body));
     let request = request.map_err(|error| ConnectorError::user(error.into()))?;
-    let answer = client.execute(request).await.map_err(failure)?;
+    let response = client.execute(request).await.map_err(failure)?;
 
-    let mut response = http::Response::new(());
-    *response.status_mut() = answer.status();
-    *response.headers_mut() = answer.headers().clone();
-    let body = answer.bytes().await.map_err(failure)?;
-    HttpResponse::try_from(response.map(|()| body.into())).map_err(|error| ConnectorError::other(error.into(), None))
+    let mut received = http::Response::new(());
+    *received.status_mut() = response.status();
+    *received.headers_mut() = response.headers().clone();
+    let body = response.bytes().await.map_err(failure)?;
+    HttpResponse::try_from(received.map(|()| body.into())).map_err(|error| ConnectorError::other(error.into(), None))
 }
 
 fn failure(error: reqwest::Error) -> ConnectorError {

@@ -1,37 +1,44 @@
-//! What the table has of a session.
+//! The item: what the table has of a session.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
-use super::{Attributes, Ticket, random};
+use super::{
+    random,
+    table::{Attributes, attribute},
+    ticket::Ticket,
+};
 use crate::{
-    clock,
     error::{Kind, Result},
+    log::Reason,
     session::Session,
+    timestamp::Timestamp,
 };
 
-/// How items are written. A new format is read for one release before it is written.
-pub(super) const FORMAT: u64 = 1;
+/// The format of items. A new format is read for one release before it is written.
+pub(super) const FORMAT_VERSION: u64 = 1;
 
-/// A session as it is in the table.
+/// A session as the table has it.
 #[derive(Debug)]
 pub(super) struct Item {
     pub(super) version: u64,
     format: u64,
     sealed: Vec<u8>,
-    last_used_at: u64,
-    lease_until: u64,
+    last_used_at: Timestamp,
+    lease_until: Timestamp,
 }
 
 impl From<Attributes> for Item {
-    /// Whatever is missing or of another kind makes an item that does not open.
+    /// An item in which an attribute is missing or has another type does not open.
     fn from(mut attributes: Attributes) -> Self {
         let number = |name: &str| attributes.get(name)?.as_n().ok()?.parse().ok();
-        let [version, format, last_used_at, lease_until] =
-            ["version", "format", "last_used_at", "lease_until"].map(|name| number(name).unwrap_or_default());
-        let sealed = match attributes.remove("sealed") {
+        let number = |name| number(name).unwrap_or_default();
+        let time = |name| Timestamp::from_seconds(number(name));
+        let (version, format) = (number(attribute::VERSION), number(attribute::FORMAT));
+        let (last_used_at, lease_until) = (time(attribute::LAST_USED_AT), time(attribute::LEASE_UNTIL));
+        let sealed = match attributes.remove(attribute::SEALED) {
             Some(AttributeValue::B(sealed)) => sealed.into_inner(),
             _ => Vec::new(),
         };
@@ -40,9 +47,9 @@ impl From<Attributes> for Item {
 }
 
 impl Item {
-    /// The session, if the ticket opens it and nobody has edited it.
+    /// The session, if the ticket opens it and it was not changed.
     pub(super) fn open(&self, ticket: &Ticket) -> Option<Session> {
-        if self.format != FORMAT {
+        if self.format != FORMAT_VERSION {
             return None;
         }
         let (nonce, sealed) = self.sealed.split_at_checked(NONCE_LEN)?;
@@ -52,21 +59,20 @@ impl Item {
         serde_json::from_slice(plain).ok().filter(Session::is_known)
     }
 
-    /// Whether nobody has looked at the session for that long.
-    pub(super) fn is_idle(&self, limit: Duration, now: SystemTime) -> bool {
-        // Whoever may write to the table can write any number.
-        clock::seconds(now) >= self.last_used_at.saturating_add(limit.as_secs())
+    /// Whether the session was not used for that long.
+    pub(super) fn is_idle(&self, limit: Duration, now: Timestamp) -> bool {
+        now >= self.last_used_at + limit
     }
 
-    /// Whether somebody is renewing.
-    pub(super) fn is_leased(&self, now: SystemTime) -> bool {
-        clock::seconds(now) < self.lease_until
+    /// Whether a request is renewing the session.
+    pub(super) fn is_leased(&self, now: Timestamp) -> bool {
+        now < self.lease_until
     }
 }
 
 /// The session, encrypted for its item: a random nonce, then ciphertext and tag of AES-256-GCM.
 pub(super) fn seal(session: &Session, ticket: &Ticket, version: u64) -> Result<Vec<u8>> {
-    let broken = || Kind::Internal("session_not_sealed");
+    let broken = || Kind::Internal(Reason::SessionNotSealed);
     let nonce = random::<NONCE_LEN>()?;
     let mut bytes = serde_json::to_vec(session).map_err(|_| broken())?;
     let key = key(ticket).ok_or_else(broken)?;
@@ -79,8 +85,8 @@ fn key(ticket: &Ticket) -> Option<LessSafeKey> {
     UnboundKey::new(&AES_256_GCM, &ticket.key()?).ok().map(LessSafeKey::new)
 }
 
-/// What the ciphertext belongs to: it opens in no other item, and in no other version of this one. No part holds a line
-/// end.
+/// The associated data: the ciphertext opens in no other item, and in no other version of this item. No part contains a
+/// line end.
 fn context(ticket: &Ticket, version: u64) -> Aad<Vec<u8>> {
-    Aad::from(format!("{FORMAT}\n{version}\n{}\n{}", ticket.id(), ticket.sub()).into_bytes())
+    Aad::from(format!("{FORMAT_VERSION}\n{version}\n{}\n{}", ticket.id(), ticket.sub()).into_bytes())
 }

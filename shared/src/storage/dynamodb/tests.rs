@@ -11,7 +11,9 @@ use std::{
     thread,
 };
 
-use super::*;
+use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
+
+use super::{table::Attributes, *};
 use crate::{
     App,
     testing::{Event, Log, configure, noon, session},
@@ -70,10 +72,10 @@ fn request(app: &App) -> Request {
 async fn reason(app: &App) -> &'static str {
     match app.visitor(&request(app), noon()).await {
         Err(error) => {
-            assert_eq!(error.status(), 503);
-            error.reason()
+            assert_eq!(error.row().status, 503);
+            error.row().reason.as_str()
         }
-        Ok(Visitor::Unusable(reason)) => reason,
+        Ok(Visitor::Unusable(reason)) => reason.as_str(),
         Ok(other) => panic!("{other:?}"),
     }
 }
@@ -121,7 +123,7 @@ async fn a_slow_table_is_given_up_within_the_time_limit() {
     let endpoint = Endpoint::start(200, "{}", Duration::from_secs(20));
     let begun = Instant::now();
     assert_eq!(reason(&endpoint.app()).await, "store_timeout");
-    assert!(begun.elapsed() < WAIT_FOR + Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < table::WAIT_FOR + Duration::from_secs(2), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
@@ -136,7 +138,7 @@ async fn nobody_without_a_ticket_asks_the_table() {
     let app = endpoint.app();
     for event in [Event::get("/"), Event::get("/").cookie("__Host-session=garbage")] {
         let visitor = app.visitor(&event.request(), noon()).await.unwrap();
-        assert!(matches!(visitor, Visitor::SignedOut | Visitor::Unusable("cookie_unreadable")));
+        assert!(matches!(visitor, Visitor::SignedOut | Visitor::Unusable(Reason::CookieUnreadable)));
     }
     assert_eq!(endpoint.requests.load(Ordering::Relaxed), 0);
 }
@@ -146,7 +148,7 @@ fn a_session_opens_only_with_its_ticket_in_its_item_and_at_its_version() {
     let (ticket, other) = (Ticket::new("somebody").unwrap(), Ticket::new("somebody").unwrap());
     let item = |version: u64, sealed: &[u8]| {
         Item::from(Attributes::from([
-            ("format".to_owned(), number(item::FORMAT)),
+            ("format".to_owned(), number(item::FORMAT_VERSION)),
             ("version".to_owned(), number(version)),
             ("sealed".to_owned(), AttributeValue::B(Blob::new(sealed))),
         ]))
@@ -195,11 +197,20 @@ fn a_ticket_and_an_item_of_the_first_release_can_be_read() {
         ("sealed".to_owned(), AttributeValue::B(Blob::new(sealed))),
     ]));
     let mut renewed = session(noon());
-    renewed.renew(Vec::new(), noon() + Duration::from_secs(7));
+    renewed.replace_tokens(Vec::new(), noon() + Duration::from_secs(7));
     assert_eq!(item.open(&ticket), Some(renewed));
 }
 
 #[test]
 fn debug_output_shows_no_key() {
-    assert_eq!(format!("{:?}", Ticket::new("somebody").unwrap()), "Ticket { .. }");
+    let ticket = Ticket::new("somebody").unwrap();
+    assert_eq!(format!("{ticket:?}"), format!("Ticket(1, \"somebody\", \"{}\", [redacted])", ticket.id()));
+}
+
+fn number(number: u64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+fn text(text: &str) -> AttributeValue {
+    AttributeValue::S(text.to_owned())
 }

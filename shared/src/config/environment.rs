@@ -1,0 +1,129 @@
+//! The environment variables, and the problems that were found in them.
+
+use std::{cell::RefCell, fmt, time::Duration};
+
+use super::Site;
+
+/// A setting, or the proof that the problem with it was noted.
+pub type Reading<T> = Result<T, Noted>;
+
+/// Proof that a problem was noted. Only [`Environment::note`] makes one: a setting that is missing without a noted
+/// problem does not compile.
+#[derive(Debug)]
+#[must_use]
+pub struct Noted(());
+
+/// The variables that a function may read, and the problems found so far.
+pub struct Environment<'a> {
+    lookup: &'a dyn Fn(&str) -> Option<String>,
+    problems: RefCell<Vec<Problem>>,
+    site: Site,
+}
+
+/// One variable and what is wrong with it; never its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The variable's name.
+    pub variable: &'static str,
+    /// What is wrong, as the end of a sentence that begins with the name.
+    pub expected: &'static str,
+}
+
+/// The problem of a variable that is required and not set.
+const MISSING: &str = "is missing";
+
+/// All problems of a function's configuration, at least one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError(Vec<Problem>);
+
+impl ConfigError {
+    /// Whether only the application at Globus is missing: the state of a new deployment.
+    pub fn lacks_only_the_application(&self) -> bool {
+        let of_application = |problem: &Problem| {
+            problem.expected == MISSING && matches!(problem.variable, "GLOBUS_CLIENT_ID" | "GLOBUS_CLIENT_SECRET")
+        };
+        !self.0.is_empty() && self.0.iter().all(of_application)
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(f, "{separator}{} {}", problem.variable, problem.expected)?;
+        }
+        Ok(())
+    }
+}
+
+/// The value of a variable of this process; `None` if it is not set or not UTF-8.
+pub fn process_environment(variable: &str) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "this is the one reader of the environment")]
+    std::env::var(variable).ok()
+}
+
+impl<'a> Environment<'a> {
+    /// The variables that `lookup` finds by name.
+    pub fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        let mut environment = Self { lookup, problems: RefCell::default(), site: Site::default() };
+        environment.site = Site::read(&environment).unwrap_or_default();
+        environment
+    }
+
+    /// Where the site is. Read before everything else, since the page that reports a problem needs it.
+    pub fn site(&self) -> &Site {
+        &self.site
+    }
+
+    /// The settings that were read, unless there was a problem, be it with these settings or with others.
+    pub fn finish<T>(self, settings: Reading<T>) -> Result<T, ConfigError> {
+        match (settings, self.problems.into_inner()) {
+            (Ok(settings), problems) if problems.is_empty() => Ok(settings),
+            (_, problems) => Err(ConfigError(problems)),
+        }
+    }
+
+    /// Notes what is wrong with `variable`.
+    pub fn note(&self, variable: &'static str, expected: &'static str) -> Noted {
+        self.problems.borrow_mut().push(Problem { variable, expected });
+        Noted(())
+    }
+
+    /// The value, trimmed. An empty value counts as absent, since a template cannot leave a variable out.
+    pub fn optional(&self, variable: &'static str) -> Option<String> {
+        (self.lookup)(variable).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    /// The value, trimmed; noted as missing if there is none.
+    pub fn required(&self, variable: &'static str) -> Reading<String> {
+        self.optional(variable).ok_or_else(|| self.note(variable, MISSING))
+    }
+
+    /// The value as `parse` reads it, or `default` if there is none.
+    pub fn parsed<T>(
+        &self,
+        variable: &'static str,
+        expected: &'static str,
+        default: T,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Reading<T> {
+        match self.optional(variable) {
+            None => Ok(default),
+            Some(value) => parse(&value).ok_or_else(|| self.note(variable, expected)),
+        }
+    }
+
+    /// A number of hours from 1 to 8,760, which is a year.
+    pub(super) fn hours(&self, variable: &'static str, default: u64) -> Reading<Duration> {
+        let hours = self.parsed(variable, "must be a whole number from 1 to 8760", default, |text| {
+            text.parse().ok().filter(|hours| (1..=8760).contains(hours))
+        });
+        hours.map(Duration::from_hours)
+    }
+}
+
+impl fmt::Debug for Environment<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Environment").field("problems", &self.problems).finish_non_exhaustive()
+    }
+}

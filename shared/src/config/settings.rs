@@ -1,0 +1,160 @@
+//! The settings of a function, grouped by the part that needs them. Each field names its variable.
+
+use std::time::Duration;
+
+use super::{Environment, Origin, Reading, Secret};
+
+const EXPECTED_ORIGIN: &str = "must be an https address without a path (http for localhost only)";
+
+const DEFAULT_GLOBUS_AUTH: &str = "https://auth.globus.org";
+
+/// The four scopes of Globus's own example.
+const DEFAULT_SCOPES: &str = "openid profile email urn:globus:auth:scope:transfer.api.globus.org:all";
+
+/// The settings that every function needs.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `GLOBUS_CLIENT_ID`: the UUID of this application at Globus.
+    pub client_id: String,
+    /// `GLOBUS_AUTH_URL`: Globus Auth, which is also the issuer of its ID tokens; `https://auth.globus.org` if absent.
+    pub globus_auth: Origin,
+    /// `SESSION_KEYS`: comma-separated, at least 32 characters each; the first seals, any opens.
+    pub session_keys: Vec<Secret>,
+    /// `SESSION_MAX_HOURS`: the longest time a user stays signed in; 168 hours if absent.
+    pub session_max: Duration,
+    /// `SHOW_TOKENS`: whether the home page shows tokens in clear; `false` if absent.
+    pub show_tokens: bool,
+}
+
+impl Config {
+    /// Reads the settings that every function needs.
+    pub fn read(env: &Environment<'_>) -> Reading<Self> {
+        let client_id = env.required("GLOBUS_CLIENT_ID").and_then(|id| {
+            let plain = id.bytes().all(|byte| byte.is_ascii_graphic());
+            if plain { Ok(id) } else { Err(env.note("GLOBUS_CLIENT_ID", "must be the id Globus gave, a UUID")) }
+        });
+        let globus_auth = env.optional("GLOBUS_AUTH_URL").unwrap_or_else(|| DEFAULT_GLOBUS_AUTH.to_owned());
+        let globus_auth = Origin::parse(&globus_auth).ok_or_else(|| env.note("GLOBUS_AUTH_URL", EXPECTED_ORIGIN));
+        let session_keys = session_keys(env);
+        let session_max = env.hours("SESSION_MAX_HOURS", 168);
+        let show_tokens = env.parsed("SHOW_TOKENS", "must be true or false", false, |text| text.parse().ok());
+
+        Ok(Self {
+            client_id: client_id?,
+            globus_auth: globus_auth?,
+            session_keys: session_keys?,
+            session_max: session_max?,
+            show_tokens: show_tokens?,
+        })
+    }
+}
+
+fn session_keys(env: &Environment<'_>) -> Reading<Vec<Secret>> {
+    const VARIABLE: &str = "SESSION_KEYS";
+    let keys: Vec<_> = env.required(VARIABLE)?.split(',').map(|key| Secret::new(key.trim())).collect();
+    if keys.iter().all(|key| key.expose().len() >= 32) {
+        Ok(keys)
+    } else {
+        Err(env.note(VARIABLE, "must be keys of at least 32 characters each, separated by commas"))
+    }
+}
+
+/// The settings of a function that calls Globus.
+#[derive(Clone, Debug)]
+pub struct GlobusConfig {
+    /// `GLOBUS_CLIENT_SECRET`: authenticates this application at Globus.
+    pub client_secret: Secret,
+    /// `GLOBUS_SCOPES`: space-separated; `openid` must be among them, or there is no ID token.
+    pub scopes: Vec<String>,
+}
+
+impl GlobusConfig {
+    /// Reads the settings of the Globus client.
+    pub fn read(env: &Environment<'_>) -> Reading<Self> {
+        let client_secret = env.required("GLOBUS_CLIENT_SECRET").map(Secret::new);
+        let scopes = env.optional("GLOBUS_SCOPES").unwrap_or_else(|| DEFAULT_SCOPES.to_owned());
+        let scopes: Vec<_> = scopes.split_whitespace().map(ToOwned::to_owned).collect();
+        if !scopes.iter().any(|scope| scope == "openid") {
+            return Err(env.note("GLOBUS_SCOPES", "must be separated by spaces and contain openid"));
+        }
+        Ok(Self { client_secret: client_secret?, scopes })
+    }
+}
+
+/// The settings of the session table.
+#[derive(Clone, Debug)]
+pub struct TableConfig {
+    /// `TOKEN_TABLE`: the name of the DynamoDB table.
+    pub name: String,
+    /// `SESSION_IDLE_HOURS`: how long a session lasts without a page view; 24 hours if absent.
+    pub idle: Duration,
+    /// `AWS_REGION`: set by Lambda.
+    pub region: String,
+    /// `AWS_ENDPOINT_URL_DYNAMODB`: an address other than the region's own, such as DynamoDB Local's.
+    pub endpoint: Option<String>,
+    /// The credentials of the function's role.
+    pub credentials: Credentials,
+}
+
+/// Temporary credentials of AWS, set by Lambda.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// `AWS_ACCESS_KEY_ID`.
+    pub key_id: String,
+    /// `AWS_SECRET_ACCESS_KEY`.
+    pub key: Secret,
+    /// `AWS_SESSION_TOKEN`.
+    pub token: Option<Secret>,
+}
+
+impl TableConfig {
+    /// Whether `TOKEN_TABLE` names a table.
+    pub fn is_set(env: &Environment<'_>) -> bool {
+        env.optional("TOKEN_TABLE").is_some()
+    }
+
+    /// For a program that can keep sessions in cookies only: notes a problem if `TOKEN_TABLE` names a table.
+    pub fn refuse(env: &Environment<'_>) -> Reading<()> {
+        if Self::is_set(env) {
+            Err(env.note("TOKEN_TABLE", "is set, but this program keeps sessions in cookies only"))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Reads the settings of the session table.
+    pub fn read(env: &Environment<'_>) -> Reading<Self> {
+        let name = env.required("TOKEN_TABLE");
+        let idle = env.hours("SESSION_IDLE_HOURS", 24);
+        let region = env.required("AWS_REGION");
+        let endpoint = env.parsed("AWS_ENDPOINT_URL_DYNAMODB", EXPECTED_ORIGIN, None, |text| {
+            Origin::parse(text).map(|origin| Some(origin.url("")))
+        });
+        let key_id = env.required("AWS_ACCESS_KEY_ID");
+        let key = env.required("AWS_SECRET_ACCESS_KEY").map(Secret::new);
+        let token = env.optional("AWS_SESSION_TOKEN").map(Secret::new);
+        let credentials = Credentials { key_id: key_id?, key: key?, token };
+        Ok(Self { name: name?, idle: idle?, region: region?, endpoint: endpoint?, credentials })
+    }
+}
+
+/// The settings of the log.
+#[derive(Clone, Copy, Debug)]
+pub struct LogConfig {
+    /// `LOG_LEVEL`: `error`, `warn`, `info`, `debug` or `trace`; `info` if absent.
+    pub level: tracing::Level,
+    /// `AWS_LAMBDA_LOG_FORMAT`: `JSON` where Lambda collects the log as JSON lines; otherwise text.
+    pub json: bool,
+}
+
+impl LogConfig {
+    /// Reads the settings of the log. An unknown level is noted, and `info` is used.
+    pub fn read(env: &Environment<'_>) -> Self {
+        let expected = "must be error, warn, info, debug or trace";
+        let level = env.parsed("LOG_LEVEL", expected, tracing::Level::INFO, |text| text.parse().ok());
+        Self {
+            level: level.unwrap_or(tracing::Level::INFO),
+            json: env.optional("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format == "JSON"),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::testing::configure;
+
+/// One of each kind, with the status, event and outcome that it must have.
+fn every_kind() -> Vec<(Kind, u16, &'static str, &'static str)> {
+    let problems = configure(&[("SESSION_KEYS", "")], crate::config::Config::read).unwrap_err();
+    let reason = Reason::ServerError;
+    vec![
+        (Kind::BadRequest(reason), 400, "request", "refused"),
+        (Kind::UnknownAddress, 400, "request", "refused"),
+        (Kind::UnknownAttempt(reason), 400, "sign_in", "refused"),
+        (Kind::CodeRefused, 400, "sign_in", "refused"),
+        (Kind::SignInRequired, 401, "request", "refused"),
+        (Kind::RenewalRequired, 401, "request", "refused"),
+        (Kind::NotNavigation, 403, "request", "refused"),
+        (Kind::CrossSite, 403, "request", "refused"),
+        (Kind::Denied, 403, "sign_in", "refused"),
+        (Kind::NotFound, 404, "request", "refused"),
+        (Kind::MethodNotAllowed("GET"), 405, "request", "refused"),
+        (Kind::SessionTooLarge, 500, "sign_in", "failure"),
+        (Kind::Internal(reason), 500, "request", "failure"),
+        (Kind::GlobusRefused(reason), 502, "sign_in", "failure"),
+        (Kind::ResponseRefused(reason), 502, "sign_in", "failure"),
+        (Kind::GlobusUnavailable(reason), 503, "sign_in", "failure"),
+        (Kind::StoreUnavailable(reason), 503, "request", "failure"),
+        (Kind::ServiceUnavailable(reason), 503, "request", "failure"),
+        (Kind::Config(problems), 503, "request", "failure"),
+    ]
+}
+
+#[test]
+fn each_kind_has_its_status_and_its_words_in_the_log() {
+    for (kind, status, event, outcome) in every_kind() {
+        let row = kind.row();
+        assert_eq!(
+            (row.status.as_u16(), row.event.as_str(), row.outcome().as_str()),
+            (status, event, outcome),
+            "{kind:?}"
+        );
+    }
+}
+
+#[test]
+fn each_kind_says_what_happened_and_what_to_do() {
+    for (kind, ..) in every_kind() {
+        let row = kind.row();
+        assert!(!row.title.ends_with('.') && row.text.ends_with('.'), "{kind:?}");
+    }
+}
+
+#[test]
+fn each_kind_has_its_own_reason_or_brings_one() {
+    let reasons: Vec<_> = every_kind().iter().map(|(kind, ..)| kind.row().reason).collect();
+    let own: Vec<_> = reasons.iter().filter(|reason| **reason != Reason::ServerError).collect();
+    let different: BTreeSet<_> = own.iter().collect();
+
+    assert_eq!((own.len(), different.len()), (11, 11));
+}
+
+#[test]
+fn a_failed_renewal_counts_as_one_and_its_way_on_is_to_try_again() {
+    let of = |kind: Kind| {
+        let row = Error::from(kind).during(Event::Renewal).row();
+        (row.event.as_str(), row.way_on.link())
+    };
+    let try_again = ("renewal", Some(("Try again", "/login?refresh")));
+
+    assert_eq!(of(Kind::GlobusUnavailable(Reason::RenewalTakesTooLong)), try_again);
+    assert_eq!(of(Kind::ResponseRefused(Reason::TokenType)), try_again);
+    assert_eq!(of(Kind::StoreUnavailable(Reason::StoreTimeout)), ("renewal", None));
+}
+
+#[test]
+fn the_text_for_a_failed_renewal_does_not_say_that_the_user_is_not_logged_in() {
+    for kind in [Kind::GlobusUnavailable, Kind::GlobusRefused, Kind::ResponseRefused] {
+        let row = Error::from(kind(Reason::ServerError)).during(Event::Renewal).row();
+        let said = format!("{} {}", row.title, row.text);
+        assert!(!said.contains("not logged in") && !said.contains("not signed in"), "{said}");
+    }
+}
+
+#[test]
+fn a_start_again_link_leads_to_a_new_sign_in_where_one_can_help() {
+    let link = |kind: Kind| Error::from(kind).row().way_on.link();
+
+    assert_eq!(link(Kind::UnknownAttempt(Reason::StateUnknown)), Some(("Start again", "/login")));
+    assert_eq!(link(Kind::GlobusUnavailable(Reason::GlobusTimeout)), Some(("Start again", "/login")));
+    assert_eq!(link(Kind::NotFound), None);
+    assert_eq!(link(Kind::SessionTooLarge), None, "the next sign-in would be as large");
+}

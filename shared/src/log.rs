@@ -1,0 +1,85 @@
+//! The log: one line for each event, JSON where Lambda collects it, text on a terminal.
+//!
+//! Every line has an [`Event`] and an [`Outcome`], and never a token, code, cookie, or key.
+
+mod words;
+
+use std::panic::{self, Location, PanicHookInfo};
+
+use tracing::{Level, level_filters::LevelFilter};
+use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+
+use crate::{config::LogConfig, session::Session};
+
+pub use words::{Event, Outcome, Reason};
+
+/// What a line says beside event and outcome.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Details<'a> {
+    /// Why it failed or was refused.
+    pub reason: Option<Reason>,
+    /// The session: its log id and the user's UUID are logged.
+    pub session: Option<&'a Session>,
+    /// The status of the response.
+    pub status: Option<u16>,
+    /// Whether all sessions of the user were ended.
+    pub everywhere: Option<bool>,
+    /// Anything else, in fixed words and numbers.
+    pub detail: Option<&'a str>,
+}
+
+impl From<Reason> for Details<'_> {
+    fn from(reason: Reason) -> Self {
+        Self { reason: Some(reason), ..Self::default() }
+    }
+}
+
+/// Writes one line: at `error` for a failure that the visitor sees, at `warn` for one that the visitor does not see, and
+/// at `info` otherwise.
+pub fn write(event: Event, outcome: Outcome, details: Details<'_>) {
+    let Details { reason, session, status, everywhere, detail } = details;
+    let (event, outcome, reason) = (event.as_str(), outcome.as_str(), reason.map(Reason::as_str));
+    let (id, sub) = (session.map(Session::log_id), session.map(|session| session.identity.sub.as_str()));
+    macro_rules! line {
+        ($level:ident) => {
+            tracing::event!(
+                target: "sign_in", Level::$level, event, outcome, reason, session = id, sub, status, everywhere, detail
+            )
+        };
+    }
+    match (outcome, status) {
+        ("failure", Some(_)) => line!(ERROR),
+        ("failure" | "partial", None) => line!(WARN),
+        _ => line!(INFO),
+    }
+}
+
+/// Starts the log of this process.
+pub(crate) fn init(LogConfig { level, json }: LogConfig) {
+    let lines = fmt::layer().with_writer(std::io::stdout);
+    let registry = tracing_subscriber::registry().with(targets(level));
+    let started = if json {
+        registry.with(lines.json().flatten_event(true).with_span_list(false)).try_init()
+    } else {
+        registry.with(lines.with_ansi(false).compact()).try_init()
+    };
+    // A test may have started a log of its own.
+    drop(started);
+    panic::set_hook(Box::new(log_panic));
+}
+
+/// Logs a panic by its place in the code: its message may repeat what a request said. Plain text on stderr would be
+/// dropped where Lambda's log level is WARN or higher.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(Location::to_string);
+    let (event, outcome) = (Event::Panic.as_str(), Outcome::Failure.as_str());
+    tracing::event!(target: "sign_in", Level::ERROR, event, outcome, place);
+}
+
+/// The lines that are written at `level`. Other crates write from `info` up: below it, the Lambda runtime and the HTTP
+/// client write whole requests and responses, and with them tokens and cookies.
+pub(crate) fn targets(level: Level) -> Targets {
+    let others = LevelFilter::from_level(level).min(LevelFilter::INFO);
+    // The runtime's span would repeat the id of the request.
+    Targets::new().with_default(others).with_target("lambda_runtime", LevelFilter::ERROR).with_target("sign_in", level)
+}

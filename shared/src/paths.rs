@@ -1,0 +1,10 @@
+//! The paths of this site. `template.yaml` and the router in the workspace's `Cargo.toml` send each to its function.
+
+/// The home page.
+pub const HOME: &str = "/";
+/// Begins, completes and renews a sign-in; also the redirect URI to register at Globus.
+pub const LOGIN: &str = "/login";
+/// Renews the tokens of a session.
+pub const RENEW: &str = "/login?refresh";
+/// Asks whether to log out, and ends the session.
+pub const LOGOUT: &str = "/logout";

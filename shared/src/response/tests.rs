@@ -1,0 +1,142 @@
+use super::*;
+use crate::{
+    config::{Config, Site},
+    cookies::SealedCookies,
+    log::Reason,
+    storage,
+    testing::{Event, Log, configure},
+};
+
+fn header<'a>(response: &'a Response<Body>, name: &str) -> &'a str {
+    response.headers().get(name).map_or("", |value| value.to_str().unwrap())
+}
+
+fn body(response: &Response<Body>) -> &str {
+    std::str::from_utf8(response.body()).unwrap()
+}
+
+fn refused(event: &Event, kind: Kind) -> Response<Body> {
+    respond(Some(&event.request()), Err(kind.into()))
+}
+
+/// The headers as they must be, written out: a test that read the constant could not fail.
+const EXPECTED: [(&str, &str); 8] = [
+    ("cache-control", "no-store"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("referrer-policy", "same-origin"),
+    ("strict-transport-security", "max-age=31536000"),
+    ("vary", "Cookie, Accept"),
+    ("x-content-type-options", "nosniff"),
+    ("x-robots-tag", "noindex"),
+];
+
+#[test]
+fn every_response_has_the_security_headers() {
+    let own = respond(None, Ok(Response::new("of a handler that builds its own response".into())));
+    let responses = [
+        respond(None, html(&Event::get("/").request(), StatusCode::OK, &Page::SignedOut { expired: false })),
+        respond(None, redirect(StatusCode::FOUND, "https://gateway.example/")),
+        respond(None, Ok(text(StatusCode::OK, "text".to_owned()))),
+        refused(&Event::get("/x"), Kind::NotFound),
+        refused(&Event::get("/x").header("accept", "application/json"), Kind::Internal(Reason::PageNotRendered)),
+        respond(None, Err(Kind::BadRequest(Reason::EventUnreadable).into())),
+        own,
+    ];
+    for response in responses {
+        for (name, value) in EXPECTED {
+            assert_eq!(header(&response, name), value, "{name} of {}", response.status());
+        }
+        let policy = header(&response, "content-security-policy");
+        let parts: Vec<_> = policy.split("; ").map(|part| part.split(" 'sha256-").next().unwrap()).collect();
+        assert_eq!(
+            parts,
+            [
+                "default-src 'none'",
+                "style-src",
+                "script-src",
+                "img-src data:",
+                "base-uri 'none'",
+                "form-action 'self'",
+                "frame-ancestors 'none'"
+            ]
+        );
+    }
+}
+
+#[test]
+fn a_handler_may_set_a_header_to_another_value() {
+    let mut response = Response::new(Body::Empty);
+    response.headers_mut().insert("cache-control", HeaderValue::from_static("private, max-age=60"));
+
+    let response = respond(None, Ok(response));
+
+    let values: Vec<_> = response.headers().get_all("cache-control").iter().collect();
+    assert_eq!(values, ["private, max-age=60"]);
+}
+
+#[test]
+fn a_person_is_shown_a_page_and_a_program_gets_json() {
+    let page = refused(&Event::get("/x"), Kind::NotFound);
+    assert_eq!(page.status(), 404);
+    assert!(body(&page).contains("<h1>Page not found</h1>"));
+
+    let json = refused(&Event::get("/x").header("accept", "application/json"), Kind::NotFound);
+    assert_eq!(json.status(), 404);
+    assert_eq!(header(&json, "content-type"), "application/json");
+    assert_eq!(body(&json), r#"{"error":"not_found","message":"There is no page at this address."}"#);
+}
+
+#[test]
+fn a_page_for_who_is_signed_in_sends_others_to_sign_in_and_back() {
+    let files = refused(&Event::get("/files?a=b%26c"), Kind::SignInRequired);
+    assert_eq!(files.status(), 302);
+    assert_eq!(header(&files, "location"), "/login?next=%2Ffiles%3Fa%3Db%2526c");
+
+    let form = refused(&Event::post("/files"), Kind::SignInRequired);
+    assert_eq!(header(&form, "location"), "/login?next=%2F");
+
+    let program = refused(&Event::get("/files").header("accept", "application/json"), Kind::SignInRequired);
+    assert_eq!(program.status(), 401);
+}
+
+#[test]
+fn a_method_that_is_not_there_is_answered_with_those_that_are() {
+    let answer = refused(&Event::get("/").method("DELETE"), Kind::MethodNotAllowed("GET, HEAD"));
+    assert_eq!((answer.status().as_u16(), header(&answer, "allow")), (405, "GET, HEAD"));
+}
+
+#[test]
+fn an_error_page_offers_another_sign_in_where_that_is_the_way_on() {
+    let start_again = |kind| body(&refused(&Event::get("/login"), kind)).contains("Start again</a>");
+
+    assert!(start_again(Kind::UnknownAttempt(Reason::StateUnknown)));
+    assert!(start_again(Kind::GlobusUnavailable(Reason::GlobusTimeout)));
+    assert!(!start_again(Kind::NotFound));
+    assert!(!start_again(Kind::SessionTooLarge), "the next sign-in would be as large");
+}
+
+#[test]
+fn a_configuration_error_names_the_variable_in_the_log_only() {
+    let log = Log::listen();
+    let problems = configure(&[("SESSION_KEYS", "")], Config::read).unwrap_err();
+    let response = refused(&Event::get("/"), Kind::Config(problems));
+
+    assert_eq!(response.status(), 503);
+    assert!(!body(&response).contains("SESSION_KEYS"));
+    assert!(log.text().contains("SESSION_KEYS is missing"), "{}", log.text());
+}
+
+#[test]
+fn an_error_takes_its_cookies_with_it() {
+    let cookies = SealedCookies::new(&configure(&[], Config::read).unwrap(), &Site::default());
+    let error = Error::from(Kind::Denied).with_cookie(storage::removal(&cookies));
+
+    let answer = respond(Some(&Event::get("/login").request()), Err(error));
+    assert!(header(&answer, "set-cookie").starts_with("__Host-session=;"));
+}
+
+#[test]
+fn a_location_cannot_hold_a_second_header() {
+    assert!(redirect(StatusCode::FOUND, "https://gateway.example/\r\nSet-Cookie: x=1").is_err());
+}

@@ -1,0 +1,56 @@
+//! The access token of one service, and when to renew it.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    config::Secret,
+    timestamp::{self, Timestamp},
+};
+
+/// The tokens for one service (resource server).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Token {
+    /// The service, for example `transfer.api.globus.org`.
+    #[serde(rename = "r")]
+    pub resource_server: String,
+    /// The scopes of the access token, separated by spaces.
+    #[serde(rename = "c")]
+    pub scope: String,
+    /// The access token: opaque, for the header `Authorization: Bearer`.
+    #[serde(rename = "a")]
+    pub access_token: Secret,
+    /// The refresh token, if Globus gave one.
+    #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<Secret>,
+    /// When it was received.
+    #[serde(rename = "t")]
+    pub received: Timestamp,
+    /// How long the access token lives from then on, in whole seconds.
+    #[serde(rename = "l", with = "timestamp::duration")]
+    pub lifetime: Duration,
+}
+
+impl Token {
+    /// How long the access token is still good; zero once it has expired.
+    pub fn time_left(&self, now: Timestamp) -> Duration {
+        (self.received + self.lifetime).since(now)
+    }
+
+    /// Whether the access token has expired, or expires before a request with it may arrive: in the last minute, or in
+    /// the last tenth of a lifetime below ten minutes.
+    pub fn expires_soon(&self, now: Timestamp) -> bool {
+        self.time_left(now) <= (self.lifetime / 10).min(Duration::from_mins(1))
+    }
+
+    /// Whether it is time to renew the token, and a refresh token is there to do so.
+    pub(crate) fn is_renewable(&self, now: Timestamp) -> bool {
+        self.expires_soon(now) && self.refresh_token.is_some()
+    }
+
+    /// The access token and the refresh token: all that must be revoked when the session ends.
+    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        std::iter::once(&self.access_token).chain(self.refresh_token.as_ref())
+    }
+}

@@ -1,0 +1,38 @@
+//! Failures of requests to DynamoDB.
+
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+
+use crate::{
+    error::{Error, Kind},
+    log::Reason,
+};
+
+/// Whether the condition of a write did not hold.
+pub(super) fn is_refused_by_condition<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    error.code() == Some("ConditionalCheckFailedException")
+}
+
+/// The error for a failed request. Only its kind is used: the text of an SDK error may repeat what was sent.
+pub(super) fn failure<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Error {
+    let reason = match (error, error.code()) {
+        (SdkError::TimeoutError(_), _) => Reason::StoreTimeout,
+        (SdkError::DispatchFailure(dispatch), _) if dispatch.is_timeout() => Reason::StoreTimeout,
+        (SdkError::DispatchFailure(_), _) => Reason::StoreUnreachable,
+        (SdkError::ResponseError(_), _) => Reason::StoreAnswerUnreadable,
+        (_, Some("ResourceNotFoundException")) => Reason::StoreTableMissing,
+        (_, Some("ProvisionedThroughputExceededException" | "RequestLimitExceeded" | "ThrottlingException")) => {
+            Reason::StoreThrottled
+        }
+        (
+            _,
+            Some(
+                "AccessDeniedException"
+                | "ExpiredTokenException"
+                | "InvalidSignatureException"
+                | "UnrecognizedClientException",
+            ),
+        ) => Reason::StoreAccessDenied,
+        _ => Reason::StoreError,
+    };
+    Kind::StoreUnavailable(reason).into()
+}
