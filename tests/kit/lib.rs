@@ -6,6 +6,7 @@
 pub mod browser;
 pub mod dynamodb;
 pub mod emulator;
+pub mod http;
 pub mod local;
 pub mod process;
 pub mod recorder;

@@ -1,11 +1,12 @@
 //! The programs this project needs beside Rust: fetched into `.tools/`, pinned, or asked of the system.
 
 use std::{
+    env,
     ffi::OsStr,
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::Mutex,
+    sync::{Mutex, OnceLock},
 };
 
 use crate::Result;
@@ -96,9 +97,20 @@ pub fn tool(name: &str) -> Result<PathBuf> {
     Ok(tools.join(name))
 }
 
-/// Where a test puts what is to be looked at afterwards: a file in `target/`, whose directory is made.
+/// Where cargo puts what it builds, which this program is part of: `target/`, or what `CARGO_TARGET_DIR` says.
+pub fn target() -> &'static Path {
+    static TARGET: OnceLock<PathBuf> = OnceLock::new();
+    TARGET.get_or_init(|| {
+        let program = env::current_exe().unwrap_or_default();
+        let made_by_cargo = |directory: &&Path| directory.join(".rustc_info.json").exists();
+        let found = program.ancestors().find(made_by_cargo).map(Path::to_owned);
+        found.unwrap_or_else(|| root().join("target"))
+    })
+}
+
+/// Where a test puts what is to be looked at afterwards: a file in cargo's directory, whose own directory is made.
 pub fn artifact(name: &str) -> Result<PathBuf> {
-    let file = root().join("target").join(name);
+    let file = target().join(name);
     let directory = file.parent().unwrap_or(&file);
     fs::create_dir_all(directory).map_err(|error| format!("{} cannot be made: {error}.", directory.display()))?;
     Ok(file)
@@ -111,6 +123,8 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
     for name in OUR_PACKAGE {
         command.env_remove(name);
     }
+    // A relative one would mean another directory there.
+    command.env("CARGO_TARGET_DIR", target());
     command.current_dir(root());
     command
 }

@@ -47,3 +47,7 @@ mod start_up;
 mod table;
 #[cfg(test)]
 mod trouble;
+#[cfg(test)]
+mod visitor;
+#[cfg(test)]
+mod warm;
