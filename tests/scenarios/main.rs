@@ -67,6 +67,8 @@ mod hostile;
 #[cfg(test)]
 mod packaged;
 #[cfg(test)]
+mod programs;
+#[cfg(test)]
 mod scene;
 #[cfg(test)]
 mod sessions;
