@@ -16,7 +16,7 @@ use kit::{
 
 use crate::times::Times;
 
-/// What the names of the tests contain that are left to [`packages`].
+/// What the names of the tests contain that are left to [`packages()`].
 const MORE_PACKAGES: &str = "more_packages";
 
 /// Checks everything, with the functions packaged as a deployment with the template's defaults has them, but for the
@@ -51,7 +51,7 @@ pub(crate) fn packages() -> Result<()> {
     })
 }
 
-/// The end-to-end tests whose name contains `name`: those that [`packages`] runs only where it names their module.
+/// The end-to-end tests whose name contains `name`: those that [`packages()`] runs only where it names their module.
 pub(crate) fn end_to_end(name: &str) -> Result<()> {
     let with_more_packages = name.contains(MORE_PACKAGES);
     let choice = if with_more_packages { vec![name] } else { vec![name, "--skip", MORE_PACKAGES] };
