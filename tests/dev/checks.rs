@@ -1,60 +1,113 @@
-//! Everything that is checked, one step after the other, the quickest first.
+//! Everything that is checked, one part after the other, the quickest first.
 
-use std::process::Command;
+use std::{
+    process::{Command, Stdio},
+    thread,
+};
 
 use kit::{
     Result,
     local::Storage,
-    release, sam,
+    packages::{self, Package},
+    processor::Processor,
+    programs,
     tools::{self, cargo, println_step, run},
 };
 
-/// Checks everything.
+use crate::times::Times;
+
+/// What the names of the tests contain that are left to [`packages`].
+const MORE_PACKAGES: &str = "more_packages";
+
+/// Checks everything, with the functions packaged as a deployment with the template's defaults has them, but for the
+/// processor of this machine.
 pub(crate) fn everything() -> Result<()> {
-    step("Format", cargo(&["fmt", "--all", "--check"]), "The code is not formatted: run `cargo fmt --all`")?;
-    step("Lints", cargo(&["lint"]), "The lints have something to say")?;
-    let mut documentation =
-        cargo(&["doc", "--workspace", "--no-deps", "--document-private-items", "--locked", "--quiet"]);
-    documentation.env("RUSTDOCFLAGS", "-D warnings");
-    step("Documentation", documentation, "The documentation has broken parts")?;
-    let units = cargo(&["test", "--workspace", "--exclude", "e2e", "--locked", "--quiet"]);
-    step("Tests of the parts", units, "A test fails")?;
-    end_to_end("")
+    Times::of(|times| {
+        // The tools come over the network, and the first parts need none of them.
+        thread::scope(|scope| {
+            let tools = scope.spawn(tools::for_tests);
+            source(times)?;
+            times.part("Tools", || tools.join().unwrap_or_else(|_| Err("The tools cannot be fetched.".to_owned())))
+        })?;
+        times.part("Unit tests", unit_tests)?;
+        times.part("Debug builds", programs::build)?;
+        times.part("Packages", || Package::here(Storage::Cookies).build().map(drop))?;
+        times.part("End-to-end tests", || run_scenarios(&["--skip", MORE_PACKAGES]))
+    })
 }
 
-/// The end-to-end tests whose name contains `name`.
+/// Checks what the others package: for the processor that this machine does not have, and for sessions in a table.
+pub(crate) fn packages() -> Result<()> {
+    Times::of(|times| {
+        times.part("Tools", tools::for_packages)?;
+        times.part("Packages for the other processor", || {
+            // All at once, since each program takes the linker a minute.
+            packages::compile(Processor::ELSEWHERE, &[Storage::Cookies, Storage::Table])?;
+            Package::elsewhere(Storage::Cookies).build()?;
+            Package::elsewhere(Storage::Table).build().map(drop)
+        })?;
+        times.part("Packages for the table", || Package::here(Storage::Table).build().map(drop))?;
+        times.part("Tests of these packages", || run_scenarios(&[MORE_PACKAGES]))
+    })
+}
+
+/// The end-to-end tests whose name contains `name`: those that [`packages`] runs only where it names their module.
 pub(crate) fn end_to_end(name: &str) -> Result<()> {
-    tools::for_tests()?;
-    tools::cargo_lambda()?;
-    tools::python_with_globus_sdk()?;
-    tools::axe()?;
-    tools::dynamodb_local()?;
-    tools::sam()?;
-    // What `cargo lambda watch` will run, so that no test waits for the compiler.
-    step("Build", cargo(&["build", "--locked"]), "The build fails")?;
-    if name.is_empty() {
-        // These take minutes, and beside them the tests would run out of time.
-        println_step("\n== Release build, and packages as for a deployment");
-        both(release::build, || sam::build(Storage::Cookies))?;
+    let with_more_packages = name.contains(MORE_PACKAGES);
+    let choice = if with_more_packages { vec![name] } else { vec![name, "--skip", MORE_PACKAGES] };
+    if !any(&choice)? {
+        return Err(format!("No end-to-end test's name contains {name:?}."));
     }
-    let tests = cargo(&["test", "--package", "e2e", "--locked", "--", name]);
-    step("Tests from end to end", tests, "An end-to-end test fails; target/ has logs and screenshots")?;
+    if with_more_packages {
+        tools::for_packages()?;
+    } else {
+        tools::for_tests()?;
+    }
+    programs::build()?;
+    run_scenarios(&choice)?;
     println_step("\nAll is well.");
     Ok(())
 }
 
-/// Does two things at once: each is mostly a linker that uses one processor.
-fn both<T: Send>(one: impl FnOnce() -> Result<T>, other: impl FnOnce() -> Result<T> + Send) -> Result<()> {
-    let (one, other) = std::thread::scope(|scope| {
-        let other = scope.spawn(other);
-        (one(), other.join())
-    });
-    one?;
-    other.unwrap_or_else(|_| Err("A build ended in a panic.".to_owned()))?;
+/// What can be said of the source as it stands.
+fn source(times: &mut Times) -> Result<()> {
+    let format = "The code is not formatted: run `cargo fmt --all`";
+    times.part("Format", || run(&mut cargo(&["fmt", "--all", "--check"]), format))?;
+    times.part("Lints", || run(&mut cargo(&["lint"]), "The lints have something to say"))?;
+    times.part("Documentation", || {
+        let arguments = ["doc", "--workspace", "--no-deps", "--document-private-items", "--locked", "--quiet"];
+        run(cargo(&arguments).env("RUSTDOCFLAGS", "-D warnings"), "The documentation has broken parts")
+    })
+}
+
+/// The tests beside the code, those of the kit included, and the examples in the documentation. `--workspace` and no less:
+/// with fewer packages, cargo would choose other features for what they depend on, and compile all of it once more.
+fn unit_tests() -> Result<()> {
+    for which in ["--lib", "--doc"] {
+        run(&mut cargo(&["test", "--workspace", which, "--locked", "--quiet"]), "A test fails")?;
+    }
     Ok(())
 }
 
-fn step(headline: &str, mut command: Command, failure: &str) -> Result<()> {
-    println_step(&format!("\n== {headline}"));
-    run(&mut command, failure)
+/// The scenarios, as these arguments choose among them. Of the whole workspace, like the unit tests, so that what they
+/// depend on is compiled once.
+fn scenarios(choice: &[&str]) -> Command {
+    let mut scenarios = cargo(&["test", "--workspace", "--test", "scenarios", "--locked", "--"]);
+    scenarios.args(choice);
+    scenarios
+}
+
+fn run_scenarios(choice: &[&str]) -> Result<()> {
+    let failure = format!("An end-to-end test fails; {} has logs and screenshots", tools::target().display());
+    run(&mut scenarios(choice), &failure)
+}
+
+/// Whether these arguments choose any scenario at all.
+fn any(choice: &[&str]) -> Result<bool> {
+    let list = scenarios(&[choice, &["--list"]].concat()).stderr(Stdio::inherit()).output();
+    let list = list.map_err(|error| format!("cargo does not start: {error}."))?;
+    if !list.status.success() {
+        return Err("The end-to-end tests cannot be built.".to_owned());
+    }
+    Ok(String::from_utf8_lossy(&list.stdout).lines().any(|line| line.ends_with(": test")))
 }

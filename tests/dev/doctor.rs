@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, process::Command};
 
 use kit::{
     Result,
+    processor::Processor,
     tools::{self, println_step},
 };
 use shared::{App, Function};
@@ -27,20 +28,22 @@ pub(crate) fn doctor() -> Result<()> {
         ),
         finding("to run the app", settings()),
     ];
-    let for_tests = tools::needed_for_tests();
-    let for_tests = for_tests.into_iter().map(|needed| finding("for cargo dev test", program(needed)));
+    let for_tests = tools::needed_for_tests().iter();
+    let for_tests = for_tests.map(|needed| finding("for cargo dev test", program(*needed)));
     let beyond = [
         finding("for cargo dev --dynamodb", program(tools::JAVA)),
         finding("to deploy", program(("sam", "the AWS SAM CLI"))),
         finding("to deploy", program(("cargo-lambda", "cargo-lambda"))),
     ];
+    let elsewhere = Processor::ELSEWHERE.runs_with_packages().iter();
+    let for_packages = elsewhere.map(|needed| finding("for cargo dev test-packages", program(*needed)));
     let can_run = to_run.iter().all(|finding| finding.found.is_ok());
-    for Finding { purpose, found } in to_run.into_iter().chain(for_tests).chain(beyond) {
+    for Finding { purpose, found } in to_run.into_iter().chain(for_tests).chain(for_packages).chain(beyond) {
         let (mark, text) = match found {
             Ok(text) => ("ok ", text),
             Err(text) => ("-- ", text),
         };
-        println_step(&format!("{mark} {purpose:<26}{text}"));
+        println_step(&format!("{mark} {purpose:<29}{text}"));
     }
     if can_run {
         println_step("\n`cargo dev` can run.");

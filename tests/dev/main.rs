@@ -1,8 +1,9 @@
-//! `cargo dev`: the app on this machine, with one command. `cargo dev test`: everything that is checked.
+//! `cargo dev`: the app on this machine, with one command. `cargo dev test`: what is checked.
 
 mod checks;
 mod doctor;
 mod run;
+mod times;
 
 use std::process::ExitCode;
 
@@ -14,6 +15,7 @@ cargo dev --dynamodb      the same with sessions in a table, of DynamoDB Local
 cargo dev doctor          says what this machine and the settings in .env lack
 cargo dev test            checks everything
 cargo dev test NAME       runs the end-to-end tests whose name contains NAME
+cargo dev test-packages   checks what is packaged for the other processor and for sessions in a table
 cargo dev help            says this";
 
 #[tokio::main(flavor = "current_thread")]
@@ -25,6 +27,7 @@ async fn main() -> ExitCode {
         ["--dynamodb"] => run::run(true).await,
         ["doctor"] => doctor::doctor(),
         ["test"] => checks::everything(),
+        ["test-packages"] => checks::packages(),
         ["test", name] => checks::end_to_end(name),
         ["help" | "--help" | "-h"] => {
             println_step(USAGE);

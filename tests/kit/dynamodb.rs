@@ -1,8 +1,7 @@
 //! AWS's own DynamoDB Local, with tables in memory.
 
 use std::{
-    io::{self, Read as _, Write as _},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     sync::{
         OnceLock,
         atomic::{AtomicUsize, Ordering},
@@ -13,13 +12,13 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    Result,
+    Result, http,
     process::{Output, Process, wait_for},
     tools,
 };
 
 /// How long a Java may take to start.
-const READY_WITHIN: Duration = Duration::from_mins(1);
+const READY_WITHIN: Duration = Duration::from_mins(3);
 
 /// A running DynamoDB Local. It takes any credentials.
 #[derive(Debug)]
@@ -29,7 +28,7 @@ pub struct DynamoDb {
 }
 
 impl DynamoDb {
-    /// Starts one, and waits until it answers.
+    /// Starts one, and waits until it responds.
     pub fn start() -> Result<Self> {
         let directory = tools::dynamodb_local()?;
         let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
@@ -42,7 +41,7 @@ impl DynamoDb {
         let process = Process::start("java".as_ref(), &arguments, &[], Output::File(log))?;
         let database = Self { _process: process, port };
         let ready = wait_for(READY_WITHIN, || database.call("ListTables", &json!({})).ok());
-        ready.ok_or("DynamoDB Local does not answer; target/ has its log.")?;
+        ready.ok_or_else(|| format!("DynamoDB Local does not respond; {} has its log.", tools::target().display()))?;
         Ok(database)
     }
 
@@ -71,28 +70,18 @@ impl DynamoDb {
     ///
     /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html>
     fn call(&self, operation: &str, parameters: &Value) -> Result<Value> {
-        let answer = self.send(operation, &parameters.to_string()).map_err(|error| format!("{operation}: {error}."))?;
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-        if head.starts_with("HTTP/1.1 200") {
-            serde_json::from_str(body).map_err(|error| format!("{operation}: {error} in {body}"))
+        const CREDENTIAL: &str = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, \
+            SignedHeaders=host, Signature=0";
+        let target = format!("DynamoDB_20120810.{operation}");
+        let headers =
+            [("x-amz-target", &*target), ("authorization", CREDENTIAL), ("content-type", "application/x-amz-json-1.0")];
+        let response = http::send(self.port, "POST", "/", &headers, &parameters.to_string());
+        let response = response.map_err(|error| format!("{operation}: {error}."))?;
+        if response.status == 200 {
+            serde_json::from_str(&response.body).map_err(|error| format!("{operation}: {error} in {}", response.body))
         } else {
-            Err(format!("{operation}: {body}"))
+            Err(format!("{operation}: {}", response.body))
         }
-    }
-
-    fn send(&self, operation: &str, body: &str) -> io::Result<String> {
-        let mut connection = TcpStream::connect(("127.0.0.1", self.port))?;
-        connection.set_read_timeout(Some(READY_WITHIN))?;
-        let credential = "Credential=local/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0";
-        let request = format!(
-            "POST / HTTP/1.0\r\nx-amz-target: DynamoDB_20120810.{operation}\r\nauthorization: AWS4-HMAC-SHA256 \
-             {credential}\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        connection.write_all(request.as_bytes())?;
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer)?;
-        Ok(answer)
     }
 }
 
@@ -135,8 +124,8 @@ impl Table<'_> {
 
     /// Everything in it.
     pub fn scan(&self) -> Result<Vec<Value>> {
-        let answer = self.database.call("Scan", &json!({ "TableName": self.name, "ConsistentRead": true }))?;
-        Ok(answer["Items"].as_array().cloned().unwrap_or_default())
+        let found = self.database.call("Scan", &json!({ "TableName": self.name, "ConsistentRead": true }))?;
+        Ok(found["Items"].as_array().cloned().unwrap_or_default())
     }
 
     /// Writes an item over the one that is there.

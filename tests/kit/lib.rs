@@ -6,11 +6,14 @@
 pub mod browser;
 pub mod dynamodb;
 pub mod emulator;
+pub mod http;
 pub mod local;
+pub mod packages;
 pub mod process;
+pub mod processor;
+pub mod programs;
 pub mod recorder;
 mod relay;
-pub mod release;
 pub mod runtime;
 pub mod sam;
 pub mod stack;

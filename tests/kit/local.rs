@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    io::{self, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU32, AtomicUsize, Ordering},
@@ -14,12 +13,13 @@ use globus_stand_in::{CLIENT_ID, CLIENT_SECRET, StandIn};
 use crate::{
     Result,
     dynamodb::{DynamoDb, Table},
+    http::{self, Response},
     process::{Output, Process, wait_for},
     relay, tools,
 };
 
-/// How long the functions may take to answer for the first time. They have been built before.
-const READY_WITHIN: Duration = Duration::from_mins(1);
+/// How long the functions may take to respond for the first time. They have been built before.
+const READY_WITHIN: Duration = Duration::from_mins(3);
 
 /// So that nothing drowns the functions' own log and the compiler's errors: cargo waits for its locks in many lines, and
 /// `cargo lambda watch` complains of every stop and repeats what a function has logged.
@@ -34,10 +34,10 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Starts them with these variables on that port of this machine, and waits until they answer.
+    /// Starts them with these variables on that port of this machine, and waits until they respond.
     pub fn start(port: u16, variables: &[(String, String)], output: Output) -> Result<Self> {
         let mut watch = Self::launch(port, &[], variables, output)?;
-        watch.wait_until(Self::answers)?;
+        watch.wait_until(Self::responds)?;
         relay::start(port);
         Ok(watch)
     }
@@ -64,7 +64,7 @@ impl Watch {
 
     fn wait_until(&mut self, ready: impl Fn(&Self) -> Option<()>) -> Result<()> {
         let outcome = wait_for(READY_WITHIN, || ready(self).map(Ok).or_else(|| self.ended().map(Err)));
-        outcome.unwrap_or_else(|| Err("The functions do not answer.".to_owned()))
+        outcome.unwrap_or_else(|| Err("The functions do not respond.".to_owned()))
     }
 
     /// Kills the functions in the middle of whatever they are doing.
@@ -77,26 +77,16 @@ impl Watch {
         self.process.ended().map(|status| format!("`cargo lambda watch` has ended ({status})."))
     }
 
-    /// Whether home answers: any answer of ours will do, since a configuration error has one too.
-    fn answers(&self) -> Option<()> {
-        let answer = self.exchange("GET / HTTP/1.1", "").ok()?;
-        answer.to_ascii_lowercase().contains("content-security-policy").then_some(())
+    /// Whether home responds: any response of ours will do, since a configuration error has one too.
+    fn responds(&self) -> Option<()> {
+        let response = self.send("GET", "/", &[], "").ok()?;
+        (!response.header("content-security-policy").is_empty()).then_some(())
     }
 
-    /// Sends a request that no browser would, with these header lines; gives the whole answer.
-    pub fn send(&self, request_line: &str, headers: &str) -> Result<String> {
-        let answer = self.exchange(request_line, headers);
-        answer.map_err(|error| format!("{request_line} is not answered: {error}."))
-    }
-
-    fn exchange(&self, request_line: &str, headers: &str) -> io::Result<String> {
-        let mut connection = TcpStream::connect(("127.0.0.1", self.port))?;
-        connection.set_read_timeout(Some(READY_WITHIN))?;
-        let request = format!("{request_line}\r\nhost: localhost:{}\r\n{headers}connection: close\r\n\r\n", self.port);
-        connection.write_all(request.as_bytes())?;
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer)?;
-        Ok(answer)
+    /// Sends a request that no browser need have made.
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Result<Response> {
+        let response = http::send(self.port, method, path, headers, body);
+        response.map_err(|error| format!("{method} {path} gets no response: {error}."))
     }
 }
 
@@ -175,6 +165,11 @@ impl App {
     /// Globus, as the app knows it.
     pub fn stand_in(&self) -> &StandIn {
         &self.stand_in
+    }
+
+    /// The variables of its functions.
+    pub fn variables(&self) -> &[(String, String)] {
+        &self.variables
     }
 
     /// The functions themselves.

@@ -62,6 +62,12 @@ impl Recorder {
         *self.to_lose.lock().unwrap_or_else(PoisonError::into_inner) = Some(operation);
     }
 
+    /// How many operations were asked for so far.
+    pub fn asked(&self) -> usize {
+        let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        connections.iter().map(|sent| targets(&sent.lock().unwrap_or_else(PoisonError::into_inner)).len()).sum()
+    }
+
     /// The operations that were asked for, such as `getitem`: header fields are compared without regard to case.
     pub fn operations(&self) -> BTreeSet<String> {
         let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,6 @@
-//! The Lambda Runtime API, as far as a function needs it for its first event.
+//! The Lambda Runtime API, as far as a function needs it for some events.
+//!
+//! Every connection is closed after its response, so that each request comes on one of its own, in order.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
@@ -6,13 +8,14 @@ use std::{
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     process::Child,
+    thread,
     time::Duration,
 };
 
 use crate::{Result, process::wait_for};
 
 /// How long a function may take to ask for an event, under a tool that slows it down.
-const ASKS_WITHIN: Duration = Duration::from_mins(1);
+const ASKS_WITHIN: Duration = Duration::from_mins(2);
 
 /// Where a function asks for events.
 #[derive(Debug)]
@@ -20,7 +23,10 @@ pub struct Runtime(TcpListener);
 
 /// A function that has asked for an event.
 #[derive(Debug)]
-pub struct Waiting(BufReader<TcpStream>);
+pub struct Waiting {
+    runtime: TcpListener,
+    connection: BufReader<TcpStream>,
+}
 
 impl Runtime {
     /// One on any port that is free.
@@ -46,33 +52,23 @@ impl Runtime {
     }
 
     /// Waits until the function asks for its first event, or has ended without.
-    pub fn first(&self, function: &mut Child) -> Result<Waiting> {
+    pub fn first(self, function: &mut Child) -> Result<Waiting> {
         let asked = wait_for(ASKS_WITHIN, || match self.0.accept() {
             Ok((connection, _)) => Some(Ok(connection)),
             Err(_) => function.try_wait().ok().flatten().map(Err),
         });
         let connection = asked.ok_or("The function asks for no event.")?;
         let connection = connection.map_err(|status| format!("The function has ended ({status})."))?;
-        Waiting::accept(connection).map_err(|error| format!("The function does not ask as it should: {error}."))
+        let connection = opened(connection).and_then(asks);
+        let connection = connection.map_err(|error| format!("The function does not ask as it should: {error}."))?;
+        Ok(Waiting { runtime: self.0, connection })
     }
 }
 
 impl Waiting {
-    fn accept(connection: TcpStream) -> io::Result<Self> {
-        connection.set_nonblocking(false)?;
-        connection.set_read_timeout(Some(ASKS_WITHIN))?;
-        let mut connection = BufReader::new(connection);
-        let (request_line, _) = read(&mut connection)?;
-        if request_line.starts_with("GET /2018-06-01/runtime/invocation/next ") {
-            Ok(Self(connection))
-        } else {
-            Err(io::Error::other(request_line))
-        }
-    }
-
-    /// Gives the function an event; what it answers. Then it waits for another one, which does not come.
-    pub fn answer_to(&mut self, event: &str) -> Result<String> {
-        self.exchange(event).map_err(|error| format!("The function does not answer: {error}."))
+    /// Gives the function an event; what it responds. Then it waits for another one.
+    pub fn response_to(&mut self, event: &str) -> Result<String> {
+        self.exchange(event).map_err(|error| format!("The function does not respond: {error}."))
     }
 
     fn exchange(&mut self, event: &str) -> io::Result<String> {
@@ -83,17 +79,50 @@ impl Waiting {
             "lambda-runtime-invoked-function-arn: arn:aws:lambda:us-east-1:123456789012:function:function",
             "lambda-runtime-trace-id: Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700",
             "content-type: application/json",
+            "connection: close",
             &format!("content-length: {}\r\n\r\n", event.len()),
         ];
-        let answer = head.join("\r\n") + event;
-        self.0.get_mut().write_all(answer.as_bytes())?;
-        let (_, body) = read(&mut self.0)?;
-        self.0.get_mut().write_all(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n")?;
+        let event = head.join("\r\n") + event;
+        self.connection.get_mut().write_all(event.as_bytes())?;
+        let mut responds = self.next()?;
+        let (_, body) = read(&mut responds)?;
+        responds.get_mut().write_all(b"HTTP/1.1 202 Accepted\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")?;
+        drop(responds);
+        self.connection = asks(self.next()?)?;
         Ok(body)
+    }
+
+    /// The next connection of the function.
+    fn next(&self) -> io::Result<BufReader<TcpStream>> {
+        const PAUSE: Duration = Duration::from_millis(1);
+        for _ in 0..ASKS_WITHIN.as_millis() {
+            match self.runtime.accept() {
+                Ok((connection, _)) => return opened(connection),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(PAUSE),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::ErrorKind::TimedOut.into())
     }
 }
 
-/// A request's first line and its body.
+fn opened(connection: TcpStream) -> io::Result<BufReader<TcpStream>> {
+    connection.set_nonblocking(false)?;
+    connection.set_read_timeout(Some(ASKS_WITHIN))?;
+    Ok(BufReader::new(connection))
+}
+
+/// A connection on which the function asks for an event.
+fn asks(mut connection: BufReader<TcpStream>) -> io::Result<BufReader<TcpStream>> {
+    let (request_line, _) = read(&mut connection)?;
+    if request_line.starts_with("get /2018-06-01/runtime/invocation/next ") {
+        Ok(connection)
+    } else {
+        Err(io::Error::other(request_line))
+    }
+}
+
+/// A request's first line, in lower case, and its body.
 fn read(connection: &mut BufReader<TcpStream>) -> io::Result<(String, String)> {
     let mut head = Vec::new();
     loop {
@@ -107,6 +136,6 @@ fn read(connection: &mut BufReader<TcpStream>) -> io::Result<(String, String)> {
     let length = head.iter().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok()).unwrap_or(0);
     let mut body = vec![0; length];
     connection.read_exact(&mut body)?;
-    let request_line = head.first().cloned().unwrap_or_default().replacen("get ", "GET ", 1);
+    let request_line = head.first().cloned().unwrap_or_default();
     Ok((request_line, String::from_utf8_lossy(&body).into_owned()))
 }

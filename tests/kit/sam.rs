@@ -4,10 +4,9 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
-    sync::OnceLock,
 };
 
-use crate::{Result, local::Storage, tools};
+use crate::{Result, processor::Processor, tools};
 
 /// The region of every stack here.
 pub const REGION: &str = "us-east-1";
@@ -19,7 +18,7 @@ pub const ACCOUNT: &str = "123456789012";
 const WITH_PATH: &str = r#"PATH="$0:$PATH" exec "$0/$@""#;
 
 /// A program of SAM's environment. It neither asks for a newer version nor tells AWS that it was used.
-fn command(program: &str) -> Result<Command> {
+pub(crate) fn command(program: &str) -> Result<Command> {
     let mut command = tools::command("sh");
     command.args(["-c", WITH_PATH]).arg(tools::sam()?).arg(program);
     command.envs([("SAM_CLI_TELEMETRY", "0"), ("SAM_CLI_CHECK_LATEST", "0"), ("AWS_DEFAULT_REGION", REGION)]);
@@ -55,33 +54,12 @@ fn with_default(template: &str, parameter: &str, value: &str) -> Option<String> 
     Some(format!("{}\"{value}\"{}", template.get(..begin)?, template.get(end..)?))
 }
 
-/// Builds the functions for both storages, once in this process, for the processors they are deployed to unless somebody
-/// says otherwise; gives the directory of those for `storage`, where each has one named as in the template.
-pub fn build(storage: Storage) -> Result<PathBuf> {
-    static BUILT: OnceLock<Result<()>> = OnceLock::new();
-    BUILT.get_or_init(|| [Storage::Cookies, Storage::Table].into_iter().try_for_each(build_for)).clone()?;
-    directory(storage)
-}
-
-/// What `TokenStorage` is for a storage.
-pub fn token_storage(storage: Storage) -> &'static str {
-    if storage == Storage::Table { "dynamodb" } else { "cookie" }
-}
-
-fn directory(storage: Storage) -> Result<PathBuf> {
-    tools::artifact(&format!("stack-{}", token_storage(storage)))
-}
-
-/// With sessions in cookies it is the very command that the README gives.
-fn build_for(storage: Storage) -> Result<()> {
+/// Packages the functions of the stack with these parameters, compiled in a directory that is cargo's.
+pub(crate) fn build(into: &Path, parameters: &[(&str, &str)], cargo_target: &Path) -> Result<()> {
+    let pairs: Vec<_> = parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let mut build = command("sam")?;
-    build.args(["build", "--build-dir"]).arg(directory(storage)?);
-    if storage == Storage::Table {
-        build.args(["--parameter-overrides", &format!("TokenStorage={}", token_storage(storage))]);
-    }
-    // One for both, so that the second build has next to nothing to do, and not the one of other builds, which are
-    // linked otherwise and would wait for this.
-    build.env("CARGO_TARGET_DIR", tools::artifact("packaged")?);
+    build.args(["build", "--build-dir"]).arg(into).args(["--parameter-overrides", &pairs.join(" ")]);
+    build.env("CARGO_TARGET_DIR", cargo_target);
     said(&mut build, "sam build")
 }
 
@@ -91,13 +69,12 @@ pub fn emulator() -> Result<PathBuf> {
     let output = tools::command(tools::sam()?.join("python")).args(["-c", WHERE]).output();
     let output = output.map_err(|error| format!("The Python of SAM does not start: {error}."))?;
     let directory = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
-    let processor = if tools::is_arm64() { "arm64" } else { "x86_64" };
-    let emulator = directory.join(format!("aws-lambda-rie-{processor}"));
+    let emulator = directory.join(format!("aws-lambda-rie-{}", Processor::HERE.architecture()));
     if emulator.exists() { Ok(emulator) } else { Err(format!("SAM does not bring {}.", emulator.display())) }
 }
 
 /// Runs a command to its end; what it said is the error if it failed.
-fn said(command: &mut Command, name: &str) -> Result<()> {
+pub(crate) fn said(command: &mut Command, name: &str) -> Result<()> {
     let output = command.output().map_err(|error| format!("{name} does not start: {error}."))?;
     if output.status.success() {
         return Ok(());

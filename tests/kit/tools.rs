@@ -1,14 +1,16 @@
 //! The programs this project needs beside Rust: fetched into `.tools/`, pinned, or asked of the system.
 
 use std::{
+    env,
     ffi::OsStr,
     fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::Mutex,
+    sync::{Mutex, OnceLock},
 };
 
-use crate::Result;
+use crate::{Result, processor::Processor};
 
 const CARGO_LAMBDA: &str = "cargo-lambda==1.9.2";
 const GLOBUS_SDK: &str = "globus-sdk==4.10.0";
@@ -65,11 +67,6 @@ const FOR_TESTS: [(&str, &str); 6] = [
     ("valgrind", "valgrind"),
 ];
 
-/// What runs the functions as they are built for a deployment, which is for arm64, on a machine that is another: a program,
-/// where it finds that machine's C library, and the Debian packages that have both.
-const ARM64: [(&str, &str); 2] =
-    [("/usr/bin/qemu-aarch64", "qemu-user"), ("/usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1", "libc6-arm64-cross")];
-
 /// What `cargo run` and `cargo test` tell a program of its own package, as far as a build script of ring looks at it.
 const OUR_PACKAGE: [&str; 6] = [
     "CARGO_MANIFEST_DIR",
@@ -96,9 +93,20 @@ pub fn tool(name: &str) -> Result<PathBuf> {
     Ok(tools.join(name))
 }
 
-/// Where a test puts what is to be looked at afterwards: a file in `target/`, whose directory is made.
+/// Where cargo puts what it builds, which this program is part of: `target/`, or what `CARGO_TARGET_DIR` says.
+pub fn target() -> &'static Path {
+    static TARGET: OnceLock<PathBuf> = OnceLock::new();
+    TARGET.get_or_init(|| {
+        let program = env::current_exe().unwrap_or_default();
+        let made_by_cargo = |directory: &&Path| directory.join(".rustc_info.json").exists();
+        let found = program.ancestors().find(made_by_cargo).map(Path::to_owned);
+        found.unwrap_or_else(|| root().join("target"))
+    })
+}
+
+/// Where a test puts what is to be looked at afterwards: a file in cargo's directory, whose own directory is made.
 pub fn artifact(name: &str) -> Result<PathBuf> {
-    let file = root().join("target").join(name);
+    let file = target().join(name);
     let directory = file.parent().unwrap_or(&file);
     fs::create_dir_all(directory).map_err(|error| format!("{} cannot be made: {error}.", directory.display()))?;
     Ok(file)
@@ -111,6 +119,8 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
     for name in OUR_PACKAGE {
         command.env_remove(name);
     }
+    // A relative one would mean another directory there.
+    command.env("CARGO_TARGET_DIR", target());
     command.current_dir(root());
     command
 }
@@ -168,24 +178,24 @@ pub fn certificate(name: &str) -> Result<(PathBuf, PathBuf)> {
 }
 
 /// The programs of the system that the end-to-end tests use, each with the Debian package that has it.
-pub fn needed_for_tests() -> Vec<(&'static str, &'static str)> {
-    let arm64: &[_] = if is_arm64() { &[] } else { &ARM64 };
-    [&FOR_TESTS, arm64].concat()
+pub fn needed_for_tests() -> &'static [(&'static str, &'static str)] {
+    &FOR_TESTS
 }
 
-/// Sees to them.
+/// Fetches and installs all that the end-to-end tests need.
 pub fn for_tests() -> Result<()> {
-    system(&needed_for_tests())
+    system(&FOR_TESTS)?;
+    cargo_lambda()?;
+    python_with_globus_sdk()?;
+    axe()?;
+    dynamodb_local()?;
+    sam().map(drop)
 }
 
-/// What to put before a program that is built for arm64 so that it runs on this machine.
-pub fn runs_arm64() -> &'static [&'static str] {
-    if is_arm64() { &[] } else { &["/usr/bin/qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"] }
-}
-
-/// Whether this machine is such a one itself.
-pub fn is_arm64() -> bool {
-    cfg!(target_arch = "aarch64")
+/// The same for the functions that are packaged for the processor that this machine does not have.
+pub fn for_packages() -> Result<()> {
+    for_tests()?;
+    system(Processor::ELSEWHERE.runs_with_packages())
 }
 
 /// Sees to programs of the system, each with the Debian package that has it.
@@ -213,6 +223,8 @@ fn system(programs: &[(&str, &str)]) -> Result<()> {
 #[expect(clippy::print_stdout, reason = "for the person at the terminal")]
 pub fn println_step(text: &str) {
     println!("{text}");
+    // What comes next may write past this program's buffer, or take minutes.
+    drop(io::stdout().flush());
 }
 
 /// Runs a command whose output is shown; `failure` says what it means if it fails.

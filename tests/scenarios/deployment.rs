@@ -13,12 +13,16 @@ use kit::{
     dynamodb::{DynamoDb, Table},
     emulator::Emulator,
     local::Storage,
+    packages::Package,
     recorder::Recorder,
     sam,
-    stack::Stack,
+    stack::{Route, Stack},
     tools,
 };
 use serde_json::{Value, json};
+use shared::testing::{Answer, Event};
+
+use crate::visitor::{FORM, Site, from_lambda};
 
 /// The API's own name, as in the sample events.
 pub(crate) const SITE: &str = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com";
@@ -29,22 +33,21 @@ pub(crate) struct Deployment {
     pub(crate) stand_in: StandIn,
     pub(crate) table: Option<Table<'static>>,
     functions: BTreeMap<String, (Emulator, Option<Recorder>)>,
-    event: Value,
+    sample: Value,
 }
 
 impl Deployment {
-    /// Builds the functions if need be, and starts them with an application at the stand-in for Globus.
-    pub(crate) async fn start(storage: Storage) -> Result<Self> {
-        Self::with(storage, &[("GlobusClientId", CLIENT_ID), ("GlobusClientSecret", CLIENT_SECRET)]).await
+    /// Packages the functions if need be, and starts them with an application at the stand-in for Globus.
+    pub(crate) async fn start(package: Package) -> Result<Self> {
+        Self::with(package, &[("GlobusClientId", CLIENT_ID), ("GlobusClientSecret", CLIENT_SECRET)]).await
     }
 
-    /// The same with these parameters beside the one that `sam build` needs.
-    pub(crate) async fn with(storage: Storage, parameters: &[(&str, &str)]) -> Result<Self> {
-        let built = sam::build(storage)?;
+    /// The same with these parameters beside those that `sam build` needs.
+    pub(crate) async fn with(package: Package, parameters: &[(&str, &str)]) -> Result<Self> {
         let stand_in = StandIn::start(0, &[&format!("{SITE}/login")]).await.map_err(|error| error.to_string())?;
-        let table = if storage == Storage::Table { Some(DynamoDb::shared()?.table()?) } else { None };
-        let stored = ("TokenStorage", sam::token_storage(storage));
-        let stack = Stack::with(&[&[stored], parameters].concat(), table.as_ref().map_or("no-table", Table::name))?;
+        let table = if package.storage == Storage::Table { Some(DynamoDb::shared()?.table()?) } else { None };
+        let built = package.parameters();
+        let stack = Stack::with(&[&built, parameters].concat(), table.as_ref().map_or("no-table", Table::name))?;
 
         let mut functions = BTreeMap::new();
         for (name, function) in &stack.functions {
@@ -55,38 +58,44 @@ impl Deployment {
             if let Some(recorder) = &recorder {
                 variables.insert("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), recorder.url());
             }
-            let emulator = Emulator::start(&built.join(name).join("bootstrap"), function, &variables)?;
+            let emulator = Emulator::start(package, function, &variables)?;
             functions.insert(name.clone(), (emulator, recorder));
         }
-        let event = fs::read_to_string(tools::root().join("events/home-signed-out.json")).unwrap();
-        Ok(Self { stack, stand_in, table, functions, event: serde_json::from_str(&event).unwrap() })
+        let sample = fs::read_to_string(tools::root().join("events/home-signed-out.json")).unwrap();
+        Ok(Self { stack, stand_in, table, functions, sample: serde_json::from_str(&sample).unwrap() })
     }
 
-    /// Sends a request as API Gateway does, with these cookies and with a form where there is one.
-    pub(crate) fn send(&self, method: &str, path: &str, cookies: &[String], form: Option<&str>) -> Result<Answer> {
-        let (raw_path, query) = path.split_once('?').unwrap_or((path, ""));
-        let route = self.stack.route(method, raw_path).ok_or_else(|| format!("There is no route for {path}."))?;
+    /// The sample event, changed into one that says what `sent` does.
+    fn complete(&self, sent: &Value, route: &Route) -> Value {
         let key =
             if route.path == "$default" { "$default".to_owned() } else { format!("{} {}", route.method, route.path) };
-        let mut event = self.event.clone();
+        let mut event = self.sample.clone();
         event["routeKey"] = json!(key);
-        event["rawPath"] = json!(raw_path);
-        event["rawQueryString"] = json!(query);
-        let context = &mut event["requestContext"];
-        context["routeKey"] = json!(key);
-        context["http"]["method"] = json!(method);
-        context["http"]["path"] = json!(raw_path);
-        event["headers"]["sec-fetch-site"] = json!("same-origin");
-        if !cookies.is_empty() {
-            event["cookies"] = json!(cookies);
+        event["requestContext"]["routeKey"] = json!(key);
+        for (name, value) in sent["requestContext"]["http"].as_object().into_iter().flatten() {
+            event["requestContext"]["http"][name] = value.clone();
         }
-        if let Some(form) = form {
-            event["headers"]["content-type"] = json!("application/x-www-form-urlencoded");
-            event["body"] = json!(STANDARD.encode(form));
-            event["isBase64Encoded"] = json!(true);
+        for (name, value) in sent["headers"].as_object().into_iter().flatten() {
+            event["headers"][name] = value.clone();
         }
-        let (function, _) = self.functions.get(&route.function).ok_or("The route leads to no function.")?;
-        function.invoke(&event).map(Answer)
+        for name in ["rawPath", "rawQueryString", "isBase64Encoded"] {
+            event[name] = sent[name].clone();
+        }
+        // Without cookies there is no such field.
+        if sent["cookies"] != json!([]) {
+            event["cookies"] = sent["cookies"].clone();
+        }
+        event
+    }
+
+    /// What the login function is given here, beside what is only for logs.
+    pub(crate) fn variables(&self) -> Vec<(String, String)> {
+        let table = self.table.as_ref().map(Table::variables).unwrap_or_default();
+        let function = self.stack.functions["LoginFunction"].variables.clone();
+        let here = [("GLOBUS_AUTH_URL", self.stand_in.url()), ("AWS_REGION", sam::REGION)];
+        let here = here.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        // The first of a name counts.
+        here.into_iter().chain(table).chain(function).collect()
     }
 
     /// The permissions that each function has made use of, such as `dynamodb:getitem`, beside those it has.
@@ -101,79 +110,28 @@ impl Deployment {
     }
 }
 
-/// What a function hands back to API Gateway.
-#[derive(Debug)]
-pub(crate) struct Answer(pub(crate) Value);
-
-impl Answer {
-    pub(crate) fn status(&self) -> u64 {
-        self.0["statusCode"].as_u64().unwrap_or_default()
+impl Site for Deployment {
+    fn url(&self) -> &str {
+        SITE
     }
 
-    pub(crate) fn header(&self, name: &str) -> &str {
-        self.0["headers"][name].as_str().unwrap_or_default()
-    }
-
-    pub(crate) fn body(&self) -> &str {
-        self.0["body"].as_str().unwrap_or_default()
-    }
-
-    /// What is in `cookies`, where API Gateway wants them. A header of that name would be a second place.
-    pub(crate) fn cookies(&self) -> Vec<&str> {
-        assert!(self.0["headers"]["set-cookie"].is_null(), "{self:?}");
-        assert!(self.0["multiValueHeaders"]["set-cookie"].is_null(), "{self:?}");
-        self.0["cookies"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
-    }
-}
-
-/// A browser, as far as cookies go.
-#[derive(Default)]
-pub(crate) struct Browser(BTreeMap<String, String>);
-
-impl Browser {
-    pub(crate) fn cookies(&self) -> Vec<String> {
-        self.0.iter().map(|(name, value)| format!("{name}={value}")).collect()
-    }
-
-    pub(crate) fn get(&mut self, deployment: &Deployment, path: &str) -> Result<Answer> {
-        self.send(deployment, "GET", path, None)
-    }
-
-    pub(crate) fn send(
-        &mut self,
-        deployment: &Deployment,
-        method: &str,
-        path: &str,
-        form: Option<&str>,
-    ) -> Result<Answer> {
-        let answer = deployment.send(method, path, &self.cookies(), form)?;
-        for cookie in answer.cookies() {
-            let (name, rest) = cookie.split_once('=').unwrap_or_default();
-            assert!(name.starts_with("__Host-"), "{cookie}");
-            let value = rest.split(';').next().unwrap_or_default();
-            if rest.contains("Max-Age=0") {
-                self.0.remove(name);
-            } else {
-                self.0.insert(name.to_owned(), value.to_owned());
-            }
+    /// Sends an event as API Gateway does: to the function of its route, and with all that the sample event has.
+    async fn send(&self, event: &Event, form: &str) -> Result<Answer> {
+        let sent: Value = serde_json::from_str(&event.json()).map_err(|error| error.to_string())?;
+        let method = sent["requestContext"]["http"]["method"].as_str().unwrap_or_default();
+        let path = sent["rawPath"].as_str().unwrap_or_default();
+        let route = self.stack.route(method, path).ok_or_else(|| format!("There is no route for {path}."))?;
+        let (function, _) = self.functions.get(&route.function).ok_or("The route leads to no function.")?;
+        let mut event = self.complete(&sent, route);
+        if !form.is_empty() {
+            event["headers"]["content-type"] = json!(FORM);
+            event["body"] = json!(STANDARD.encode(form));
+            event["isBase64Encoded"] = json!(true);
         }
-        Ok(answer)
-    }
-
-    /// Signs in as somebody, from the first press of the button to the page with their name.
-    pub(crate) async fn sign_in(&mut self, deployment: &Deployment) -> Result<()> {
-        let begun = self.get(deployment, "/login")?;
-        assert_eq!(begun.status(), 302, "{begun:?}");
-        let callback = deployment.stand_in.sign_in(begun.header("location"), "ada").await?;
-        let path = callback.strip_prefix(SITE).unwrap_or_else(|| panic!("{callback}"));
-        let signed_in = self.get(deployment, path)?;
-        assert_eq!(signed_in.header("location"), format!("{SITE}/"), "{signed_in:?}");
-        self.is_signed_in(deployment)
-    }
-
-    pub(crate) fn is_signed_in(&mut self, deployment: &Deployment) -> Result<()> {
-        let home = self.get(deployment, "/")?;
-        assert!(home.body().contains("Hello Ada Lovelace!"), "{home:?}");
-        Ok(())
+        let response = from_lambda(&function.invoke(&event)?);
+        for cookie in &response.cookies {
+            assert!(cookie.starts_with("__Host-"), "{cookie}");
+        }
+        Ok(response)
     }
 }

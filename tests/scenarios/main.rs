@@ -20,6 +20,39 @@ macro_rules! on_each_storage {
     };
 }
 
+/// Each of these scenarios for each package. What `cargo dev test` leaves to `cargo dev test-packages` is in a module
+/// that is named `more_packages`.
+#[cfg(test)]
+macro_rules! on_each_package {
+    ($($scenario:ident)*) => {
+        on_packages! { default_package, Package::here(Storage::Cookies), $($scenario)* }
+        mod more_packages {
+            use super::*;
+
+            on_packages! { table_here, Package::here(Storage::Table), $($scenario)* }
+            on_packages! { cookies_elsewhere, Package::elsewhere(Storage::Cookies), $($scenario)* }
+            on_packages! { table_elsewhere, Package::elsewhere(Storage::Table), $($scenario)* }
+        }
+    };
+}
+
+/// Each of these scenarios for one package, in a module of that name.
+#[cfg(test)]
+macro_rules! on_packages {
+    ($module:ident, $package:expr, $($scenario:ident)*) => {
+        mod $module {
+            use kit::{local::Storage, packages::Package};
+
+            $(
+                #[tokio::test]
+                async fn $scenario() -> kit::Result<()> {
+                    super::$scenario($package).await
+                }
+            )*
+        }
+    };
+}
+
 // Named as tests, so that the lints know what is only theirs.
 #[cfg(test)]
 mod deployment;
@@ -34,6 +67,8 @@ mod hostile;
 #[cfg(test)]
 mod packaged;
 #[cfg(test)]
+mod programs;
+#[cfg(test)]
 mod scene;
 #[cfg(test)]
 mod sessions;
@@ -47,3 +82,7 @@ mod start_up;
 mod table;
 #[cfg(test)]
 mod trouble;
+#[cfg(test)]
+mod visitor;
+#[cfg(test)]
+mod warm;

@@ -1,19 +1,30 @@
 //! What `sam build` makes, run as Lambda would run it.
 
-use std::{collections::BTreeSet, fs, time::Duration};
+use std::{collections::BTreeSet, fs};
 
-use kit::{Result, local::Storage, sam, tools};
+use kit::{Result, local::Storage, packages::Package, programs::FUNCTIONS, tools};
 use serde_json::json;
+use shared::testing::Event;
 
-use crate::deployment::{Browser, Deployment, SITE};
+use crate::{
+    deployment::{Deployment, SITE},
+    visitor::{Site as _, Visitor},
+    warm::signed_in_a_minute_ago,
+};
 
 /// The newest version of the C library that Lambda's `provided.al2023` has.
 const NEWEST_GLIBC: (u32, u32) = (2, 34);
 
 const METHODS: [&str; 4] = ["GET", "HEAD", "POST", "DELETE"];
 
-/// How long the tokens live that are to be renewed: longer than the ten seconds before Globus is asked again.
-const SHORT: Duration = Duration::from_secs(12);
+on_each_package! {
+    no_function_needs_a_newer_c_library_than_lambda_has
+    only_functions_with_a_table_have_what_asks_dynamodb
+    every_route_is_answered_by_its_function
+    a_whole_sign_in_goes_through_the_built_functions
+    tokens_that_have_run_out_are_renewed_on_the_way_to_the_page
+    with_no_parameter_each_page_says_what_to_do_next
+}
 
 /// The versions of the C library that a program asks for.
 fn glibc_versions(program: &std::path::Path) -> BTreeSet<(u32, u32)> {
@@ -28,43 +39,41 @@ fn glibc_versions(program: &std::path::Path) -> BTreeSet<(u32, u32)> {
     text.split("GLIBC_").skip(1).map(version).collect()
 }
 
-#[test]
-fn no_built_function_needs_a_newer_c_library_than_lambda_has() -> Result<()> {
-    for storage in [Storage::Cookies, Storage::Table] {
-        for function in ["HomeFunction", "LoginFunction", "LogoutFunction"] {
-            let versions = glibc_versions(&sam::build(storage)?.join(function).join("bootstrap"));
-            let newest = versions.last().unwrap_or_else(|| panic!("{function} names no version"));
-            assert!(*newest <= NEWEST_GLIBC, "{function} needs {versions:?}");
-        }
+async fn no_function_needs_a_newer_c_library_than_lambda_has(package: Package) -> Result<()> {
+    for function in FUNCTIONS {
+        let versions = glibc_versions(&package.program(function)?);
+        let newest = versions.last().unwrap_or_else(|| panic!("{function} names no version"));
+        assert!(*newest <= NEWEST_GLIBC, "{function} needs {versions:?}");
     }
     Ok(())
 }
 
-/// The storage decides which home is built, and both files that say so must agree.
-#[test]
-fn only_the_home_with_a_table_has_what_asks_dynamodb() -> Result<()> {
-    for (storage, expected) in [(Storage::Cookies, false), (Storage::Table, true)] {
-        let home = fs::read(sam::build(storage)?.join("HomeFunction/bootstrap")).unwrap();
+/// The storage decides which program of a function is packaged.
+async fn only_functions_with_a_table_have_what_asks_dynamodb(package: Package) -> Result<()> {
+    for function in FUNCTIONS {
+        let program = fs::read(package.program(function)?).unwrap();
         let name = b"DynamoDB_20120810";
-        assert_eq!(home.windows(name.len()).any(|window| window == name), expected, "{storage:?}");
+        let found = program.windows(name.len()).any(|window| window == name);
+        assert_eq!(found, package.storage == Storage::Table, "{function}");
     }
     Ok(())
 }
 
-async fn every_route_is_answered_by_its_function(storage: Storage) -> Result<()> {
-    let deployment = Deployment::start(storage).await?;
+async fn every_route_is_answered_by_its_function(package: Package) -> Result<()> {
+    let deployment = Deployment::start(package).await?;
     let declared = deployment.stack.routes.iter().map(|route| route.path.as_str()).filter(|path| *path != "$default");
     for path in declared.chain(["/nothing/here"]) {
         let mut found = Vec::new();
         let mut refused = Vec::new();
         for method in METHODS {
-            let answer = deployment.send(method, path, &[], None)?;
-            assert!((200..500).contains(&answer.status()), "{method} {path}: {answer:?}");
-            assert!(answer.header("content-security-policy").starts_with("default-src 'none'"), "{answer:?}");
-            assert_eq!(answer.header("x-content-type-options"), "nosniff", "{answer:?}");
-            match answer.status() {
+            let event = Visitor::default().event(&deployment, Event::get(path).method(method));
+            let response = deployment.send(&event, "").await?;
+            assert!((200..500).contains(&response.status), "{method} {path}: {response:?}");
+            assert!(response.headers["content-security-policy"].starts_with("default-src 'none'"), "{response:?}");
+            assert_eq!(response.headers["x-content-type-options"], "nosniff", "{response:?}");
+            match response.status {
                 404 => {}
-                405 => refused.push((method, answer.header("allow").to_owned())),
+                405 => refused.push((method, response.headers["allow"].clone())),
                 _ => found.push(method),
             }
         }
@@ -80,41 +89,47 @@ async fn every_route_is_answered_by_its_function(storage: Storage) -> Result<()>
     Ok(())
 }
 
-async fn a_whole_sign_in_goes_through_the_built_functions(storage: Storage) -> Result<()> {
-    let deployment = Deployment::start(storage).await?;
-    let mut browser = Browser::default();
-    browser.sign_in(&deployment).await?;
-    let asks = browser.get(&deployment, "/logout")?;
-    assert!(asks.body().contains("Ada Lovelace"), "{asks:?}");
+async fn a_whole_sign_in_goes_through_the_built_functions(package: Package) -> Result<()> {
+    let deployment = Deployment::start(package).await?;
+    let mut visitor = Visitor::default();
+    visitor.sign_in(&deployment, &deployment.stand_in, "ada").await?;
+    visitor.is_greeted(&deployment).await?;
+    visitor.get(&deployment, "/logout").await?.assert_page(200, "Ada Lovelace");
 
-    let logged_out = browser.send(&deployment, "POST", "/logout", Some(""))?;
+    visitor.post(&deployment, "/logout", "").await?.assert_redirect(303, &format!("{SITE}/logout"));
 
-    assert_eq!((logged_out.status(), logged_out.header("location")), (303, &*format!("{SITE}/logout")));
-    assert_eq!(browser.cookies(), Vec::<String>::new());
-    assert!(browser.get(&deployment, "/")?.body().contains("Log in with Globus"));
+    assert!(visitor.browser.cookies.is_empty());
+    visitor.get(&deployment, "/").await?.assert_page(200, "Log in with Globus");
     let tokens = deployment.stand_in.issued_tokens();
     assert!(!tokens.is_empty());
     assert!(tokens.iter().all(|token| deployment.stand_in.is_revoked(token)));
     Ok(())
 }
 
+async fn tokens_that_have_run_out_are_renewed_on_the_way_to_the_page(package: Package) -> Result<()> {
+    renews(&Deployment::start(package).await?).await
+}
+
+async fn renews(deployment: &Deployment) -> Result<()> {
+    let variables = deployment.variables();
+    let mut visitor = signed_in_a_minute_ago(SITE, &variables, &deployment.stand_in).await?;
+    visitor.get(deployment, "/").await?.assert_redirect(302, "/login?refresh&next=%2F");
+    let renewed = visitor.get(deployment, "/login?refresh&next=%2F").await?;
+    renewed.assert_redirect(302, &format!("{SITE}/"));
+    visitor.is_greeted(deployment).await
+}
+
 /// As a stack is whose owner has pressed Enter at every question.
-async fn with_no_parameter_each_page_says_what_to_do_next(storage: Storage) -> Result<()> {
-    let deployment = Deployment::with(storage, &[]).await?;
+async fn with_no_parameter_each_page_says_what_to_do_next(package: Package) -> Result<()> {
+    let deployment = Deployment::with(package, &[]).await?;
     for path in ["/", "/login", "/logout"] {
-        let answer = deployment.send("GET", path, &[], None)?;
-        assert_eq!(answer.status(), 503, "{path}: {answer:?}");
+        let response = Visitor::default().get(&deployment, path).await?;
+        assert_eq!(response.status, 503, "{path}: {response:?}");
         // The page escapes slashes.
-        let shown = answer.body().replace("&#x2f;", "/");
+        let shown = response.body.replace("&#x2f;", "/");
         assert!(shown.contains(&format!("{SITE}/login")), "{path}: {shown}");
     }
     Ok(())
-}
-
-on_each_storage! {
-    every_route_is_answered_by_its_function
-    a_whole_sign_in_goes_through_the_built_functions
-    with_no_parameter_each_page_says_what_to_do_next
 }
 
 /// Makes every session look as if nobody had opened a page for hours, though not for so many that it ends.
@@ -128,40 +143,25 @@ fn age(deployment: &Deployment) -> Result<()> {
     Ok(())
 }
 
-/// Tokens that have run out are renewed on the way to the page.
-async fn renews(deployment: &Deployment) -> Result<()> {
-    let mut browser = Browser::default();
-    deployment.stand_in.expire_tokens_in(SHORT.as_secs());
-    browser.sign_in(deployment).await?;
-    deployment.stand_in.expire_tokens_in(3600);
-    tokio::time::sleep(SHORT).await;
-    let home = browser.get(deployment, "/")?;
-    assert_eq!(home.header("location"), "/login?refresh&next=%2F", "{home:?}");
-    let renewed = browser.get(deployment, "/login?refresh&next=%2F")?;
-    assert_eq!(renewed.header("location"), format!("{SITE}/"), "{renewed:?}");
-    browser.is_signed_in(deployment)
-}
-
-/// Whatever one page or form does with a session, in an order in which each does what it is there for.
+/// Each thing that a page or a form does with a session, in an order in which it has something to do.
 async fn does_everything(deployment: &Deployment) -> Result<()> {
-    let mut browser = Browser::default();
-    browser.sign_in(deployment).await?;
+    let (globus, mut visitor) = (&deployment.stand_in, Visitor::default());
+    visitor.sign_in(deployment, globus, "ada").await?;
     // A sign-in in a browser that has a session takes that session's place.
-    browser.sign_in(deployment).await?;
+    visitor.sign_in(deployment, globus, "ada").await?;
     age(deployment)?;
-    browser.is_signed_in(deployment)?;
+    visitor.is_greeted(deployment).await?;
     age(deployment)?;
-    assert_eq!(browser.get(deployment, "/logout")?.status(), 200);
-    assert_eq!(browser.send(deployment, "POST", "/logout", Some("everywhere=yes"))?.status(), 303);
+    visitor.get(deployment, "/logout").await?.assert_page(200, "Ada Lovelace");
+    visitor.post(deployment, "/logout", "everywhere=yes").await?.assert_redirect(303, &format!("{SITE}/logout"));
 
-    browser.sign_in(deployment).await?;
-    assert_eq!(browser.send(deployment, "POST", "/logout", Some(""))?.status(), 303);
+    visitor.sign_in(deployment, globus, "ada").await?;
+    visitor.post(deployment, "/logout", "").await?.assert_redirect(303, &format!("{SITE}/logout"));
     Ok(())
 }
 
-#[tokio::test]
-async fn each_role_permits_what_its_function_does_and_nothing_else() -> Result<()> {
-    let deployment = Deployment::start(Storage::Table).await?;
+async fn each_role_permits_what_its_function_does_and_nothing_else(package: Package) -> Result<()> {
+    let deployment = Deployment::start(package).await?;
     renews(&deployment).await?;
     does_everything(&deployment).await?;
     for (function, used, granted) in deployment.permissions() {
@@ -170,16 +170,26 @@ async fn each_role_permits_what_its_function_does_and_nothing_else() -> Result<(
     Ok(())
 }
 
-#[tokio::test]
-async fn a_form_that_arrives_in_base64_is_read() -> Result<()> {
-    let deployment = Deployment::start(Storage::Table).await?;
-    let (mut here, mut elsewhere) = (Browser::default(), Browser::default());
-    here.sign_in(&deployment).await?;
-    elsewhere.sign_in(&deployment).await?;
+async fn a_form_that_arrives_in_base64_is_read(package: Package) -> Result<()> {
+    let deployment = Deployment::start(package).await?;
+    let (mut here, mut elsewhere) = (Visitor::default(), Visitor::default());
+    for visitor in [&mut here, &mut elsewhere] {
+        visitor.sign_in(&deployment, &deployment.stand_in, "ada").await?;
+    }
 
-    here.send(&deployment, "POST", "/logout", Some("everywhere=yes"))?;
+    here.post(&deployment, "/logout", "everywhere=yes").await?;
 
-    assert!(elsewhere.get(&deployment, "/")?.body().contains("Log in with Globus"));
+    elsewhere.get(&deployment, "/").await?.assert_page(200, "Log in with Globus");
     assert_eq!(deployment.table.as_ref().unwrap().scan()?.len(), 0);
     Ok(())
+}
+
+/// What only a table can do.
+mod more_packages_with_a_table {
+    use super::*;
+
+    on_packages! { here, Package::here(Storage::Table), each_role_permits_what_its_function_does_and_nothing_else
+    a_form_that_arrives_in_base64_is_read }
+    on_packages! { elsewhere, Package::elsewhere(Storage::Table),
+    each_role_permits_what_its_function_does_and_nothing_else a_form_that_arrives_in_base64_is_read }
 }

@@ -8,6 +8,8 @@ use kit::{
 };
 use serde_json::json;
 
+use crate::warm::signed_in_a_minute_ago;
+
 /// Desktop and phone, light and dark: what every page is looked at on.
 const SCREENS: [(&str, u32, u32, bool); 4] = [
     ("desktop-light", 1280, 1000, false),
@@ -67,6 +69,15 @@ impl Scene {
         self.choose(person).await?;
         self.browser.shows(greeting).await?;
         self.is_at("/").await
+    }
+
+    /// Puts the cookies of somebody into the browser who signed in a minute ago and whose tokens are due.
+    pub(crate) async fn sign_in_a_minute_ago(&self) -> Result<()> {
+        let visitor = signed_in_a_minute_ago(self.app.url(), self.app.variables(), self.app.stand_in()).await?;
+        for (name, value) in &visitor.browser.cookies {
+            self.browser.set_cookie(self.app.url(), name, value, "Lax").await?;
+        }
+        Ok(())
     }
 
     /// Asserts the address of the page.

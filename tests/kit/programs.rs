@@ -1,0 +1,60 @@
+//! The functions' programs without optimisation, built in both ways: what one does must not depend on what is built
+//! beside it.
+
+use std::{fs, io, path::Path, path::PathBuf};
+
+use crate::{Result, tools};
+
+/// The functions, each of which has a program of its name and one with `-cookie` behind it.
+pub const FUNCTIONS: [&str; 3] = ["home", "login", "logout"];
+
+/// How a program is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Alone: `--package home --bin home`.
+    Alone,
+    /// Beside everything else in the workspace, of which it gets every feature.
+    Together,
+}
+
+/// Builds each program in both ways, and keeps both. Those that are built alone come last: they stay where
+/// `cargo lambda watch` looks for them.
+pub fn build() -> Result<()> {
+    let mut together = tools::cargo(&["build", "--workspace", "--locked"]);
+    together.args(all().iter().flat_map(|(_, program)| ["--bin", program]));
+    tools::run(&mut together, "The build fails; what the compiler says is above")?;
+    for (_, program) in all() {
+        keep(Way::Together, &program)?;
+    }
+    for (function, program) in all() {
+        let mut alone = tools::cargo(&["build", "--package", function, "--bin", &program, "--locked"]);
+        tools::run(&mut alone, "The build fails; what the compiler says is above")?;
+        keep(Way::Alone, &program)?;
+    }
+    Ok(())
+}
+
+/// Every program, with the function whose it is.
+pub fn all() -> Vec<(&'static str, String)> {
+    FUNCTIONS.iter().flat_map(|function| ["", "-cookie"].map(|end| (*function, format!("{function}{end}")))).collect()
+}
+
+/// Where a program is that [`build`] has kept.
+pub fn kept(way: Way, program: &str) -> Result<PathBuf> {
+    let way = if way == Way::Alone { "alone" } else { "together" };
+    tools::artifact(&format!("programs-{way}/{program}"))
+}
+
+fn keep(way: Way, program: &str) -> Result<()> {
+    let (built, kept) = (tools::target().join("debug").join(program), kept(way, program)?);
+    let said = |error: io::Error| format!("{} cannot be kept: {error}.", built.display());
+    if kept.exists() {
+        fs::remove_file(&kept).map_err(said)?;
+    }
+    link_or_copy(&built, &kept).map_err(said)
+}
+
+/// They are large, and cargo never writes into one that is there.
+fn link_or_copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop))
+}

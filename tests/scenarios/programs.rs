@@ -1,0 +1,126 @@
+//! The six programs, each built alone and beside the rest of the workspace: what is built beside a program must change
+//! nothing that it does.
+
+use std::{
+    fs,
+    process::{Command, Stdio},
+};
+
+use kit::{
+    Result,
+    programs::{self, FUNCTIONS, Way},
+    runtime::Runtime,
+    tools,
+};
+use serde_json::Value;
+use shared::testing::Event;
+
+/// The settings of a function that has all it needs.
+const COMPLETE: [(&str, &str); 3] = [
+    ("GLOBUS_CLIENT_ID", "id"),
+    ("GLOBUS_CLIENT_SECRET", "secret"),
+    ("SESSION_KEYS", "a-session-key-that-programs-are-compared-with"),
+];
+
+/// Those of one that has a table besides, which is out of its reach.
+const WITH_TABLE: [(&str, &str); 7] = [
+    COMPLETE[0],
+    COMPLETE[1],
+    COMPLETE[2],
+    ("TOKEN_TABLE", "sessions"),
+    ("AWS_ACCESS_KEY_ID", "id"),
+    ("AWS_SECRET_ACCESS_KEY", "key"),
+    ("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9"),
+];
+
+/// A string of `shared::testing` that is nowhere else.
+const OF_THE_TESTS: &str = "grace.hopper@gateway.example";
+
+/// What a program responds to each of the sample events, where random values are left out.
+fn responses(way: Way, program: &str, settings: &[(&str, &str)]) -> Result<Vec<(String, Value)>> {
+    let runtime = Runtime::start()?;
+    let mut running = Command::new(programs::kept(way, program)?);
+    running.env_clear().envs(runtime.variables()?).envs(settings.iter().copied());
+    let mut running = running.stdout(Stdio::null()).stderr(Stdio::null()).spawn().map_err(|error| error.to_string())?;
+    let mut waiting = runtime.first(&mut running)?;
+    let mut responses = Vec::new();
+    for event in Event::samples_for("") {
+        let response = waiting.response_to(&Event::sample(&event).json())?;
+        let response = serde_json::from_str(&without_random_values(&response));
+        responses.push((event, response.map_err(|error| error.to_string())?));
+    }
+    running.kill().and_then(|()| running.wait()).map_err(|error| error.to_string())?;
+    Ok(responses)
+}
+
+/// A text in which each word of 20 characters of base64 or more is three dots: a state, a nonce, a sealed cookie.
+fn without_random_values(text: &str) -> String {
+    let is_base64 = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
+    let mut words = Vec::new();
+    for piece in text.split_inclusive(|character| !is_base64(character)) {
+        let word = piece.trim_end_matches(|character| !is_base64(character));
+        let separator = piece.strip_prefix(word).unwrap_or_default();
+        words.extend([if word.len() < 20 { word } else { "..." }, separator]);
+    }
+    words.concat()
+}
+
+fn statuses(responses: &[(String, Value)]) -> Vec<(&str, Option<u64>)> {
+    responses.iter().map(|(event, response)| (event.as_str(), response["statusCode"].as_u64())).collect()
+}
+
+#[test]
+fn what_is_built_beside_a_program_changes_no_response() -> Result<()> {
+    for (_, program) in programs::all() {
+        for settings in [&COMPLETE[..], &WITH_TABLE] {
+            let alone = responses(Way::Alone, &program, settings)?;
+            assert!(alone.len() > 10, "{alone:?}");
+            assert_eq!(alone, responses(Way::Together, &program, settings)?, "{program}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn without_a_table_both_programs_of_a_function_respond_alike() -> Result<()> {
+    for function in FUNCTIONS {
+        let [both, cookies] = [function, &format!("{function}-cookie")];
+        let responses = |program| responses(Way::Alone, program, &COMPLETE);
+        assert_eq!(responses(both)?, responses(cookies)?);
+    }
+    Ok(())
+}
+
+/// The program is chosen when the app is built and the table when it is deployed: they may differ.
+#[test]
+fn a_program_for_cookies_that_has_a_table_says_so_on_each_page() -> Result<()> {
+    for function in FUNCTIONS {
+        let with_table = responses(Way::Alone, &format!("{function}-cookie"), &WITH_TABLE)?;
+        for (event, status) in statuses(&with_table) {
+            assert_eq!(status, Some(503), "{function}-cookie, {event}");
+        }
+    }
+    let with_table = responses(Way::Alone, "home", &WITH_TABLE)?;
+    assert!(statuses(&with_table).contains(&("home-signed-out", Some(200))), "{with_table:?}");
+    Ok(())
+}
+
+#[test]
+fn no_program_has_anything_of_the_tests_in_it() -> Result<()> {
+    let source = fs::read_to_string(tools::root().join("shared/src/testing.rs")).unwrap();
+    assert!(source.contains(OF_THE_TESTS), "shared::testing has another string now");
+    for (_, program) in programs::all() {
+        for way in [Way::Alone, Way::Together] {
+            let bytes = fs::read(programs::kept(way, &program)?).unwrap();
+            let found = bytes.windows(OF_THE_TESTS.len()).any(|window| window == OF_THE_TESTS.as_bytes());
+            assert!(!found, "{program}, built {way:?}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn random_values_are_what_is_left_out() {
+    let text = "/authorize?state=AAAAAAAAAAAAAAAAAAAAAA&code=short; login-state_x";
+    assert_eq!(without_random_values(text), "/authorize?state=...&code=short; login-state_x");
+}
