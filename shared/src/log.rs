@@ -83,3 +83,40 @@ pub(crate) fn targets(level: Level) -> Targets {
     // The runtime's span would repeat the id of the request.
     Targets::new().with_default(others).with_target("lambda_runtime", LevelFilter::ERROR).with_target("sign_in", level)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Log;
+
+    #[test]
+    fn a_panic_is_one_line_without_its_message() {
+        let log = Log::listen();
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(log_panic));
+
+        let ended = panic::catch_unwind(|| panic!("canary"));
+
+        panic::set_hook(before);
+        let text = log.text();
+        assert!(ended.is_err());
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(text.contains("ERROR") && text.contains("event=\"panic\" outcome=\"failure\""), "{text}");
+        assert!(text.contains("log.rs:") && !text.contains("canary"), "{text}");
+    }
+
+    #[test]
+    fn a_line_is_at_the_level_that_its_outcome_deserves() {
+        let level = |outcome, status| {
+            let log = Log::listen();
+            write(Event::Request, outcome, Details { status, ..Details::default() });
+            log.text().split_whitespace().nth(1).unwrap_or_default().to_owned()
+        };
+
+        assert_eq!(level(Outcome::Failure, Some(503)), "ERROR");
+        assert_eq!(level(Outcome::Failure, None), "WARN");
+        assert_eq!(level(Outcome::Partial, None), "WARN");
+        assert_eq!(level(Outcome::Refused, Some(404)), "INFO");
+        assert_eq!(level(Outcome::Success, None), "INFO");
+    }
+}

@@ -62,7 +62,7 @@ async fn an_expired_sign_in_is_said_to_be_so_and_the_next_one_is_quick(storage: 
     scene.app.stand_in().edit_token_response(without_refresh_tokens);
     scene.begin().await?;
     scene.choose("ada").await?;
-    scene.browser.shows("Your sign-in has expired").await?;
+    scene.browser.shows("Your login has expired").await?;
     scene.is_at("/").await?;
     scene.is_in_order("home-expired").await?;
 

@@ -51,7 +51,7 @@ async fn a_person_signs_in_sees_who_they_are_and_logs_out(storage: Storage) -> R
     assert!(tokens.iter().all(|token| shown.contains(token)), "{shown}");
 
     scene.goto("/logout").await?;
-    scene.browser.shows("You are signed in as Ada Lovelace").await?;
+    scene.browser.shows("You are logged in as Ada Lovelace").await?;
     scene.is_in_order("log-out").await?;
     assert_eq!(scene.app.stand_in().requests(Endpoint::Revoke), 0);
     scene.browser.press("main button").await?;

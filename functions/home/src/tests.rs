@@ -89,7 +89,7 @@ async fn a_sign_in_that_has_ended_is_said_to_have() {
     let mut browser = signed_in(&[]).await;
 
     let after = visit_later(&mut browser, 168 * 3600).await;
-    after.assert_page(200, "Your sign-in has expired");
+    after.assert_page(200, "Your login has expired");
     assert!(!after.body.contains("Grace"), "{}", after.body);
 }
 

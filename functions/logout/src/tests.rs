@@ -34,7 +34,7 @@ async fn asking_for_the_page_changes_nothing() {
     let mut user = SignedIn::start().await;
     for method in ["GET", "HEAD"] {
         let answer = user.send(Event::get("/logout").method(method)).await;
-        answer.assert_page(200, "You are signed in as Ada Lovelace").assert_no_cookie();
+        answer.assert_page(200, "You are logged in as Ada Lovelace").assert_no_cookie();
     }
     assert_eq!(user.world.stand_in.requests(Endpoint::Revoke), 0);
 }
