@@ -77,3 +77,31 @@ impl App {
         self.storage.visitor(request, now).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::testing::{Event, configure, noon, session};
+
+    /// The gate of every page that a developer adds: whom it lets in, and where it sends the others.
+    #[tokio::test]
+    async fn only_a_session_that_is_good_now_opens_a_page_for_users() {
+        let app = configure(&[], App::read).unwrap();
+        let cookie = app.storage.create(&Event::get("/").request(), &session(noon()), noon()).await.unwrap();
+        let own = cookie.stripped().to_string();
+        let reason = async |cookie: &str, hours: u64| {
+            let request = Event::get("/").cookie(cookie).request();
+            let session = app.session(&request, noon() + Duration::from_hours(hours)).await;
+            session.map_err(|error| error.row().reason.as_str())
+        };
+
+        assert_eq!(reason(&own, 0).await, Ok(session(noon())));
+        assert_eq!(reason(&own, 47).await, Ok(session(noon())));
+        assert_eq!(reason(&own, 48).await, Err("renewal_required"));
+        assert_eq!(reason(&own, 168).await, Err("sign_in_required"), "the absolute limit");
+        assert_eq!(reason("other=1", 0).await, Err("sign_in_required"));
+        assert_eq!(reason("__Host-session=garbage", 0).await, Err("sign_in_required"));
+    }
+}

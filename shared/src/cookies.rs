@@ -89,24 +89,26 @@ impl SealedCookies {
         Ok(self.cookie(name, sealed, Duration::seconds(seconds)))
     }
 
-    /// Opens the cookie called `name`. Of several by that name, the first that opens counts.
-    pub fn open<T: DeserializeOwned>(&self, request: &Request, purpose: Purpose, name: &str) -> Opened<T> {
+    /// Opens the cookie called `name`. Several by that name, of which one opens, may come from an attacker who cannot
+    /// seal; if they open to different values, none of them is believed.
+    pub fn open<T: DeserializeOwned + PartialEq>(&self, request: &Request, purpose: Purpose, name: &str) -> Opened<T> {
         let name = self.name(name);
         let mut found = Opened::Absent;
-        for cookie in all(request).filter(|cookie| cookie.name() == name) {
-            if let Some(value) = self.unseal(purpose, &cookie) {
-                return Opened::Value(value);
-            }
-            found = Opened::Unreadable;
+        for (_, value) in all(request).filter(|(found, _)| *found == name.as_bytes()) {
+            found = match (found, self.unseal(purpose, &name, value)) {
+                (Opened::Value(one), Some(other)) if one != other => return Opened::Unreadable,
+                (Opened::Value(value), _) | (_, Some(value)) => Opened::Value(value),
+                _ => Opened::Unreadable,
+            };
         }
         found
     }
 
-    fn unseal<T: DeserializeOwned>(&self, purpose: Purpose, cookie: &Cookie<'_>) -> Option<T> {
+    fn unseal<T: DeserializeOwned>(&self, purpose: Purpose, name: &str, value: &[u8]) -> Option<T> {
         let mut jar = CookieJar::new();
-        jar.add_original(cookie.clone().into_owned());
+        jar.add_original(Cookie::new(name.to_owned(), std::str::from_utf8(value).ok()?.to_owned()));
         self.ring(purpose).iter().find_map(|key| {
-            let opened = jar.private(key).get(cookie.name())?;
+            let opened = jar.private(key).get(name)?;
             serde_json::from_str(opened.value()).ok()
         })
     }
@@ -114,7 +116,8 @@ impl SealedCookies {
     /// The full names of the request's cookies that begin with `prefix`, which is given without `__Host-`.
     pub fn names(&self, request: &Request, prefix: &str) -> Vec<String> {
         let prefix = self.name(prefix);
-        all(request).map(|cookie| cookie.name().to_owned()).filter(|name| name.starts_with(&prefix)).collect()
+        let names = all(request).filter_map(|(name, _)| std::str::from_utf8(name).ok());
+        names.filter(|name| name.starts_with(&prefix)).map(ToOwned::to_owned).collect()
     }
 
     /// A cookie that removes the one called `name`, as given to [`seal`](Self::seal). Browsers ignore it unless its
@@ -143,11 +146,26 @@ impl SealedCookies {
     }
 }
 
-/// Every cookie of the request.
-fn all(request: &Request) -> impl Iterator<Item = Cookie<'_>> {
+/// Every cookie of the request: name and value, byte for byte.
+///
+/// Only SP and HTAB are stripped, as browsers do ([RFC 6265 section 5.2](https://www.rfc-editor.org/rfc/rfc6265#section-5.2)).
+/// A parser that trims Unicode white space takes `U+2000 __Host-session`, which a sibling domain can set, for
+/// `__Host-session`, which it cannot.
+fn all(request: &Request) -> impl Iterator<Item = (&[u8], &[u8])> {
     let headers = request.headers().get_all(header::COOKIE).iter();
-    let texts = headers.filter_map(|value| std::str::from_utf8(value.as_bytes()).ok());
-    texts.flat_map(|text| Cookie::split_parse(text).flatten())
+    let pairs = headers.flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
+    pairs.filter_map(|pair| {
+        let equals = pair.iter().position(|byte| *byte == b'=')?;
+        let (name, value) = pair.split_at_checked(equals)?;
+        Some((stripped(name), stripped(value.get(1..)?)))
+    })
+}
+
+fn stripped(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
+        text = rest;
+    }
+    text
 }
 
 /// The key for one purpose of this deployment. The cookie crate encrypts with the second half of its 64 bytes.

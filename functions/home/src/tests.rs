@@ -126,6 +126,16 @@ async fn a_key_change_signs_nobody_out_in_whatever_order_the_functions_follow() 
     answer.assert_page(200, "Log in with Globus").assert_cleared(SESSION);
 }
 
+/// The session of an attacker, whose cookie a sibling domain has set, comes before the user's own.
+#[tokio::test]
+async fn session_swap_by_a_sibling_domain_shows_nobody_elses_session() {
+    let attackers = signed_in(&[]).await.cookies[SESSION].clone();
+    let planted = format!("\u{2000}{SESSION}={attackers}");
+
+    let answer = visit(&mut Browser::default(), &[], Event::get("/").cookie(&planted)).await;
+    answer.assert_page(200, "Log in with Globus").assert_no_cookie();
+}
+
 #[tokio::test]
 async fn a_session_under_many_large_and_odd_cookies_is_still_found() {
     let mut browser = signed_in(&[]).await;

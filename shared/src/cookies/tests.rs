@@ -156,3 +156,38 @@ fn a_cookie_is_cleared_with_the_attributes_it_was_set_with() {
     let cleared = ring(&[]).removal("session").to_string();
     assert_eq!(cleared, "__Host-session=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0");
 }
+
+/// A sibling domain can set a cookie with this name, since it does not begin with `__Host-`; a parser that trims Unicode
+/// white space then takes it for ours.
+#[test]
+fn unicode_white_space_before_a_name_plants_no_host_cookie() {
+    let ring = ring(&[]);
+    let (own, planted) = (sent(&seal(&ring, "own")), sent(&seal(&ring, "planted")));
+
+    for space in ["\u{85}", "\u{a0}", "\u{1680}", "\u{2000}", "\u{2028}", "\u{3000}", "\u{b}", "\u{c}", "\u{feff}"] {
+        let before = format!("{space}{planted}");
+        let behind = planted.replacen('=', &format!("{space}="), 1);
+        assert_eq!(ring.names(&Event::get("/").cookie(&before).request(), "sess"), Vec::<String>::new());
+        for planted in [before, behind] {
+            assert_eq!(open(&ring, &[&planted]), Opened::Absent, "{planted:?}");
+            assert_eq!(open(&ring, &[&planted, &own]), Opened::Value("own".to_owned()), "{planted:?}");
+        }
+    }
+}
+
+#[test]
+fn a_space_or_a_tab_around_a_name_is_stripped_as_browsers_do() {
+    let ring = ring(&[]);
+    let spaced = sent(&seal(&ring, "x")).replacen('=', "\t = ", 1);
+    assert_eq!(open(&ring, &[&format!("other=1;\t {spaced} ")]), Opened::Value("x".to_owned()));
+}
+
+#[test]
+fn of_several_cookies_that_open_to_different_values_none_is_believed() {
+    let ring = ring(&[]);
+    let (one, other) = (sent(&seal(&ring, "one")), sent(&seal(&ring, "other")));
+
+    assert_eq!(open(&ring, &[&one, &other]), Opened::Unreadable);
+    assert_eq!(open(&ring, &[&one, "__Host-session=bad", &other, &one]), Opened::Unreadable);
+    assert_eq!(open(&ring, &[&one, &sent(&seal(&ring, "one"))]), Opened::Value("one".to_owned()));
+}
