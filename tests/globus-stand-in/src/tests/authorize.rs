@@ -1,4 +1,4 @@
-//! The sign-in page, and what comes back from it.
+//! The sign-in page, and the callback after it.
 
 use super::*;
 use crate::people::PEOPLE;
@@ -12,7 +12,7 @@ async fn press(stand_in: &StandIn, path: &str, form: Pairs<'_>) -> Answer {
 fn assert_shown(answer: &Answer, text: &str) {
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     assert!(answer.body.contains(text), "{}", answer.body);
-    assert_eq!(answer.header(header::LOCATION), "", "a refused address is never gone to");
+    assert_eq!(answer.header(header::LOCATION), "", "the browser is never sent to a refused URL");
 }
 
 #[track_caller]
@@ -141,7 +141,7 @@ async fn remembers_who_signed_in_until_they_log_out() {
     let logged_out = browse(&stand_in, "/v2/web/logout", &cookie).await;
     assert!(logged_out.header(header::SET_COOKIE).contains("Max-Age=0"));
     let asked = browse(&stand_in, &path, &cookie).await;
-    assert_eq!(asked.status, StatusCode::OK, "a copy of the cookie is of no use");
+    assert_eq!(asked.status, StatusCode::OK, "a copy of the cookie is no longer valid");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! ID tokens: what they say, and what they are signed with.
+//! ID tokens: the claims and the signature.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::{

@@ -1,4 +1,4 @@
-//! The token endpoint: codes, refresh tokens, and who may ask.
+//! The token endpoint: codes, refresh tokens, and client authentication.
 
 use super::*;
 use crate::{RefreshTokens, people};
