@@ -1,8 +1,9 @@
-"""What CloudFormation would make of the template with some parameters, told as JSON.
+"""Prints, as JSON, what CloudFormation would create from the template with the given parameters.
 
-Called with a JSON object of the template's file, the parameters that differ from their defaults, the names that
+The argument is a JSON object with the template's file, the parameters that differ from their defaults, the names that
 CloudFormation would choose (of resources and pseudo parameters) and the values of secrets. AWS's own translator turns
-the SAM resources into CloudFormation's; references are resolved here, since only CloudFormation itself does that.
+the SAM resources into CloudFormation resources. References are resolved here, since otherwise only CloudFormation
+itself does that.
 """
 
 import json
@@ -173,7 +174,7 @@ def routes(resolver):
 
 
 def invokable(resolver):
-    """Which function API Gateway may call for which paths."""
+    """The functions that API Gateway may call, each with its path."""
     found = []
     for name, resource in resolver.template["Resources"].items():
         if resource["Type"] == "AWS::Lambda::Permission" and resolver.exists(name):
@@ -185,7 +186,7 @@ def invokable(resolver):
 
 
 def metrics(resolver):
-    """The metrics that are counted in the log, and the dashboard, which is JSON in a text."""
+    """The metrics that are counted from the log, and the dashboard, which is JSON in a string."""
     def of_type(kind):
         return [resource for resource in resolver.template["Resources"].values() if resource["Type"] == kind]
 
@@ -201,7 +202,7 @@ def main():
         template = yaml_parse(file.read())
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
-            # `sam package` would put the address of the built code here.
+            # `sam package` would put the S3 address of the built code here.
             resource["Properties"]["CodeUri"] = "s3://bucket/key"
     resolver = Resolver(transform(template, {}, ManagedPolicies()), given)
     tables = {

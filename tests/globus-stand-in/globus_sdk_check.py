@@ -1,12 +1,12 @@
-"""Does Globus's own Python SDK get along with the stand-in?
+"""Checks that Globus's own Python SDK works with the stand-in.
 
-The stand-in and the application are written by the same hands and could share a mistake. The SDK is Globus's: what it
-can use is shaped like Globus Auth.
+The stand-in and the application have the same authors and could share a mistake. The SDK comes from Globus: what it can
+use has the formats of Globus Auth.
 
     pip install globus-sdk==4.10.0
     python globus_sdk_check.py URL CLIENT_ID CLIENT_SECRET REDIRECT_URI
 
-Ends with 0 if everything holds, else with the first sentence that does not.
+Exits with 0 if every check passes. Otherwise it prints the first check that fails, and exits with 1.
 """
 
 import sys
@@ -28,17 +28,17 @@ def expect(holds, sentence):
 
 
 def sign_in(client, redirect_uri):
-    """Presses a person's button on the sign-in page, and redeems the code that comes back."""
+    """Presses a user's button on the sign-in page, and redeems the code from the callback."""
     client.oauth2_start_flow(redirect_uri, [*OPENID, TRANSFER], state=STATE, refresh_tokens=True)
     authorize = client.oauth2_get_authorize_url()
     page = requests.get(authorize, timeout=10)
-    expect(page.status_code == 200, f"the sign-in page is not shown, but {page.status_code}")
+    expect(page.status_code == 200, f"the sign-in page has status {page.status_code}")
     query = urlsplit(authorize).query
     answer = requests.post(
         f"{client.base_url}/sign-in?{query}", data={"person": "ada"}, timeout=10, allow_redirects=False
     )
     callback = answer.headers.get("Location", "")
-    expect(callback.startswith(redirect_uri), f"the person is sent to {callback!r}")
+    expect(callback.startswith(redirect_uri), f"the user is sent to {callback!r}")
     returned = parse_qs(urlsplit(callback).query)
     expect(returned.get("state") == [STATE], "the state does not come back")
     return client.oauth2_exchange_code_for_tokens(returned["code"][0])
@@ -54,13 +54,13 @@ def check_tokens(tokens):
         expect(token["refresh_token"], f"there is no refresh token for {server}")
     auth = by_server["auth.globus.org"]
     expect(set(auth["scope"].split()) == set(OPENID), f"the scopes of auth.globus.org are {auth['scope']}")
-    expect(tokens.by_scopes[TRANSFER]["resource_server"] == "transfer.api.globus.org", "a scope leads to another token")
+    expect(tokens.by_scopes[TRANSFER]["resource_server"] == "transfer.api.globus.org", "a scope has another token")
 
 
 def check_id_token(client, tokens):
     claims = tokens.decode_id_token()
     expect(claims["iss"] == client.base_url.rstrip("/"), f"the issuer is {claims['iss']}")
-    expect(claims["preferred_username"] == "ada@uchicago.example", "the ID token names somebody else")
+    expect(claims["preferred_username"] == "ada@uchicago.example", "the ID token names another user")
     message, signature = tokens["id_token"].rsplit(".", 1)
     try:
         globus_sdk.IDTokenDecoder(client).decode(f"{message}.{'A' * len(signature)}")
@@ -73,7 +73,7 @@ def check_userinfo(client, access_token, sub):
     authorizer = globus_sdk.AccessTokenAuthorizer(access_token)
     with_token = globus_sdk.AuthClient(base_url=client.base_url, authorizer=authorizer)
     info = with_token.userinfo()
-    expect(info["sub"] == sub, "userinfo and the ID token name different people")
+    expect(info["sub"] == sub, "userinfo and the ID token name different users")
     return with_token
 
 
@@ -89,9 +89,9 @@ def check_revocation(client, with_token, auth):
     token = auth["access_token"]
     about = client.oauth2_token_introspect(token)
     expect(about["active"] is True, "a fresh token is not active")
-    expect(about["client_id"] == client.client_id, "the token is said to be another client's")
-    expect(client.oauth2_revoke_token(token)["active"] is False, "a revoked token is said to be active")
-    expect(client.oauth2_token_introspect(token)["active"] is False, "a revoked token is active")
+    expect(about["client_id"] == client.client_id, "introspection names another client")
+    expect(client.oauth2_revoke_token(token)["active"] is False, "revocation says that the token is active")
+    expect(client.oauth2_token_introspect(token)["active"] is False, "introspection says that the token is active")
     error = refusal(with_token.userinfo)
     expect(error is not None, "userinfo takes a revoked token")
     expect(error.http_status == 401, f"userinfo refuses a revoked token with {error.http_status}")
@@ -107,7 +107,7 @@ def check_dead_refresh_token(client, refresh_token):
 
 
 def refusal(call):
-    """The error that the SDK makes of the answer, or None if there is none."""
+    """The error that the SDK raises for the response, or None if it raises none."""
     try:
         call()
     except globus_sdk.AuthAPIError as error:
@@ -134,4 +134,4 @@ if __name__ == "__main__":
     try:
         main(*sys.argv[1:])
     except globus_sdk.GlobusAPIError as error:
-        sys.exit(f"globus_sdk_check: the SDK was refused where it should not have been: {error}")
+        sys.exit(f"globus_sdk_check: the stand-in refused a request that it should accept: {error}")

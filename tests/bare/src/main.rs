@@ -1,4 +1,4 @@
-//! A function that says hello and does nothing else; the start-up of the others is a multiple of its own.
+//! A minimal function that only says hello. Its start-up time is the baseline for the others.
 
 use lambda_http::{Error, Request, run, service_fn};
 

@@ -1,4 +1,4 @@
-//! The endpoints for programs: tokens, who is behind one, keys.
+//! The endpoints for API clients: revocation, introspection, userinfo, keys and discovery.
 
 use std::sync::Arc;
 
@@ -20,8 +20,8 @@ use crate::{
 
 type Shared = State<Arc<Provider>>;
 
-/// `POST /v2/oauth2/token/revoke`, with the client's credentials in the header. A token that was never issued is
-/// answered alike ([RFC 7009, section 2.2](https://www.rfc-editor.org/rfc/rfc7009#section-2.2)).
+/// `POST /v2/oauth2/token/revoke`, with the client's credentials in the header. A token that was never issued gets the
+/// same response ([RFC 7009, section 2.2](https://www.rfc-editor.org/rfc/rfc7009#section-2.2)).
 pub(crate) async fn revoke(State(provider): Shared, headers: HeaderMap, body: String) -> Result<Json<Value>, Refusal> {
     let token = presented_token(&headers, &body)?;
     provider.state().grants.revoke(&token);
@@ -77,7 +77,7 @@ pub(crate) async fn jwks(State(provider): Shared) -> Response {
     keys.jwks().map_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response(), |keys| Json(keys).into_response())
 }
 
-/// `GET /.well-known/openid-configuration`, which says neither what PKCE Globus takes nor where one logs out.
+/// `GET /.well-known/openid-configuration`. Like Globus's, it names neither PKCE methods nor a logout endpoint.
 pub(crate) async fn discovery(State(provider): Shared) -> Json<Value> {
     let url = |path| format!("{}{path}", provider.url);
     Json(json!({
@@ -98,7 +98,7 @@ pub(crate) async fn discovery(State(provider): Shared) -> Json<Value> {
     }))
 }
 
-/// The form of a request, if its body is one.
+/// Parses the body of a request as a form.
 pub(crate) fn form(headers: &HeaderMap, body: &str) -> Result<Params, Refusal> {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let is_form = content_type.is_some_and(|content_type| {
@@ -109,21 +109,21 @@ pub(crate) fn form(headers: &HeaderMap, body: &str) -> Result<Params, Refusal> {
     form.ok_or(Refusal::INVALID_REQUEST)
 }
 
-/// Whether the header names our client and its secret. Globus's own SDK sends both as they are, without the
+/// Whether the header contains our client's id and secret. Globus's own SDK sends both unchanged, without the
 /// percent-encoding of [RFC 6749, section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1).
 pub(crate) fn is_client(basic: &str) -> bool {
     let expected = format!("{CLIENT_ID}:{CLIENT_SECRET}");
     STANDARD.decode(basic).is_ok_and(|given| given == expected.as_bytes())
 }
 
-/// What follows the scheme in the `Authorization` header.
+/// The credentials after the scheme in the `Authorization` header.
 pub(crate) fn authorization<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (given, credentials) = value.split_once(' ')?;
     given.eq_ignore_ascii_case(scheme).then_some(credentials)
 }
 
-/// The token that a client asks about.
+/// The token that the request is about, if the client is authenticated.
 fn presented_token(headers: &HeaderMap, body: &str) -> Result<String, Refusal> {
     if !authorization(headers, "Basic").is_some_and(is_client) {
         return Err(Refusal::Unauthorized);

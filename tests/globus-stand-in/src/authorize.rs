@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::{CLIENT_ID, grants::Grant, params::Params, people::Person, provider::Provider, scopes};
 
-/// A request that a person may be asked about.
+/// A valid request, ready for the user's decision.
 pub(crate) struct Request {
     callback: Url,
     redirect_uri: String,
@@ -19,22 +19,22 @@ pub(crate) struct Request {
     pub(crate) prompt: Prompt,
 }
 
-/// What the person is to be asked even if the stand-in knows the browser.
+/// The `prompt` parameter: whether the user sees the sign-in page.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Prompt {
-    /// Nothing more than is needed.
+    /// Only if the browser is not logged in at the stand-in.
     Default,
-    /// To sign in again.
+    /// Always.
     Login,
-    /// Nothing at all.
+    /// Never.
     None,
 }
 
-/// A request that no person is asked about.
+/// A refused request: where the error is reported.
 pub(crate) enum Refused {
-    /// Shown at Globus. The browser is never sent to an address that is not known to be the application's.
+    /// Shown on a page at Globus. The browser is never sent to a URL that is not registered for the application.
     Shown(&'static str),
-    /// Told to the application: the URL to send the browser to.
+    /// Reported to the application: the URL to send the browser to.
     Told(String),
 }
 
@@ -71,23 +71,23 @@ impl Request {
         }
     }
 
-    /// What the application did wrong, now that it is known where to tell it.
+    /// Other errors of the application. Its redirect URI is valid by now, so that they can be reported to it.
     fn fault(&self, params: &Params) -> Option<(&'static str, &'static str)> {
         if params.get("response_type") != Some("code") {
             return Some(("unsupported_response_type", "Only code is supported."));
         }
         if self.scopes.is_empty() {
-            return Some(("invalid_scope", "No scope was asked for."));
+            return Some(("invalid_scope", "The request has no scope."));
         }
         // The digest of SHA-256 in base64url has 43 characters.
         let is_s256 = |challenge: &String| params.get("code_challenge_method") == Some("S256") && challenge.len() == 43;
         if self.code_challenge.as_ref().is_some_and(|challenge| !is_s256(challenge)) {
-            return Some(("invalid_request", "PKCE is to be S256."));
+            return Some(("invalid_request", "PKCE must use S256."));
         }
         None
     }
 
-    /// The callback that says yes: the URL with a code.
+    /// The callback URL with a code, for a user who agreed.
     pub(crate) fn agree(self, provider: &Provider, person: &'static Person, authenticated: u64, now: u64) -> String {
         let Self { mut callback, state, .. } = self;
         let grant = Grant {
@@ -105,7 +105,7 @@ impl Request {
         with_state(callback, state.as_deref())
     }
 
-    /// The callback that says no: the URL with an error.
+    /// The callback URL with an error.
     pub(crate) fn refuse(&self, error: &str, description: &str) -> String {
         let mut callback = self.callback.clone();
         callback.query_pairs_mut().append_pair("error", error).append_pair("error_description", description);

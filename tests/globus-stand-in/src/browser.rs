@@ -1,4 +1,4 @@
-//! The pages for people: sign-in and logout, and the cookie that remembers who signed in.
+//! The pages for users: sign-in and logout, and the cookie that remembers the user.
 
 use std::sync::Arc;
 
@@ -26,14 +26,14 @@ use crate::{
 /// The stand-in's own cookie. Its value is a key to the sessions that the stand-in keeps.
 const COOKIE_NAME: &str = "globus_stand_in";
 
-/// What a person pressed on the sign-in page.
+/// The button that the user pressed on the sign-in page.
 #[derive(Clone, Copy)]
 pub(crate) enum Choice {
     SignIn(Session),
     Deny,
 }
 
-/// `GET /v2/oauth2/authorize`: the sign-in page, or straight back for somebody who is signed in.
+/// `GET /v2/oauth2/authorize`: shows the sign-in page, or redirects back at once if the user is logged in.
 pub(crate) async fn authorize(
     State(provider): State<Arc<Provider>>,
     headers: HeaderMap,
@@ -48,12 +48,12 @@ pub(crate) async fn authorize(
         Some(Session { person, authenticated }) => {
             found(&request.agree(&provider, person, authenticated, grants::now()))
         }
-        None if request.prompt == Prompt::None => found(&request.refuse("login_required", "Nobody is signed in.")),
+        None if request.prompt == Prompt::None => found(&request.refuse("login_required", "No user is logged in.")),
         None => Page::SignIn { query: &query, scopes: &request.scopes, people: &PEOPLE }.into_response(),
     })
 }
 
-/// `POST /sign-in`: a button of the sign-in page was pressed. The query is that of the authorization request.
+/// `POST /sign-in`: the user pressed a button of the sign-in page. The query is that of the authorization request.
 pub(crate) async fn sign_in(
     State(provider): State<Arc<Provider>>,
     RawQuery(query): RawQuery,
@@ -73,16 +73,16 @@ pub(crate) async fn sign_in(
     Ok(([(SET_COOKIE, cookie.to_string())], found(&callback)).into_response())
 }
 
-/// What comes of a choice: the URL of the callback.
+/// The callback URL for the user's choice.
 pub(crate) fn decide(provider: &Provider, query: &str, choice: Choice) -> Result<String, Refused> {
     let request = Request::check(query, &provider.state().redirect_uris)?;
     Ok(match choice {
         Choice::SignIn(session) => request.agree(provider, session.person, session.authenticated, grants::now()),
-        Choice::Deny => request.refuse("access_denied", "The person denied the request."),
+        Choice::Deny => request.refuse("access_denied", "The user denied the request."),
     })
 }
 
-/// `GET /v2/web/logout`: forgets who is signed in, and offers a link back. It never redirects
+/// `GET /v2/web/logout`: logs the user out, and shows a link back. It never redirects
 /// (<https://docs.globus.org/api/helper-pages/auth/>).
 pub(crate) async fn logout(
     State(provider): State<Arc<Provider>>,
@@ -105,11 +105,11 @@ pub(crate) async fn logout(
     Ok(([(SET_COOKIE, cookie.to_string())], page).into_response())
 }
 
-/// Everything else.
+/// All other paths.
 pub(crate) async fn nothing_here() -> Response {
     (
         StatusCode::NOT_FOUND,
-        Page::Message { heading: "Nothing here", text: "Start from the application: its sign-in leads here." },
+        Page::Message { heading: "Page not found", text: "Start from the application. Its sign-in leads here." },
     )
         .into_response()
 }
@@ -119,7 +119,7 @@ impl IntoResponse for Refused {
         match self {
             Self::Told(callback) => found(&callback),
             Self::Shown(text) => {
-                let heading = "Globus Auth cannot answer this request";
+                let heading = "Globus Auth cannot accept this request";
                 (StatusCode::BAD_REQUEST, Page::Message { heading, text }).into_response()
             }
         }

@@ -1,4 +1,4 @@
-//! What goes wrong on purpose, and how many requests came.
+//! Deliberate faults, and the number of requests to each endpoint.
 
 use std::{
     collections::HashMap,
@@ -15,7 +15,7 @@ use axum::{
 use futures_util::stream;
 use tokio::sync::watch;
 
-/// What Globus Auth is asked for.
+/// An endpoint of Globus Auth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
     /// `/v2/oauth2/authorize`
@@ -36,12 +36,12 @@ pub enum Endpoint {
     Logout,
 }
 
-/// What happens to a request instead of, or before, its answer.
+/// What happens instead of the normal response, or before it.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// It is answered normally, this much later.
+    /// The normal response comes after this delay.
     Delay(Duration),
-    /// It gets this answer.
+    /// The endpoint sends this response.
     Respond {
         /// The status code, from 100 to 999.
         status: u16,
@@ -50,15 +50,15 @@ pub enum Fault {
         /// The body.
         body: String,
     },
-    /// The connection is closed without an answer.
+    /// The connection is closed without a response.
     Drop,
-    /// It gets a body that never ends, in chunks.
+    /// The endpoint sends a body that never ends, in chunks.
     Endless,
-    /// It waits until the faults are cleared, and is answered normally then.
+    /// The normal response comes when the faults are cleared.
     Hold,
 }
 
-/// What becomes of a request.
+/// How the server handles a request.
 pub(crate) enum Verdict {
     Answer,
     Instead(Response),
@@ -84,7 +84,7 @@ impl Endpoint {
         (Self::Logout, "/v2/web/logout"),
     ];
 
-    /// Whose path that is.
+    /// The endpoint with that path.
     pub(crate) fn at(path: &str) -> Option<Self> {
         let found = Self::PATHS.iter().find(|(_, of)| *of == path);
         found.map(|(endpoint, _)| *endpoint)
@@ -107,10 +107,10 @@ impl Faults {
         received.get(&endpoint).copied().unwrap_or_default()
     }
 
-    /// Counts a request, and says what becomes of it once its fault has had its way.
+    /// Counts a request and waits as long as the endpoint's fault requires. Gives how to handle the request then.
     pub(crate) async fn receive(&self, endpoint: Endpoint) -> Verdict {
         *self.received.lock().unwrap_or_else(PoisonError::into_inner).entry(endpoint).or_default() += 1;
-        // A statement of its own, so that the faults are not locked while the request waits below.
+        // A separate statement, so that the faults are not locked while the request waits below.
         let fault = self.set.borrow().get(&endpoint).cloned();
         match fault {
             None => Verdict::Answer,
@@ -120,7 +120,7 @@ impl Faults {
             }
             Some(Fault::Hold) => {
                 let held = |set: &HashMap<_, _>| matches!(set.get(&endpoint), Some(Fault::Hold));
-                // The wait fails only when nobody can clear the faults any more: the stand-in is gone.
+                // The wait fails only when the stand-in is gone, since then nothing can clear the faults.
                 drop(self.set.subscribe().wait_for(|set| !held(set)).await);
                 Verdict::Answer
             }
@@ -134,7 +134,7 @@ impl Faults {
     }
 }
 
-/// Looks like an answer for as long as one reads.
+/// A response with a body that never ends.
 fn endless() -> Response {
     let spaces = stream::repeat_with(|| Ok::<_, Infallible>(" ".repeat(16 * 1024)));
     ([(CONTENT_TYPE, "application/json")], Body::from_stream(spaces)).into_response()

@@ -1,4 +1,4 @@
-//! Authorization codes and tokens: what was issued, to whom, and whether it still counts.
+//! Authorization codes and tokens: what was issued, for which user, and whether it is still valid.
 
 use std::{
     collections::HashMap,
@@ -15,11 +15,11 @@ use crate::{people::Person, random, scopes::Service};
 /// ([RFC 6749, section 4.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2)).
 const CODE_LIFETIME: u64 = 600;
 
-/// What a person agreed to.
+/// What a user agreed to.
 #[derive(Debug)]
 pub(crate) struct Grant {
     pub(crate) person: &'static Person,
-    /// When they signed in, in seconds since the epoch.
+    /// When the user logged in, in seconds since the epoch.
     pub(crate) authenticated: u64,
     pub(crate) redirect_uri: String,
     pub(crate) scopes: Vec<String>,
@@ -27,11 +27,11 @@ pub(crate) struct Grant {
     pub(crate) nonce: Option<String>,
     /// PKCE, S256.
     pub(crate) code_challenge: Option<String>,
-    /// Whether refresh tokens were asked for.
+    /// Whether refresh tokens were requested.
     pub(crate) offline: bool,
 }
 
-/// What somebody presents for tokens.
+/// What a client sends to exchange a code for tokens.
 pub(crate) struct Redemption<'a> {
     pub(crate) code: &'a str,
     pub(crate) redirect_uri: &'a str,
@@ -56,13 +56,13 @@ pub(crate) struct Token {
     pub(crate) grant: Arc<Grant>,
     pub(crate) service: Service,
     pub(crate) issued: u64,
-    /// A refresh token has no end of its own.
+    /// `None` for a refresh token, which does not expire.
     pub(crate) expires: Option<u64>,
     kind: Kind,
     revoked: bool,
 }
 
-/// Everything ever issued, in order.
+/// All codes and tokens that were ever issued. The tokens are in order.
 #[derive(Default)]
 pub(crate) struct Grants {
     codes: HashMap<String, Code>,
@@ -76,7 +76,7 @@ pub(crate) fn now() -> u64 {
 }
 
 impl Grants {
-    /// A code for what was agreed to.
+    /// Issues a code for a grant.
     pub(crate) fn code(&mut self, grant: Grant, now: u64) -> String {
         let code = random::code();
         let issued = Code { grant: Arc::new(grant), expires: now + CODE_LIFETIME, used: false };
@@ -84,8 +84,8 @@ impl Grants {
         code
     }
 
-    /// What the code stands for, if it may be redeemed. However this ends, the code is used up. A second try means that
-    /// it leaked, and ends what the first one got.
+    /// The grant of the code, if the code may be redeemed. The code is used up in any case. A second attempt means that
+    /// the code leaked, and revokes the tokens from the first attempt.
     pub(crate) fn redeem(&mut self, redemption: &Redemption<'_>, now: u64) -> Option<Arc<Grant>> {
         let code = self.codes.get_mut(redemption.code)?;
         let grant = Arc::clone(&code.grant);
@@ -99,7 +99,7 @@ impl Grants {
         fits.then_some(grant)
     }
 
-    /// Issues an access token for a service. It lasts that many seconds.
+    /// Issues an access token for a service. It is valid for `lifetime` seconds.
     pub(crate) fn access_token(&mut self, grant: &Arc<Grant>, service: &Service, lifetime: u64, now: u64) -> String {
         self.issue(Kind::Access, grant, service, Some(now + lifetime), now)
     }
@@ -123,27 +123,27 @@ impl Grants {
         secret
     }
 
-    /// The token, if it still counts.
+    /// The token, if it is still valid.
     pub(crate) fn active(&self, secret: &str, now: u64) -> Option<&Token> {
         self.find(secret).filter(|token| !token.revoked && token.expires.is_none_or(|expires| now < expires))
     }
 
-    /// The access token, if it still counts.
+    /// The access token, if it is still valid.
     pub(crate) fn active_access(&self, secret: &str, now: u64) -> Option<&Token> {
         self.active(secret, now).filter(|token| token.kind == Kind::Access)
     }
 
-    /// The refresh token, if it still counts.
+    /// The refresh token, if it is still valid.
     pub(crate) fn active_refresh(&self, secret: &str, now: u64) -> Option<&Token> {
         self.active(secret, now).filter(|token| token.kind == Kind::Refresh)
     }
 
-    /// Ends a token; one that was never issued is nothing to do.
+    /// Revokes a token. Does nothing if it was never issued.
     pub(crate) fn revoke(&mut self, secret: &str) {
         self.revoke_where(|token| token.secret == secret);
     }
 
-    /// Ends everything a person agreed to: tokens, and codes that wait to be redeemed.
+    /// Revokes everything a user agreed to: tokens, and codes that are not redeemed yet.
     pub(crate) fn revoke_person(&mut self, person: &str) {
         self.revoke_where(|token| token.grant.person.id == person);
         self.codes.retain(|_, code| code.grant.person.id != person);
@@ -153,7 +153,7 @@ impl Grants {
         self.find(secret).is_some_and(|token| token.revoked)
     }
 
-    /// The person who let an application have the token.
+    /// The id of the user that the token was issued for.
     pub(crate) fn whose(&self, secret: &str) -> Option<&'static str> {
         self.find(secret).map(|token| token.grant.person.id)
     }
@@ -175,9 +175,9 @@ impl Grants {
 }
 
 impl Grant {
-    /// Whether the verifier belongs to the challenge
-    /// ([RFC 7636, section 4.6](https://www.rfc-editor.org/rfc/rfc7636#section-4.6)). One without the other is refused,
-    /// or an attacker could leave PKCE out.
+    /// Whether the verifier matches the challenge
+    /// ([RFC 7636, section 4.6](https://www.rfc-editor.org/rfc/rfc7636#section-4.6)). One without the other is refused.
+    /// Otherwise an attacker could leave PKCE out.
     fn accepts(&self, verifier: Option<&str>) -> bool {
         let challenge = verifier.map(|verifier| URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes())));
         challenge == self.code_challenge

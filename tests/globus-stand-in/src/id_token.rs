@@ -1,4 +1,4 @@
-//! ID tokens, as Globus makes them: signed with RS512 by a key without a name (`kid`).
+//! ID tokens, as Globus makes them: signed with RS512 by a key without an id (`kid`).
 
 use std::io;
 
@@ -15,7 +15,7 @@ use crate::{
     provider::{LIFETIME, Settings},
 };
 
-/// The ID token that goes with an access token.
+/// The ID token that belongs to an access token.
 pub(crate) fn make(
     settings: &Settings,
     issuer: &str,

@@ -1,4 +1,4 @@
-//! RSA keys that sign ID tokens. Making one takes about a second, so all stand-ins of a process share them.
+//! RSA keys that sign ID tokens. To generate one takes about a second, so all stand-ins of a process share them.
 
 use std::{
     io,
@@ -15,7 +15,7 @@ use ring::{
 use rsa::{PrivateKey, pkcs8::EncodePrivateKey as _};
 use serde_json::{Value, json};
 
-/// As long as Globus's.
+/// The length of Globus's keys.
 const BITS: usize = 2048;
 
 static SHARED: Mutex<Vec<Arc<Key>>> = Mutex::new(Vec::new());
@@ -23,7 +23,7 @@ static SHARED: Mutex<Vec<Arc<Key>>> = Mutex::new(Vec::new());
 /// A key pair.
 pub(crate) struct Key(RsaKeyPair);
 
-/// Which of the shared keys a stand-in signs with, and which it lists.
+/// The shared key that a stand-in signs with, and the shared keys that it lists.
 #[derive(Clone)]
 pub(crate) struct KeyRing {
     current: usize,
@@ -42,19 +42,19 @@ impl KeyRing {
         shared(self.current)
     }
 
-    /// A key that is not listed: the one that comes next.
+    /// The next key, which is not listed.
     pub(crate) fn other(&self) -> io::Result<Arc<Key>> {
         shared(self.current + 1)
     }
 
-    /// Goes on to the next key. The old one is listed before it, or no more.
+    /// Changes to the next key. With `keep_old` the old key stays listed, before the new one.
     pub(crate) fn rotate(&mut self, keep_old: bool) {
         let old = keep_old.then_some(self.current);
         self.current += 1;
         self.listed = old.into_iter().chain([self.current]).collect();
     }
 
-    /// What `/jwk.json` says. Like Globus's keys, these have no `kid`.
+    /// The content of `/jwk.json`. Like Globus's keys, these have no `kid`.
     pub(crate) fn jwks(&self) -> io::Result<Value> {
         let keys: io::Result<Vec<_>> = self.listed.iter().map(|index| Ok(shared(*index)?.jwk())).collect();
         Ok(json!({ "keys": keys? }))
@@ -76,7 +76,7 @@ impl Key {
         Ok(signature)
     }
 
-    /// The public key as PKCS #1 has it.
+    /// The public key in the format of PKCS #1.
     pub(crate) fn public_der(&self) -> &[u8] {
         self.0.public_key().as_ref()
     }
@@ -93,7 +93,7 @@ impl Key {
     }
 }
 
-/// The key of that number, made when it is first asked for. Whoever comes meanwhile waits for it.
+/// The key with that index. The first call generates it, and concurrent calls wait for it.
 fn shared(index: usize) -> io::Result<Arc<Key>> {
     let mut keys = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
     while keys.len() <= index {

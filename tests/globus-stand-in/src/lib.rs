@@ -1,14 +1,14 @@
-//! A local stand-in for Globus Auth, strict and Globus-shaped, for the local run and the tests.
+//! A strict local stand-in for Globus Auth with Globus's formats, for the local run and the tests.
 //!
-//! It is as exacting as Globus is known to be, and has switches for what goes wrong in life: [`Fault`]s, keys that
-//! change, tokens that end early. Everything it knows is in memory, and nothing leaves the machine.
-//! No published crate answers in Globus's shapes: RS512 without `kid`, and a token for each service in `other_tokens`.
+//! It is as strict as Globus is known to be, and can simulate failures: [`Fault`]s, key rotations, tokens that expire
+//! early. All its data is in memory, and nothing leaves the machine. No published crate has Globus's formats: RS512
+//! without `kid`, and a token for each service in `other_tokens`.
 //!
 //! Where to look first:
-//! - `server`: the thread, the routes; `faults`: what goes wrong on purpose
-//! - `browser`: the pages for people; `authorize`: the rules of an authorization request
-//! - `token`, `api`: the endpoints for programs; `grants`: which codes and tokens still count
-//! - `id_token`, `keys`: what is signed, and with what
+//! - `server`: the thread and the routes; `faults`: the deliberate faults
+//! - `browser`: the pages for users; `authorize`: the rules of an authorization request
+//! - `token`, `api`: the endpoints for API clients; `grants`: which codes and tokens are still valid
+//! - `id_token`, `keys`: what is signed, and with which key
 
 mod api;
 mod authorize;
@@ -53,12 +53,12 @@ pub const CLIENT_ID: &str = "2b5c1d7e-4f60-4a83-9c2e-7d1f0b6a8e95";
 /// Its secret, in the shape of Globus's: 44 characters of base64, with the three that are not letters or digits.
 pub const CLIENT_SECRET: &str = "c3RhbmQt+W4gc2VjcmV0/G5vdCBmb3IgR2xvYnVzIQA=";
 
-/// What a refresh response carries as its refresh token.
+/// The refresh token in a refresh response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefreshTokens {
-    /// The one that was sent.
+    /// The one that the client sent.
     Same,
-    /// A new one. The one that was sent is revoked.
+    /// A new one. The one that the client sent is revoked.
     Rotated,
     /// None.
     Absent,
@@ -71,7 +71,7 @@ pub enum Signing {
     Normal,
     /// RS512, with a key that is not listed.
     OtherKey,
-    /// Not at all (`alg` is `none`).
+    /// No signature (`alg` is `none`).
     Unsigned,
     /// HS512, with the bytes of the public key as the secret: algorithm confusion
     /// ([RFC 8725, section 2.1](https://www.rfc-editor.org/rfc/rfc8725#section-2.1)).
@@ -91,8 +91,8 @@ impl fmt::Debug for StandIn {
 }
 
 impl StandIn {
-    /// Starts one on that port of 127.0.0.1, or on any that is free for port 0. Browsers are sent back to these URIs
-    /// only. The first stand-in of a process makes a key, which takes a second or two.
+    /// Starts a stand-in on this port of 127.0.0.1. Port 0 means any free port. Browsers are sent back to these URIs
+    /// only. The first stand-in of a process generates a key, which takes a second or two.
     pub async fn start(port: u16, redirect_uris: &[&str]) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", port))?;
         listener.set_nonblocking(true)?;
@@ -102,7 +102,7 @@ impl StandIn {
         let (started, ready) = oneshot::channel();
         let server = Arc::clone(&provider);
         let thread = thread::Builder::new().name("globus-stand-in".to_owned()).spawn(move || {
-            // Made before the first request, which may not have the patience.
+            // Generated before the first request, which could time out otherwise.
             let key = server.state().settings.keys.current();
             drop(started.send(key.map(drop)));
             server::run(listener, server, stopped)
@@ -112,29 +112,29 @@ impl StandIn {
         Ok(stand_in)
     }
 
-    /// Its address, such as `http://127.0.0.1:9100`. It is the issuer of its ID tokens too.
+    /// The URL of the stand-in, such as `http://127.0.0.1:9100`. It is also the issuer of the ID tokens.
     pub fn url(&self) -> &str {
         &self.provider.url
     }
 
-    /// Lets browsers be sent back to this URI as well. It is compared character by character.
+    /// Registers another URI that browsers may be sent back to. It is compared character by character.
     pub fn register_redirect_uri(&self, uri: &str) {
         self.provider.state().redirect_uris.insert(uri.to_owned());
     }
 
-    /// What somebody does in a browser, without one: follows the URL of an authorization request and signs in. Gives the
-    /// URL of the callback, or what the page says that Globus shows instead.
+    /// Does what a user does in a browser, but without one: follows the URL of an authorization request and logs in.
+    /// Gives the URL of the callback, or the text of the page that Globus shows instead.
     ///
-    /// No request is counted, and the stand-in remembers no browser.
-    #[expect(clippy::unused_async, reason = "a browser would take its time, and callers are written for one")]
+    /// No request is counted, and the stand-in keeps no session.
+    #[expect(clippy::unused_async, reason = "callers await it as they would await a browser")]
     pub async fn sign_in(&self, authorize_url: &str, person: &str) -> Result<String, String> {
         let person = people::find(person).ok_or("There is no such person.")?;
         let session = Session { person, authenticated: grants::now() };
         self.decide(authorize_url, Choice::SignIn(session))
     }
 
-    /// The same for somebody who presses Deny.
-    #[expect(clippy::unused_async, reason = "a browser would take its time, and callers are written for one")]
+    /// The same for a user who presses Deny.
+    #[expect(clippy::unused_async, reason = "callers await it as they would await a browser")]
     pub async fn deny(&self, authorize_url: &str) -> Result<String, String> {
         self.decide(authorize_url, Choice::Deny)
     }
@@ -151,7 +151,7 @@ impl StandIn {
         })
     }
 
-    /// How many requests an endpoint has received, those that met a fault included.
+    /// How many requests an endpoint has received, including those with a fault.
     pub fn requests(&self, endpoint: Endpoint) -> usize {
         self.provider.faults.received(endpoint)
     }
@@ -161,50 +161,51 @@ impl StandIn {
         self.provider.state().grants.secrets()
     }
 
-    /// Whether the token was issued here and then revoked, in whatever way.
+    /// Whether the token was issued here and then revoked, for any reason.
     pub fn is_revoked(&self, token: &str) -> bool {
         self.provider.state().grants.is_revoked(token)
     }
 
-    /// Whether the token was issued here, is not revoked, and has not run out.
+    /// Whether the token was issued here, is not revoked, and has not expired.
     pub fn is_active(&self, token: &str) -> bool {
         let state = self.provider.state();
         state.grants.active(token, grants::now()).is_some()
     }
 
-    /// Who let an application have the token, if it was issued here.
+    /// The id of the user that the token was issued for, if it was issued here.
     pub fn whose(&self, token: &str) -> Option<&'static str> {
         self.provider.state().grants.whose(token)
     }
 
-    /// How long access tokens last that are issued from now on, in seconds. 172800, as Globus's do, unless set.
+    /// Sets the lifetime of access tokens that are issued from now on, in seconds. The default is Globus's: 172800.
     pub fn expire_tokens_in(&self, seconds: u64) {
         self.set(|settings| settings.lifetime = seconds);
     }
 
-    /// What refresh responses carry as their refresh token. The same one, unless set.
+    /// Sets which refresh token is in refresh responses. The default is [`RefreshTokens::Same`].
     pub fn refresh_tokens(&self, refresh_tokens: RefreshTokens) {
         self.set(|settings| settings.refresh_tokens = refresh_tokens);
     }
 
-    /// The status code of `invalid_grant`. 400, unless set; 401 has been seen too. One that HTTP does not have is 400.
+    /// Sets the status code of `invalid_grant`. The default is 400; 401 has been seen too. A code that is not valid in
+    /// HTTP becomes 400.
     pub fn invalid_grant_status(&self, status: u16) {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
         self.set(|settings| settings.invalid_grant_status = status);
     }
 
-    /// What happens to every request to an endpoint, until the faults are cleared. An endpoint has one fault at a time:
-    /// the one that was set last.
+    /// Sets what happens to every request to an endpoint, until the faults are cleared. An endpoint has one fault at a
+    /// time: the last one that was set.
     pub fn fault(&self, endpoint: Endpoint, fault: Fault) {
         self.provider.faults.set(endpoint, fault);
     }
 
-    /// Ends the faults of all endpoints.
+    /// Clears the faults of all endpoints.
     pub fn clear_faults(&self) {
         self.provider.faults.clear();
     }
 
-    /// Changes every token response, of codes and refresh tokens alike, before it is sent.
+    /// Changes every token response before it is sent, for codes and for refresh tokens.
     pub fn edit_token_response(&self, edit: impl Fn(&mut Value) + Send + Sync + 'static) {
         self.set(|settings| settings.edit_token_response = Some(Arc::new(edit)));
     }
@@ -214,16 +215,16 @@ impl StandIn {
         self.set(|settings| settings.edit_id_token = Some(Arc::new(edit)));
     }
 
-    /// How ID tokens are signed. Normally, unless set.
+    /// Sets how ID tokens are signed. The default is [`Signing::Normal`].
     pub fn sign_id_tokens(&self, signing: Signing) {
         if signing == Signing::OtherKey {
-            // Made now rather than in the middle of a request, which is also where a failure shows.
+            // Generated now rather than during a request. A failure shows in the request.
             drop(self.keys().other());
         }
         self.set(|settings| settings.signing = signing);
     }
 
-    /// Signs with a new key from now on. The old one is listed before it in `/jwk.json`, or no more.
+    /// Signs with a new key from now on. With `keep_old` the old key stays in `/jwk.json`, before the new one.
     pub fn rotate_keys(&self, keep_old: bool) {
         let mut keys = self.keys();
         keys.rotate(keep_old);
@@ -231,7 +232,7 @@ impl StandIn {
         self.set(|settings| settings.keys = keys);
     }
 
-    /// Takes back everything that a person agreed to: all their tokens end, and codes that were not redeemed.
+    /// Withdraws a user's consent: revokes all the user's tokens, and the codes that are not redeemed yet.
     pub fn revoke_person(&self, person: &str) {
         self.provider.state().grants.revoke_person(person);
     }

@@ -1,4 +1,4 @@
-//! What people see. Every page says that it is not Globus.
+//! The pages that users see. Every page says that it is not Globus.
 
 use std::sync::LazyLock;
 
@@ -18,14 +18,14 @@ const SOURCES: [(&str, &str); 4] = [
     ("message.html", include_str!("templates/message.html")),
 ];
 
-/// The templates. Names that end in `.html` have all values escaped.
+/// The templates. All values are escaped in templates with names that end in `.html`.
 static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut templates = Environment::new();
     templates.set_undefined_behavior(UndefinedBehavior::Strict);
     let style = Value::from_safe_string(include_str!("templates/style.css").to_owned());
     templates.add_global("style", style);
     for (name, source) in SOURCES {
-        // A template that does not compile fails a test, and would here be one that is not found.
+        // A template that does not compile fails a test. Here it would only be missing.
         drop(templates.add_template(name, source));
     }
     templates
@@ -35,7 +35,7 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(crate) enum Page<'a> {
-    /// Who are you, and do you agree?
+    /// Asks which user logs in, and whether the user agrees.
     SignIn {
         /// The query of the authorization request.
         query: &'a str,
@@ -43,9 +43,9 @@ pub(crate) enum Page<'a> {
         people: &'a [Person],
     },
     LoggedOut {
-        /// Whether our client is named, or none that is known.
+        /// Whether the request names our client.
         of_client: bool,
-        /// Where to go on, and its name.
+        /// The URL of the link back, and the name that it shows.
         back: Option<(&'a str, &'a str)>,
     },
     Message {

@@ -1,15 +1,15 @@
-//! Query strings and forms, as OAuth has them.
+//! Query strings and forms, as OAuth defines them.
 
 use std::collections::BTreeMap;
 
 use url::form_urlencoded;
 
-/// Parameters by name. One without a value counts as left out, and none may stand twice
+/// Parameters by name. One without a value counts as absent, and none may occur twice
 /// ([RFC 6749, section 3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1)).
 pub(crate) struct Params(BTreeMap<String, String>);
 
 impl Params {
-    /// Reads a query string or the body of a form; `None` if a parameter stands twice.
+    /// Reads a query string or the body of a form; `None` if a parameter occurs twice.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut params = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {

@@ -1,12 +1,12 @@
-//! The people who can sign in. Each is a shape of identity that Globus is known to send.
+//! The users who can log in. Each has a form of identity that Globus is known to send.
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-/// Somebody with an account. What is `None` is null or missing in what Globus says of them.
+/// A user with an account. What is `None` is null or missing in Globus's claims.
 #[derive(Debug, Serialize)]
 pub struct Person {
-    /// What the sign-in page and the tests call them, such as `ada`.
+    /// The id of the user on the sign-in page and in the tests, such as `ada`.
     pub id: &'static str,
     /// The Globus identity, a UUID that never changes.
     pub sub: &'static str,
@@ -22,7 +22,7 @@ pub struct Person {
     pub linked: u16,
 }
 
-/// Everybody, in the order of the sign-in page.
+/// All users, in the order of the sign-in page.
 pub static PEOPLE: [Person; 5] = [
     Person {
         id: "ada",
@@ -71,26 +71,26 @@ pub static PEOPLE: [Person; 5] = [
     },
 ];
 
-/// The identity provider of everybody here: Globus ID, as in the real payload.
+/// The identity provider of all users here: Globus ID, as in the real payload.
 const IDENTITY_PROVIDER: &str = "41143743-f3c8-4d60-bbdb-eeecaba85bd9";
 const IDENTITY_PROVIDER_NAME: &str = "Globus ID";
 
-/// Asks Globus for the linked identities.
+/// The scope for the linked identities.
 const VIEW_IDENTITY_SET: &str = "urn:globus:auth:scope:auth.globus.org:view_identity_set";
 
-/// The person of that name, if there is one.
+/// The user with that id, if there is one.
 pub fn find(id: &str) -> Option<&'static Person> {
     PEOPLE.iter().find(|person| person.id == id)
 }
 
-/// The Globus identity of the person of that name, if there is one.
+/// The Globus identity of the user with that id, if there is one.
 pub fn sub(id: &str) -> Option<&'static str> {
     find(id).map(|person| person.sub)
 }
 
 impl Person {
-    /// What Globus says of this person to an application with these scopes, in an ID token and at its userinfo endpoint
-    /// alike. `authenticated` is when they last signed in, in seconds since the epoch.
+    /// The claims about this user for an application with these scopes, both in an ID token and at the userinfo
+    /// endpoint. `authenticated` is when the user last logged in, in seconds since the epoch.
     pub(crate) fn claims(&self, scopes: &[String], authenticated: u64) -> Map<String, Value> {
         let asked = |scope: &str| scopes.iter().any(|asked| asked == scope);
         let mut claims = Map::new();
@@ -119,7 +119,7 @@ impl Person {
         claims
     }
 
-    /// This identity and those linked to it. Here the username goes by another key than above.
+    /// This identity and those linked to it. Here the username has another key than above.
     fn identity_set(&self, authenticated: u64) -> Value {
         let mut own = json!({
             "sub": self.sub,

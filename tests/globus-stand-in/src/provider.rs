@@ -1,4 +1,4 @@
-//! What the stand-in knows, and the switches that its owner can throw while it runs.
+//! The data of the stand-in, and the settings that its owner can change while it runs.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{RefreshTokens, Signing, faults::Faults, grants::Grants, keys::KeyRing, people::Person};
 
-/// How long Globus's tokens last, in seconds: 48 hours.
+/// The lifetime of Globus's tokens, in seconds: 48 hours.
 pub(crate) const LIFETIME: u64 = 172_800;
 
 pub(crate) type Edit = Arc<dyn Fn(&mut Value) + Send + Sync>;
@@ -28,12 +28,12 @@ pub(crate) struct Provider {
 pub(crate) struct State {
     pub(crate) redirect_uris: BTreeSet<String>,
     pub(crate) settings: Settings,
-    /// Who is signed in at the stand-in itself, by the value of its cookie.
+    /// The sessions at the stand-in itself, by the value of its cookie.
     pub(crate) sessions: HashMap<String, Session>,
     pub(crate) grants: Grants,
 }
 
-/// Cloned out of the state before they are used, so that an edit may itself call the stand-in.
+/// Cloned from the state before they are used, so that an edit may itself call the stand-in.
 #[derive(Clone)]
 pub(crate) struct Settings {
     /// Seconds.
@@ -46,7 +46,7 @@ pub(crate) struct Settings {
     pub(crate) edit_id_token: Option<Edit>,
 }
 
-/// Somebody who signed in with a browser.
+/// The session of a user who logged in with a browser.
 #[derive(Clone, Copy)]
 pub(crate) struct Session {
     pub(crate) person: &'static Person,

@@ -1,4 +1,4 @@
-//! Values that nobody can guess, in the shapes that Globus gives them.
+//! Random values that cannot be guessed, in Globus's formats.
 
 use getrandom::{
     SysRng,
@@ -12,7 +12,7 @@ pub(crate) fn token() -> String {
     format!("Ag{}", alphanumeric::<89>())
 }
 
-/// An authorization code, or what stands in the stand-in's own cookie.
+/// An authorization code, or the value of the stand-in's own cookie.
 pub(crate) fn code() -> String {
     alphanumeric::<30>()
 }

@@ -1,4 +1,4 @@
-//! The two shapes in which Globus Auth says no to a program.
+//! The two formats of Globus Auth's error responses to API clients.
 
 use axum::{
     Json,
@@ -12,21 +12,21 @@ use serde_json::json;
 
 use crate::random;
 
-/// A request that is not answered as it hoped.
+/// A request that is refused with an error response.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// OAuth's shape, with a code and no description
+    /// OAuth's format, with an error code and no description
     /// ([RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
     OAuth(StatusCode, &'static str),
-    /// The shape of Globus's own API, for who did not say who they are.
+    /// The format of Globus's own API, for a client that is not authenticated.
     Unauthorized,
-    /// The same, for who may not do this.
+    /// The same format, for a client that is not allowed to do this.
     Forbidden,
 }
 
 impl Refusal {
     pub(crate) const INVALID_REQUEST: Self = Self::OAuth(StatusCode::BAD_REQUEST, "invalid_request");
-    /// A fault of the stand-in itself, such as a key that could not be made.
+    /// An error of the stand-in itself, such as a key that could not be generated.
     pub(crate) const BROKEN: Self = Self::OAuth(StatusCode::INTERNAL_SERVER_ERROR, "server_error");
     pub(crate) const INVALID_CLIENT: Self = Self::OAuth(StatusCode::UNAUTHORIZED, "invalid_client");
 }
@@ -52,7 +52,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// The status stands in the body too, as text.
+/// The status is in the body too, as a string.
 fn api_error(status: StatusCode, title: &str, detail: &str) -> Response {
     let body = json!({
         "errors": [{

@@ -1,9 +1,9 @@
 //! Scopes, and the services (resource servers) that they belong to.
 
-/// Globus Auth's own name as a service.
+/// The name of Globus Auth itself as a service.
 pub(crate) const GLOBUS_AUTH: &str = "auth.globus.org";
 
-/// A service, and what of it was asked for.
+/// A service, and the scopes of it that were requested.
 #[derive(Clone, Debug)]
 pub(crate) struct Service {
     /// Its name as a resource server.
@@ -11,7 +11,7 @@ pub(crate) struct Service {
     pub(crate) scopes: Vec<String>,
 }
 
-/// Which service a scope belongs to; `None` if Globus has no such scope.
+/// The service that a scope belongs to; `None` if Globus has no such scope.
 fn resource_server(scope: &str) -> Option<&str> {
     if matches!(scope, "openid" | "profile" | "email") {
         return Some(GLOBUS_AUTH);
@@ -24,14 +24,14 @@ fn resource_server(scope: &str) -> Option<&str> {
     (!service.is_empty() && !name.is_empty()).then_some(service)
 }
 
-/// Splits what an authorization request asks for; `None` if Globus has no such scope.
+/// Splits the scopes of an authorization request; `None` if Globus has no such scope.
 pub(crate) fn parse(scopes: &str) -> Option<Vec<String>> {
     let known = |scope: &str| resource_server(scope).map(|_| scope.to_owned());
     scopes.split_ascii_whitespace().map(known).collect()
 }
 
-/// The scopes by service, in the order of a token response: with `openid` Globus Auth comes first, else the service
-/// that was asked for first. Those of one service stand in another order than they were asked for.
+/// The scopes by service, in the order of a token response: Globus Auth comes first with `openid`, and the service that
+/// was requested first otherwise. The scopes of one service are not in the order of the request.
 pub(crate) fn by_service(scopes: &[String]) -> Vec<Service> {
     let mut services: Vec<Service> = Vec::new();
     for scope in scopes {

@@ -1,4 +1,4 @@
-//! The HTTP server, on a thread of its own, so that it answers whatever its owner's thread does.
+//! The HTTP server, on its own thread, so that it responds while the thread of its owner is busy.
 
 use std::{convert::Infallible, error::Error, fmt, net, sync::Arc};
 
@@ -22,13 +22,13 @@ use crate::{
 
 type Routes = TowerToHyperService<Router>;
 
-/// The connection is to be closed without an answer.
+/// The connection must be closed without a response.
 #[derive(Debug)]
 struct Closed;
 
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("closed without an answer, as asked")
+        f.write_str("closed without a response, as configured")
     }
 }
 
@@ -54,12 +54,12 @@ pub(crate) fn run(
 async fn accept(mut listener: TcpListener, provider: Arc<Provider>) {
     let routes = TowerToHyperService::new(routes(Arc::clone(&provider)));
     loop {
-        // axum's `accept` waits and tries again where the inherent one gives an error.
+        // axum's `accept` waits and retries after an error. The inherent one would return the error.
         let (stream, _) = axum::serve::Listener::accept(&mut listener).await;
         let (provider, routes) = (Arc::clone(&provider), routes.clone());
         tokio::spawn(async move {
             let answer = service_fn(|request| answer(&provider, &routes, request));
-            // An error here is a connection that broke or was to break: the other end's concern.
+            // An error here is a connection that broke, by accident or by a fault. The client handles it.
             drop(http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await);
         });
     }

@@ -1,4 +1,4 @@
-//! The rules of the stand-in, over real HTTP. Here is the client; the rules are in the modules.
+//! Tests of the stand-in over real HTTP. The client is in this file; the tests are in the modules.
 
 mod authorize;
 mod faults;
@@ -25,7 +25,7 @@ const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 type Pairs<'a> = &'a [(&'a str, &'a str)];
 
-/// An answer, read to its end.
+/// A response, read to its end.
 #[derive(Debug)]
 struct Answer {
     status: StatusCode,
@@ -43,7 +43,7 @@ impl Answer {
         serde_json::from_str(&self.body).expect(&self.body)
     }
 
-    /// The value of the cookie that the answer sets, as a browser sends it back.
+    /// The value of the cookie that the response sets, as a browser sends it back.
     fn cookie(&self) -> String {
         let cookie = self.header(header::SET_COOKIE);
         cookie.split(';').next().unwrap_or_default().to_owned()
@@ -54,7 +54,7 @@ async fn start() -> StandIn {
     StandIn::start(0, &[CALLBACK]).await.unwrap()
 }
 
-/// The head of the answer at least; the body may be endless.
+/// The response, with only its head received: the body may be endless.
 async fn begin(stand_in: &StandIn, request: Request<Body>) -> hyper::Result<Response<Body>> {
     let address = stand_in.url().strip_prefix("http://").unwrap();
     let stream = TcpStream::connect(address).await.unwrap();
@@ -73,7 +73,7 @@ fn request(method: &str, path: &str) -> axum::http::request::Builder {
     Request::builder().method(method).uri(path).header(header::HOST, "127.0.0.1")
 }
 
-/// What `path` answers to a browser that sends this cookie.
+/// The response of `path` to a browser that sends this cookie.
 async fn browse(stand_in: &StandIn, path: &str, cookie: &str) -> Answer {
     let request = request("GET", path).header(header::COOKIE, cookie);
     send(stand_in, request.body(Body::empty()).unwrap()).await
@@ -92,12 +92,12 @@ async fn post(stand_in: &StandIn, path: &str, authorization: &str, form: Pairs<'
     send(stand_in, request.body(encode(form).into()).unwrap()).await
 }
 
-/// As a client that authenticates with the header.
+/// A `POST` by a client that authenticates with the header.
 async fn post_basic(stand_in: &StandIn, path: &str, form: Pairs<'_>) -> Answer {
     post(stand_in, path, &basic(CLIENT_ID, CLIENT_SECRET), form).await
 }
 
-/// A token request of a client that authenticates in the form.
+/// A token request by a client that authenticates in the form.
 async fn ask_token(stand_in: &StandIn, form: Pairs<'_>) -> Answer {
     let client = [("client_id", CLIENT_ID), ("client_secret", CLIENT_SECRET)];
     let form = [client.as_slice(), form].concat();
@@ -109,14 +109,14 @@ async fn refresh(stand_in: &StandIn, token: &str) -> Answer {
     ask_token(stand_in, &form).await
 }
 
-/// Redeems a code; `changes` replace what is right.
+/// Redeems a code; `changes` replace correct parameters.
 async fn redeem(stand_in: &StandIn, code: &str, changes: Pairs<'_>) -> Answer {
     let right =
         [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", CALLBACK), ("code_verifier", VERIFIER)];
     ask_token(stand_in, &changed(&right, changes)).await
 }
 
-/// The code that `person` brings back.
+/// The code from the callback after `person` logs in.
 async fn code(stand_in: &StandIn, person: &str, changes: Pairs<'_>) -> String {
     let url = format!("{}{}", stand_in.url(), authorize_path(changes));
     let callback = stand_in.sign_in(&url, person).await.unwrap();
@@ -131,7 +131,7 @@ async fn tokens(stand_in: &StandIn, person: &str, changes: Pairs<'_>) -> Value {
     answer.json()
 }
 
-/// An authorization request; `changes` replace what is right.
+/// The path of an authorization request; `changes` replace correct parameters.
 fn authorize_path(changes: Pairs<'_>) -> String {
     let right = [
         ("client_id", CLIENT_ID),
@@ -147,7 +147,7 @@ fn authorize_path(changes: Pairs<'_>) -> String {
     format!("/v2/oauth2/authorize?{query}")
 }
 
-/// `right`, with some values replaced; those that become empty are left out.
+/// `right`, with some values replaced; empty values are left out.
 fn changed<'a>(right: Pairs<'a>, changes: Pairs<'a>) -> Vec<(&'a str, &'a str)> {
     let replaced = |name: &str| changes.iter().any(|(other, _)| *other == name);
     right

@@ -1,4 +1,4 @@
-//! `POST /v2/oauth2/token`: codes and refresh tokens for access tokens.
+//! `POST /v2/oauth2/token`: exchanges codes and refresh tokens for access tokens.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use crate::{
     scopes::{self, Service},
 };
 
-/// Globus's token response: one token for each service, the first on top and the others beside it.
+/// Globus's token response: one token for each service, the first on top and the others in a list.
 #[derive(Serialize)]
 struct TokenResponse {
     access_token: String,
@@ -44,7 +44,7 @@ struct TokenResponse {
     other_tokens: Option<Vec<TokenResponse>>,
 }
 
-/// Answers a token request: who asks, then what for.
+/// Handles a token request: first authenticates the client, then issues tokens by grant type.
 pub(crate) async fn token(
     State(provider): State<Arc<Provider>>,
     headers: HeaderMap,
@@ -69,7 +69,7 @@ pub(crate) async fn token(
     Ok(([(CACHE_CONTROL, "no-store")], Json::<Value>(answer)))
 }
 
-/// The secret in the header or in the form, but not in both
+/// Checks the client's secret, which is in the header or in the form, but not in both
 /// ([RFC 6749, section 2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)).
 fn authenticate(headers: &HeaderMap, form: &Params) -> Result<(), Refusal> {
     let secret = form.get("client_secret");
@@ -108,7 +108,7 @@ fn redeem(provider: &Provider, settings: &Settings, form: &Params) -> Result<Tok
     Ok(top)
 }
 
-/// One service, and no ID token.
+/// The response for one service, without an ID token.
 fn refresh(provider: &Provider, settings: &Settings, form: &Params) -> Result<TokenResponse, Refusal> {
     let secret = form.get("refresh_token").ok_or(Refusal::INVALID_REQUEST)?;
     let now = grants::now();

@@ -1,4 +1,4 @@
-//! The sign-in page, and what comes back from it.
+//! The sign-in page, and the callback after it.
 
 use super::*;
 use crate::people::PEOPLE;
@@ -12,7 +12,7 @@ async fn press(stand_in: &StandIn, path: &str, form: Pairs<'_>) -> Answer {
 fn assert_shown(answer: &Answer, text: &str) {
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     assert!(answer.body.contains(text), "{}", answer.body);
-    assert_eq!(answer.header(header::LOCATION), "", "a refused address is never gone to");
+    assert_eq!(answer.header(header::LOCATION), "", "the browser is never sent to a refused URL");
 }
 
 #[track_caller]
@@ -26,7 +26,7 @@ fn assert_told(answer: &Answer, error: &str) {
 }
 
 #[tokio::test]
-async fn shows_everybody_who_can_sign_in_and_a_way_to_deny() {
+async fn shows_a_button_for_each_user_and_one_to_deny() {
     let stand_in = start().await;
     let page = get(&stand_in, &authorize_path(&[])).await;
     assert_eq!(page.status, StatusCode::OK);
@@ -38,7 +38,7 @@ async fn shows_everybody_who_can_sign_in_and_a_way_to_deny() {
 }
 
 #[tokio::test]
-async fn sends_somebody_who_signs_in_back_with_a_code_and_the_state() {
+async fn redirects_back_with_a_code_and_the_state_after_sign_in() {
     let stand_in = start().await;
     let answer = press(&stand_in, &authorize_path(&[]), &[("person", "ada")]).await;
     assert_eq!(answer.status, StatusCode::FOUND);
@@ -52,7 +52,7 @@ async fn sends_somebody_who_signs_in_back_with_a_code_and_the_state() {
 }
 
 #[tokio::test]
-async fn tells_the_application_that_somebody_denied() {
+async fn reports_to_the_application_that_the_user_denied() {
     let stand_in = start().await;
     let answer = press(&stand_in, &authorize_path(&[]), &[]).await;
     assert_told(&answer, "access_denied");
@@ -63,7 +63,7 @@ async fn tells_the_application_that_somebody_denied() {
 }
 
 #[tokio::test]
-async fn shows_a_page_for_an_address_that_is_not_exactly_a_registered_one() {
+async fn shows_a_page_unless_the_redirect_uri_is_exactly_a_registered_one() {
     let stand_in = start().await;
     for uri in [
         "",
@@ -101,14 +101,14 @@ async fn shows_a_page_for_a_scope_that_does_not_exist() {
 }
 
 #[tokio::test]
-async fn shows_a_page_for_a_parameter_that_stands_twice() {
+async fn shows_a_page_for_a_repeated_parameter() {
     let stand_in = start().await;
     let path = authorize_path(&[("nonce", "one"), ("nonce", "two")]);
     assert_shown(&get(&stand_in, &path).await, "A parameter stands twice.");
 }
 
 #[tokio::test]
-async fn tells_the_application_what_else_is_wrong_with_its_request() {
+async fn reports_other_errors_in_the_request_to_the_application() {
     let stand_in = start().await;
     for (change, error) in [
         (("response_type", "token"), "unsupported_response_type"),
@@ -124,7 +124,7 @@ async fn tells_the_application_what_else_is_wrong_with_its_request() {
 }
 
 #[tokio::test]
-async fn remembers_who_signed_in_until_they_log_out() {
+async fn remembers_the_user_until_logout() {
     let stand_in = start().await;
     let path = authorize_path(&[]);
     let signed_in = press(&stand_in, &path, &[("person", "ada")]).await;
@@ -141,11 +141,11 @@ async fn remembers_who_signed_in_until_they_log_out() {
     let logged_out = browse(&stand_in, "/v2/web/logout", &cookie).await;
     assert!(logged_out.header(header::SET_COOKIE).contains("Max-Age=0"));
     let asked = browse(&stand_in, &path, &cookie).await;
-    assert_eq!(asked.status, StatusCode::OK, "a copy of the cookie is of no use");
+    assert_eq!(asked.status, StatusCode::OK, "a copy of the cookie is no longer valid");
 }
 
 #[tokio::test]
-async fn asks_again_or_not_at_all_as_the_prompt_says() {
+async fn prompt_login_shows_the_sign_in_page_and_prompt_none_never_does() {
     let stand_in = start().await;
     let login = authorize_path(&[("prompt", "login")]);
     let none = authorize_path(&[("prompt", "none")]);
@@ -159,7 +159,7 @@ async fn asks_again_or_not_at_all_as_the_prompt_says() {
 }
 
 #[tokio::test]
-async fn signs_people_in_without_a_browser_by_the_same_rules() {
+async fn logs_users_in_without_a_browser_by_the_same_rules() {
     let stand_in = start().await;
     let url = |changes| format!("{}{}", stand_in.url(), authorize_path(changes));
     let sign_in = async |url: String, person| stand_in.sign_in(&url, person).await;

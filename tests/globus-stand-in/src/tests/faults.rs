@@ -1,4 +1,4 @@
-//! What goes wrong on purpose.
+//! Deliberate faults.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ fn asks_for_keys() -> Request<Body> {
 }
 
 #[tokio::test]
-async fn counts_the_requests_of_each_endpoint_those_with_a_fault_too() {
+async fn counts_the_requests_of_each_endpoint_including_those_with_a_fault() {
     let stand_in = start().await;
     for (endpoint, path) in ALL {
         assert_eq!(stand_in.requests(endpoint), 0);
@@ -39,7 +39,7 @@ async fn counts_the_requests_of_each_endpoint_those_with_a_fault_too() {
 }
 
 #[tokio::test]
-async fn answers_as_told_until_the_faults_are_cleared() {
+async fn sends_the_set_response_until_the_faults_are_cleared() {
     let stand_in = start().await;
     stand_in.fault(Endpoint::Jwks, Fault::Drop);
     stand_in.fault(Endpoint::Jwks, bad_gateway());
@@ -67,7 +67,7 @@ async fn keeps_the_faults_of_endpoints_apart() {
 }
 
 #[tokio::test]
-async fn closes_the_connection_without_an_answer() {
+async fn closes_the_connection_without_a_response() {
     let stand_in = start().await;
     stand_in.fault(Endpoint::Jwks, Fault::Drop);
     let error = begin(&stand_in, asks_for_keys()).await.unwrap_err();
@@ -75,7 +75,7 @@ async fn closes_the_connection_without_an_answer() {
 }
 
 #[tokio::test]
-async fn answers_later() {
+async fn delays_the_response() {
     let stand_in = start().await;
     stand_in.fault(Endpoint::Jwks, Fault::Delay(Duration::from_millis(200)));
     let begun = Instant::now();
@@ -113,7 +113,7 @@ async fn holds_a_request_until_the_faults_are_cleared() {
 }
 
 #[test]
-fn answers_while_the_thread_of_its_owner_is_busy() {
+fn responds_while_the_thread_of_its_owner_is_busy() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let stand_in = runtime.block_on(start());
     let address = stand_in.url().strip_prefix("http://").unwrap();

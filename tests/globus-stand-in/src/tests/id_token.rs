@@ -1,4 +1,4 @@
-//! ID tokens: what they say, and what they are signed with.
+//! ID tokens: the claims and the signature.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::{
@@ -40,7 +40,7 @@ async fn id_token(stand_in: &StandIn, person: &str, changes: Pairs<'_>) -> Strin
 }
 
 #[tokio::test]
-async fn signs_with_rs512_and_a_listed_key_that_has_no_name() {
+async fn signs_with_rs512_and_a_listed_key_without_kid() {
     let stand_in = start().await;
     let id_token = id_token(&stand_in, "ada", &[]).await;
     assert_eq!(header_of(&id_token), json!({ "typ": "JWT", "alg": "RS512" }));
@@ -54,7 +54,7 @@ async fn signs_with_rs512_and_a_listed_key_that_has_no_name() {
 }
 
 #[tokio::test]
-async fn says_who_signed_in_to_what() {
+async fn id_token_names_the_user_and_the_client() {
     let stand_in = start().await;
     let response = tokens(&stand_in, "ada", &[("nonce", "the-nonce")]).await;
     let mut claims = claims_of(text(&response["id_token"]));
@@ -85,7 +85,7 @@ async fn says_who_signed_in_to_what() {
 }
 
 #[tokio::test]
-async fn says_no_more_than_the_scopes_allow() {
+async fn id_token_has_only_the_claims_that_the_scopes_allow() {
     let stand_in = start().await;
     let claims_for = async |scope: &str| {
         let changes = [("scope", scope)];
@@ -102,7 +102,7 @@ async fn says_no_more_than_the_scopes_allow() {
 }
 
 #[tokio::test]
-async fn says_little_of_somebody_of_whom_little_is_known() {
+async fn unknown_name_is_null_and_other_unknown_claims_are_absent() {
     let stand_in = start().await;
     let claims = claims_of(&id_token(&stand_in, "sparse", &[]).await);
     assert_eq!(claims["sub"].as_str(), people::sub("sparse"));
@@ -113,7 +113,7 @@ async fn says_little_of_somebody_of_whom_little_is_known() {
 }
 
 #[tokio::test]
-async fn lists_twenty_linked_identities_of_somebody_who_has_them() {
+async fn lists_the_twenty_linked_identities_of_a_user() {
     let stand_in = start().await;
     let id_token = id_token(&stand_in, "linked", &[]).await;
     assert!(id_token.len() > 8_000, "{}", id_token.len());
@@ -127,7 +127,7 @@ async fn lists_twenty_linked_identities_of_somebody_who_has_them() {
 }
 
 #[tokio::test]
-async fn everybody_has_a_username_and_a_uuid_of_their_own() {
+async fn each_user_has_a_unique_uuid_and_one_username_has_two_at_signs() {
     let mut subs: Vec<_> = people::PEOPLE.iter().map(|person| person.sub).collect();
     subs.sort_unstable();
     subs.dedup();
@@ -160,7 +160,7 @@ async fn signs_with_a_new_key_after_a_rotation() {
 }
 
 #[tokio::test]
-async fn signs_wrongly_when_told() {
+async fn signs_with_a_wrong_key_or_algorithm_if_set() {
     let stand_in = start().await;
     let listed = keys(&stand_in).await;
     stand_in.sign_id_tokens(Signing::OtherKey);

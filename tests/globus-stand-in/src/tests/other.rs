@@ -27,7 +27,7 @@ async fn userinfo(stand_in: &StandIn, method: &str, token: &Value) -> Answer {
 }
 
 #[tokio::test]
-async fn revokes_one_token_and_leaves_its_companion() {
+async fn revoking_a_refresh_token_leaves_its_access_token_active() {
     let stand_in = start().await;
     let top = tokens(&stand_in, "ada", &[]).await;
     let refresh_token = text(&top["refresh_token"]);
@@ -39,7 +39,7 @@ async fn revokes_one_token_and_leaves_its_companion() {
 }
 
 #[tokio::test]
-async fn answers_alike_for_a_token_that_was_never_issued() {
+async fn sends_the_same_response_for_a_token_that_was_never_issued() {
     let stand_in = start().await;
     for path in [REVOKE, INTROSPECT] {
         let answer = post_basic(&stand_in, path, &[("token", "unknown")]).await;
@@ -67,7 +67,7 @@ async fn revokes_and_introspects_only_for_the_client_in_the_header() {
 }
 
 #[tokio::test]
-async fn introspects_a_token_that_counts() {
+async fn introspects_an_active_token() {
     let stand_in = start().await;
     let top = tokens(&stand_in, "ada", &[]).await;
     let form = [("token", text(&top["access_token"]))];
@@ -92,7 +92,7 @@ async fn introspects_a_token_that_counts() {
 }
 
 #[tokio::test]
-async fn says_who_is_behind_a_token_of_globus_auth() {
+async fn userinfo_names_the_user_of_a_globus_auth_token() {
     let stand_in = start().await;
     let top = tokens(&stand_in, "ada", &[]).await;
     for method in ["GET", "POST"] {
@@ -104,7 +104,7 @@ async fn says_who_is_behind_a_token_of_globus_auth() {
 }
 
 #[tokio::test]
-async fn says_it_to_nobody_else() {
+async fn userinfo_refuses_all_other_tokens() {
     let stand_in = start().await;
     let top = tokens(&stand_in, "ada", &[]).await;
     let transfer = &top["other_tokens"][0]["access_token"];
@@ -132,7 +132,7 @@ async fn describes_itself_as_globus_does() {
 }
 
 #[tokio::test]
-async fn offers_a_link_back_after_a_logout_and_goes_nowhere_by_itself() {
+async fn logout_page_shows_a_link_back_and_does_not_redirect() {
     let stand_in = start().await;
     let logout = async |uri: &str| {
         let query = encode(&[("client_id", CLIENT_ID), ("redirect_uri", uri), ("redirect_name", "My gateway")]);

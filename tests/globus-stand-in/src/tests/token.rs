@@ -1,4 +1,4 @@
-//! The token endpoint: codes, refresh tokens, and who may ask.
+//! The token endpoint: codes, refresh tokens, and client authentication.
 
 use super::*;
 use crate::{RefreshTokens, people};
@@ -46,7 +46,7 @@ async fn gives_one_token_for_each_service() {
 }
 
 #[tokio::test]
-async fn gives_no_more_than_was_asked_for() {
+async fn gives_only_what_was_requested() {
     let stand_in = start().await;
     let search = "https://auth.globus.org/scopes/524230d7-ea86-4a52-8312-86065a9e0417/timer";
     let scope = format!("{search} {TRANSFER} email");
@@ -64,7 +64,7 @@ async fn gives_no_more_than_was_asked_for() {
 }
 
 #[tokio::test]
-async fn puts_globus_auth_on_top_wherever_openid_was_asked_for() {
+async fn puts_globus_auth_on_top_if_openid_was_requested() {
     let stand_in = start().await;
     let scope = format!("{TRANSFER} email openid");
     let top = tokens(&stand_in, "ada", &[("scope", &scope)]).await;
@@ -90,7 +90,7 @@ async fn refuses_a_code_that_was_used_before_and_revokes_what_it_gave() {
 }
 
 #[tokio::test]
-async fn refuses_a_code_with_anything_but_what_it_was_asked_for_with() {
+async fn refuses_a_code_or_redirect_uri_or_verifier_that_does_not_match() {
     let stand_in = start().await;
     let other = VERIFIER.replace('d', "e");
     for change in [
@@ -120,7 +120,7 @@ async fn refuses_a_verifier_where_there_was_no_challenge() {
 }
 
 #[tokio::test]
-async fn refuses_a_request_that_is_not_whole() {
+async fn refuses_an_incomplete_or_malformed_request() {
     let stand_in = start().await;
     for (change, error) in [
         (("code", ""), "invalid_request"),
@@ -186,7 +186,7 @@ async fn refuses_a_client_that_does_not_know_the_secret() {
 }
 
 #[tokio::test]
-async fn renews_the_one_service_that_a_refresh_token_is_for() {
+async fn renews_only_the_service_of_the_refresh_token() {
     let stand_in = start().await;
     let top = tokens(&stand_in, "ada", &[]).await;
     let transfer = &top["other_tokens"][0];
@@ -202,7 +202,7 @@ async fn renews_the_one_service_that_a_refresh_token_is_for() {
 }
 
 #[tokio::test]
-async fn rotates_refresh_tokens_or_leaves_them_out_when_told() {
+async fn rotates_refresh_tokens_or_leaves_them_out_if_set() {
     let stand_in = start().await;
     let old = tokens(&stand_in, "ada", &[]).await;
     let old = text(&old["refresh_token"]);
@@ -220,7 +220,7 @@ async fn rotates_refresh_tokens_or_leaves_them_out_when_told() {
 }
 
 #[tokio::test]
-async fn refuses_what_is_not_a_refresh_token_that_counts() {
+async fn refuses_unknown_refresh_tokens_and_access_tokens() {
     let stand_in = start().await;
     let top = tokens(&stand_in, "ada", &[]).await;
     for token in ["unknown", text(&top["access_token"])] {
@@ -231,7 +231,7 @@ async fn refuses_what_is_not_a_refresh_token_that_counts() {
 }
 
 #[tokio::test]
-async fn ends_everything_of_a_person_who_takes_their_consent_back() {
+async fn revokes_all_tokens_and_codes_of_a_user_who_withdraws_consent() {
     let stand_in = start().await;
     let ada = tokens(&stand_in, "ada", &[]).await;
     let other = tokens(&stand_in, "twice", &[]).await;
@@ -249,7 +249,7 @@ async fn ends_everything_of_a_person_who_takes_their_consent_back() {
 }
 
 #[tokio::test]
-async fn ends_access_tokens_when_told_and_refresh_tokens_never() {
+async fn expires_access_tokens_as_set_but_no_refresh_tokens() {
     let stand_in = start().await;
     stand_in.expire_tokens_in(0);
     let top = tokens(&stand_in, "ada", &[]).await;
