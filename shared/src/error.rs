@@ -47,7 +47,9 @@ pub enum Kind {
     UnknownAttempt(Reason),
     /// The user did not allow access at Globus.
     Denied,
-    /// Globus ended the sign-in, or refused a token request, with an error.
+    /// The callback reports an error. It comes in the address bar, so it proves nothing: anyone can write there.
+    GlobusReported(Reason),
+    /// Globus refused a token request.
     GlobusRefused(Reason),
     /// Globus does not accept the authorization code or the refresh token.
     CodeRefused,
@@ -169,6 +171,11 @@ impl Kind {
                 (StatusCode::FORBIDDEN, Reason::AccessDenied, SignIn, StartAgain),
                 "You are not logged in",
                 "Globus reports that access was not allowed. You can try again at any time.",
+            ),
+            Self::GlobusReported(reason) => row(
+                (StatusCode::BAD_REQUEST, reason, SignIn, StartAgain),
+                "Globus reported an error",
+                "Wait a moment, then start again. If it happens every time, please tell the people who run this site.",
             ),
             Self::GlobusRefused(reason) => row(
                 (StatusCode::BAD_GATEWAY, reason, SignIn, StartAgain),

@@ -36,18 +36,19 @@ impl Callback {
     }
 }
 
-/// The error for Globus's error code. It comes in the address bar, where anyone can write: only known codes are logged.
+/// The error for Globus's error code. It comes in the address bar, where anyone can write: only known codes are logged,
+/// and none of them counts as a failure of this site.
 ///
 /// [RFC 6749 section 4.1.2.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1)
 fn refusal(error: &str) -> Kind {
     match error {
         "access_denied" => Kind::Denied,
-        "temporarily_unavailable" => Kind::GlobusUnavailable(Reason::TemporarilyUnavailable),
-        "server_error" => Kind::GlobusUnavailable(Reason::ServerError),
-        "invalid_scope" => Kind::GlobusRefused(Reason::InvalidScope),
-        "invalid_request" => Kind::GlobusRefused(Reason::InvalidRequest),
-        "unauthorized_client" => Kind::GlobusRefused(Reason::UnauthorizedClient),
-        "login_required" => Kind::GlobusRefused(Reason::LoginRequired),
-        _ => Kind::GlobusRefused(Reason::UnknownError),
+        "temporarily_unavailable" => Kind::GlobusReported(Reason::TemporarilyUnavailable),
+        "server_error" => Kind::GlobusReported(Reason::ServerError),
+        "invalid_scope" => Kind::GlobusReported(Reason::InvalidScope),
+        "invalid_request" => Kind::GlobusReported(Reason::InvalidRequest),
+        "unauthorized_client" => Kind::GlobusReported(Reason::UnauthorizedClient),
+        "login_required" => Kind::GlobusReported(Reason::LoginRequired),
+        _ => Kind::GlobusReported(Reason::UnknownError),
     }
 }

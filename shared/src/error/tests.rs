@@ -12,6 +12,7 @@ fn every_kind() -> Vec<(Kind, u16, &'static str, &'static str)> {
         (Kind::UnknownAddress, 400, "request", "refused"),
         (Kind::UnknownAttempt(reason), 400, "sign_in", "refused"),
         (Kind::CodeRefused, 400, "sign_in", "refused"),
+        (Kind::GlobusReported(reason), 400, "sign_in", "refused"),
         (Kind::SignInRequired, 401, "request", "refused"),
         (Kind::RenewalRequired, 401, "request", "refused"),
         (Kind::NotNavigation, 403, "request", "refused"),
