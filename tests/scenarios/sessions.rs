@@ -66,7 +66,7 @@ async fn an_expired_sign_in_is_said_to_be_so_and_the_next_one_is_quick(storage: 
     scene.is_at("/").await?;
     scene.is_in_order("home-expired").await?;
 
-    scene.app.stand_in().expire_tokens_in(2 * 3600);
+    scene.app.stand_in().expire_tokens_in(2 * 3600 - 60);
     // Globus still knows the browser, and asks nothing.
     scene.browser.press("main a[href^='/login']").await?;
     scene.browser.shows("Hello Ada Lovelace!").await?;

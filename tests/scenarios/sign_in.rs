@@ -38,7 +38,7 @@ async fn a_person_signs_in_sees_who_they_are_and_logs_out(storage: Storage) -> R
         "Globus Auth",
         "Globus Transfer",
         "urn:globus:auth:scope:transfer.api.globus.org:all",
-        "47 h 5",
+        "min left",
     ] {
         assert!(shown.contains(said), "no {said:?} in {shown}");
     }
@@ -137,12 +137,12 @@ async fn whoever_declines_is_told_so_and_can_start_again(storage: Storage) -> Re
     let scene = Scene::open(storage, &[]).await?;
     scene.begin().await?;
     scene.browser.press("[data-action=deny]").await?;
-    scene.browser.shows("You did not sign in").await?;
+    scene.browser.shows("You are not logged in").await?;
     scene.is_in_order("denied").await?;
     assert!(scene.cookies().await?.is_empty());
 
     scene.browser.reload().await?;
-    scene.browser.shows("This sign-in cannot be completed").await?;
+    scene.browser.shows("This login cannot be completed").await?;
     scene.is_in_order("unknown-attempt").await?;
     scene.sign_in("ada", "Hello Ada Lovelace!").await?;
     scene.close().await
@@ -215,7 +215,7 @@ async fn a_callback_that_is_loaded_again_leads_home_and_redeems_nothing(storage:
     }
     scene.browser.forget_cookies().await?;
     scene.browser.goto(&callback).await?;
-    scene.browser.shows("This sign-in cannot be completed").await?;
+    scene.browser.shows("This login cannot be completed").await?;
     assert_eq!(scene.app.stand_in().requests(Endpoint::Token), 1);
     scene.close().await
 }

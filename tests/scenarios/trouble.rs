@@ -62,7 +62,7 @@ async fn while_the_table_is_down_a_page_says_so_and_sessions_stay() -> Result<()
     scene.app.table().map_or(Ok(()), Table::delete)?;
 
     scene.browser.reload().await?;
-    scene.browser.shows("We cannot look up sessions").await?;
+    scene.browser.shows("We cannot look up your session").await?;
     scene.is_in_order("store-unavailable").await?;
     assert_eq!(scene.cookies().await?, ["session"]);
     assert!(scene.app.log().contains("store_table_missing"));
@@ -80,7 +80,7 @@ async fn a_sign_in_too_large_for_a_cookie_says_so_and_with_a_table_works() -> Re
     let scene = Scene::open(Storage::Cookies, &settings).await?;
     scene.begin().await?;
     scene.choose("ada").await?;
-    scene.browser.shows("turn on DynamoDB storage").await?;
+    scene.browser.shows("DynamoDB storage has room").await?;
     scene.is_in_order("too-large").await?;
     assert!(scene.cookies().await?.is_empty());
     scene.close().await?;

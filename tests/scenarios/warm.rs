@@ -67,6 +67,6 @@ pub(crate) async fn signed_in_a_minute_ago(
     globus.expire_tokens_in(30);
     let mut visitor = Visitor::default();
     visitor.sign_in(&warm, globus, "ada").await?;
-    globus.expire_tokens_in(2 * 3600);
+    globus.expire_tokens_in(2 * 3600 - 60);
     Ok(visitor)
 }
