@@ -40,6 +40,9 @@ use token_response::TokenResponse;
 /// How long a logout waits for Globus to revoke the tokens.
 const REVOKE_WITHIN: Duration = Duration::from_secs(2);
 
+/// How long the key set is trusted. It is fetched while the code is redeemed, so this costs no time.
+const KEYS_FOR: Duration = Duration::from_hours(1);
+
 /// How long the key set is not fetched again if a signature fits none of its keys.
 const KEYS_AGAIN_AFTER: Duration = Duration::from_mins(1);
 
@@ -282,18 +285,21 @@ impl Globus {
         }
     }
 
-    /// Globus's keys, fetched once for the life of this instance.
+    /// Globus's keys, fetched anew after an hour: a key that Globus has withdrawn is not trusted for longer.
     async fn keys(&self, now: Timestamp) -> Result<CachedKeys> {
         let cached = self.keys.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match cached {
-            Some(keys) => Ok(keys),
-            None => self.fetch_keys(now).await,
+            Some(keys) if now.since(keys.fetched) < KEYS_FOR => Ok(keys),
+            _ => self.fetch_keys(now).await,
         }
     }
 
     async fn fetch_keys(&self, now: Timestamp) -> Result<CachedKeys> {
         let request = self.http.get(format!("{}/jwk.json", self.issuer));
         let response = http::send(request).await?;
+        if !response.status().is_success() {
+            return Err(Kind::ResponseRefused(Reason::KeySetUnreadable).into());
+        }
         let keys = CachedKeys { keys: Arc::new(KeySet::parse(response.body())?), fetched: now };
         *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = Some(keys.clone());
         Ok(keys)
@@ -302,7 +308,8 @@ impl Globus {
     async fn userinfo(&self, access_token: &str) -> Result<Claims> {
         let request = self.http.get(format!("{}/v2/oauth2/userinfo", self.issuer)).bearer_auth(access_token);
         let response = http::send(request).await?;
-        serde_json::from_slice(response.body()).map_err(|_| Kind::ResponseRefused(Reason::UserinfoUnreadable).into())
+        let claims = serde_json::from_slice(response.body()).ok().filter(|_| response.status().is_success());
+        claims.ok_or_else(|| Kind::ResponseRefused(Reason::UserinfoUnreadable).into())
     }
 
     async fn revoke_one(&self, secret: &str) -> bool {

@@ -240,6 +240,39 @@ async fn keys_that_globus_changed_are_asked_for_again_but_not_at_every_wrong_sig
 }
 
 #[tokio::test]
+async fn a_key_that_globus_has_withdrawn_is_trusted_for_an_hour_at_most() {
+    let world = World::start().await;
+    world.sign_in().await.unwrap();
+
+    for (minutes, requests) in [(59, 1), (60, 2), (119, 2)] {
+        world.sign_in_as("ada", now() + Duration::from_mins(minutes)).await.ok();
+        assert_eq!(world.stand_in.requests(Endpoint::Jwks), requests, "after {minutes} minutes");
+    }
+}
+
+#[tokio::test]
+async fn keys_or_claims_in_a_response_that_is_no_success_are_not_believed() {
+    let world = World::start().await;
+    let keys = http_client::new().unwrap().get(format!("{}/jwk.json", world.stand_in.url())).send().await.unwrap();
+    let keys = keys.text().await.unwrap();
+    for status in [401, 403, 404] {
+        world.stand_in.fault(Endpoint::Jwks, answer(status, "application/json", &keys));
+        world.assert_refused("key_set_unreadable").await;
+    }
+    world.stand_in.clear_faults();
+
+    world.stand_in.edit_id_token(|claims| set(claims, "preferred_username", &Value::Null));
+    let claims = r#"{"sub":"ada10ace-1815-4d60-8bdb-eeecaba85bd9","preferred_username":"mallory@evil.example"}"#;
+    for status in [401, 403, 404] {
+        world.stand_in.fault(Endpoint::Userinfo, answer(status, "application/json", claims));
+        world.assert_refused("userinfo_unreadable").await;
+    }
+    world.stand_in.fault(Endpoint::Userinfo, answer(200, "application/json", claims));
+    let identity = world.sign_in().await.unwrap().identity;
+    assert_eq!(identity.username.as_deref(), Some("mallory@evil.example"), "the status alone decided");
+}
+
+#[tokio::test]
 async fn an_answer_that_lacks_what_a_session_needs_is_refused_and_its_tokens_revoked() {
     let world = World::start().await;
     for (field, value, reason) in [

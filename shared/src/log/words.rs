@@ -78,7 +78,7 @@ words! {
         IdTokenSubject "id_token_subject" "The ID token names no user.",
         InvalidRequest "invalid_request" "Globus reports a malformed authorization request.",
         InvalidScope "invalid_scope" "Globus reports an unknown scope; see `GLOBUS_SCOPES`.",
-        KeySetUnreadable "key_set_unreadable" "Globus's key set is not JSON, or has no RS512 key.",
+        KeySetUnreadable "key_set_unreadable" "Globus's key set is no success, not JSON, or has no RS512 key.",
         LocationUnreadable "location_unreadable" "A redirect target cannot be put into a header.",
         LoginRequired "login_required" "Globus reports that the user is not logged in there.",
         MethodNotAllowed "method_not_allowed" "The page does not have this method.",
@@ -122,7 +122,7 @@ words! {
         UnknownError "unknown_error" "Globus reports an error with an unknown code.",
         UrlUnreadable "url_unreadable" "The event's path and query make no URL.",
         UserinfoSubject "userinfo_subject" "The userinfo response is about another user.",
-        UserinfoUnreadable "userinfo_unreadable" "The userinfo response is not readable.",
+        UserinfoUnreadable "userinfo_unreadable" "The userinfo response is no success, or not readable.",
     }
 }
 
