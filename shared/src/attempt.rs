@@ -2,7 +2,8 @@
 //!
 //! Each attempt has a sealed cookie of its own, named after its `state`, so that several tabs can sign in at once. The
 //! name is authenticated together with the value: finding and opening the cookie named after a callback's `state` is
-//! the proof that this browser began this attempt ([RFC 6749 section 10.12](https://www.rfc-editor.org/rfc/rfc6749#section-10.12)).
+//! the proof that this browser began this attempt
+//! ([RFC 6749 section 10.12](https://www.rfc-editor.org/rfc/rfc6749#section-10.12)).
 
 use std::time::Duration;
 
@@ -22,16 +23,16 @@ use crate::{
 /// How much time the user has to log in at Globus.
 pub const LIFETIME: Duration = Duration::from_mins(10);
 
-/// How many sign-ins a browser can have in progress. API Gateway takes 10,240 bytes of headers, and a session cookie
-/// needs 4,096 of them.
+/// How many sign-ins a browser can have in progress. API Gateway accepts 10,240 bytes of headers, and a session cookie
+/// needs up to 4,096 of them.
 pub const MOST: usize = 5;
 
-/// The most one attempt adds to a request's headers, in bytes.
+/// The largest size of one attempt in a request's headers, in bytes.
 pub const MAX_SIZE: usize = 350;
 
 const PREFIX: &str = "login-";
 
-/// What a browser keeps of one attempt. Stored in the cookie as a JSON list, short so that `next` has room.
+/// What a browser keeps of one attempt. Stored in the cookie as a JSON list, which is short: `next` needs room.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Stored(u8, Timestamp, Secret, Secret, String);
 
@@ -55,7 +56,7 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// The cookies that keep this attempt, and that remove those of `request` that are spent or too many.
+    /// The cookie that keeps this attempt, and cookies that remove attempts of `request` that are over or too many.
     pub fn keep(&self, request: &Request, cookies: &SealedCookies) -> Result<Vec<Cookie<'static>>> {
         let mut others = Vec::new();
         let mut set = Vec::new();
@@ -75,7 +76,7 @@ impl Attempt {
         Ok(set)
     }
 
-    /// The attempt that `state` names, if this browser has begun it within the last ten minutes.
+    /// The attempt named `state`, if this browser began it within the last ten minutes.
     pub fn find(request: &Request, cookies: &SealedCookies, state: &str, now: Timestamp) -> Result<Self> {
         let attempt = read(request, cookies, state).ok_or(Kind::UnknownAttempt(Reason::StateUnknown))?;
         if attempt.is_over(now) { Err(Kind::UnknownAttempt(Reason::AttemptOver).into()) } else { Ok(attempt) }

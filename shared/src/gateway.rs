@@ -1,9 +1,10 @@
-//! Between API Gateway and a handler: an HTTP API event (payload 2.0) becomes a [`Request`], a [`Response`] the answer.
+//! Converts between API Gateway and a handler: an HTTP API event (payload 2.0) into a [`Request`], and a [`Response`]
+//! into API Gateway's format.
 //!
-//! `lambda_http` can do the first step too, but ends in a panic on a `Host`, an `X-Forwarded-Proto` or a query string
-//! that make no URL, and on a body that is not the base64 it says it is; it also drops every cookie for the sake of a
-//! malformed one. Here such an event is either read without the broken part or refused with a 400 page. Nothing is
-//! taken from `Host` or `X-Forwarded-*`: a handler sees path and query alone, and addresses come from configuration.
+//! `lambda_http` can do the first conversion too, but panics if `Host`, `X-Forwarded-Proto` or the query string cannot
+//! be part of a URL, and if the body is not the base64 that the event claims. It also drops every cookie if one is
+//! malformed. Here such an event is either read without the broken part or refused with a 400 page. No address is taken
+//! from `Host` or `X-Forwarded-*`: a handler's URI is path and query only, and addresses come from the configuration.
 //!
 //! Format: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 
@@ -23,18 +24,18 @@ use crate::{
     log::Reason,
 };
 
-/// What API Gateway says of the request, beside the request itself; an extension of [`Request`].
+/// What API Gateway reports about a request, beside the request itself; an extension of [`Request`].
 #[derive(Clone, Debug, Default)]
 pub struct GatewayContext {
     /// The identifier of the API, absent in a local run.
     pub api_id: Option<String>,
-    /// The host name the request arrived at.
+    /// The host name at which the request arrived.
     pub domain_name: Option<String>,
-    /// Where the site is, as far as that can be told of this request.
+    /// The address of this site, if it is known.
     pub address: Option<Address>,
 }
 
-/// The parts of an event that are read; everything else is left alone, whatever it holds.
+/// The parts of an event that are read. All other parts are ignored, whatever they contain.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Event<'a> {
@@ -72,15 +73,16 @@ struct HttpContext<'a> {
     method: Cow<'a, str>,
 }
 
-/// Reads an event. Whatever the event holds, the result is a request or a 400. A handler sees paths as if the site were
-/// at the top of its origin.
+/// Reads an event. The result is a request or a 400, whatever the event contains. A handler sees paths as if the site
+/// were at the top of its origin.
 pub(crate) fn request(event: &str, site: &Site) -> Result<Request, Error> {
     let event: Event<'_> = serde_json::from_str(event).map_err(|_| Kind::BadRequest(Reason::EventUnreadable))?;
     let query = event.raw_query_string.as_deref().unwrap_or_default();
     let stage = event.request_context.stage.as_deref().filter(|stage| *stage != "$default");
     let stage = stage.map(|stage| format!("/{stage}")).unwrap_or_default();
     let address = address(site, &event.request_context, &stage);
-    // The path that the API was called with: it may begin with the stage, or with what a domain name maps to the API.
+    // The path that the API was called with. It may begin with the stage, or with the base path that a domain name maps
+    // to the API.
     let path = without(&event.raw_path, &stage);
     let path = without(path, address.as_ref().map_or("", Address::base));
     let uri = uri(path, query)?;
@@ -96,10 +98,10 @@ pub(crate) fn request(event: &str, site: &Site) -> Result<Request, Error> {
     Ok(request)
 }
 
-/// The address of this site: `BASE_URL`, or the API's own name and stage where none is set.
+/// The address of this site: `BASE_URL` or, if that is not set, the API's own name and stage.
 ///
-/// That name is the only thing ever believed of a request's host, and only if it is exactly what AWS makes of the
-/// API's identifier and region.
+/// That name is the only host name of a request that is trusted, and only if it is exactly the name that AWS forms from
+/// the API's identifier and region.
 fn address(site: &Site, context: &RequestContext<'_>, stage: &str) -> Option<Address> {
     if let Some(base_url) = &site.base_url {
         return Some(base_url.clone());
@@ -121,7 +123,7 @@ fn without<'a>(path: &'a str, base: &str) -> &'a str {
 
 fn uri(path: &str, query: &str) -> Result<Uri, Error> {
     let separator = if query.is_empty() { "" } else { "?" };
-    // A `//host/path` would be read as an address with a host.
+    // `//host/path` would be parsed as an address with a host.
     let relative = path.starts_with('/') && !path.starts_with("//");
     relative
         .then(|| format!("{path}{separator}{query}").parse().ok())
@@ -140,10 +142,10 @@ fn body(event: &Event<'_>) -> Result<Body, Error> {
     }
 }
 
-/// The headers that are headers. One that is not is left out alone, so that it takes no other with it.
+/// The valid headers. An invalid one is left out, and all others stay.
 fn headers(event: &Event<'_>) -> HeaderMap {
     let named = event.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-    // The cookies stand apart in `cookies`; where a `Cookie` header is there as well, it says the same.
+    // API Gateway sends the cookies in `cookies`. If there is a `Cookie` header too, it has the same content.
     let named = named.filter(|(name, _)| event.cookies.is_none() || !name.eq_ignore_ascii_case(b"cookie"));
     let cookies = event.cookies.iter().flatten().map(|cookie| (b"cookie".as_slice(), cookie.as_bytes()));
 
@@ -156,12 +158,12 @@ fn headers(event: &Event<'_>) -> HeaderMap {
     headers
 }
 
-/// What API Gateway said of this request.
+/// What API Gateway reports about this request.
 pub fn context(request: &Request) -> GatewayContext {
     request.extensions().get::<GatewayContext>().cloned().unwrap_or_default()
 }
 
-/// The answer in API Gateway's own form: each `Set-Cookie` is an entry of `cookies`.
+/// The response in API Gateway's format: each `Set-Cookie` is an entry of `cookies`.
 pub(crate) fn response(response: Response<Body>) -> ApiGatewayV2httpResponse {
     let (mut parts, body) = response.into_parts();
     let cookies = parts.headers.get_all(header::SET_COOKIE).iter();

@@ -13,8 +13,8 @@ use crate::{
     log::Reason,
 };
 
-/// Refuses any other path with 404, and any method that is not in `methods` with 405. `methods` is the value of `Allow`,
-/// such as `GET, HEAD`.
+/// Refuses any other path with 404, and any method that is not in `methods` with 405. `methods` is the value of
+/// `Allow`, such as `GET, HEAD`.
 pub fn check_route(request: &Request, path: &str, methods: &'static str) -> Result<()> {
     if request.uri().path() != path {
         return Err(Kind::NotFound.into());
@@ -23,7 +23,7 @@ pub fn check_route(request: &Request, path: &str, methods: &'static str) -> Resu
     if known { Ok(()) } else { Err(Kind::MethodNotAllowed(methods).into()) }
 }
 
-/// A query parameter. OAuth parameters must not repeat, since two readers could each take another one
+/// A query parameter. OAuth parameters must not repeat, since two readers could each use a different one
 /// ([RFC 6749 section 3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1)).
 pub fn parameter(request: &Request, name: &str) -> Result<Option<String>> {
     let values = request.query_string_parameters_ref().and_then(|query| query.all(name)).unwrap_or_default();
@@ -40,7 +40,7 @@ pub fn field(request: &Request, name: &str) -> Option<String> {
     form.first(name).map(ToOwned::to_owned)
 }
 
-/// Whether the client shows pages. API clients get JSON, and no redirect to a login that they could not follow.
+/// Whether the client shows pages. API clients get JSON instead, and no redirect to a login page that they cannot use.
 pub fn wants_html(request: &Request) -> bool {
     header_of(request.headers(), "accept").is_some_and(|accept| accept.contains("text/html"))
 }
@@ -82,8 +82,8 @@ pub fn base(request: &Request) -> String {
     gateway::context(request).address.map(|address| address.base().to_owned()).unwrap_or_default()
 }
 
-/// Whether the request came by another host name than `address`. Cookies that are set there are not sent to `address`,
-/// where Globus sends the user back to (`127.0.0.1` and `localhost` share no cookies, for example).
+/// Whether the request came by another host name than that of `address`. A browser does not send cookies that are set
+/// there to `address`, to which Globus redirects it (`127.0.0.1` and `localhost` share no cookies, for example).
 pub fn is_elsewhere(request: &Request, address: &Address) -> bool {
     let host = header_of(request.headers(), header::HOST.as_str());
     host.is_some_and(|host| !host.eq_ignore_ascii_case(address.origin().authority()))
@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(found.is_ok(), expected, "{event:?}");
     }
 
-    /// An event that came in at `domain_name`, of a deployment without `BASE_URL` in eu-west-1.
+    /// The address for a request that arrives at `domain_name`, in a deployment without `BASE_URL` in eu-west-1.
     fn address_at(domain_name: &str) -> Result<Address> {
         let site = Site { base_url: None, region: Some("eu-west-1".to_owned()) };
         address(&Event::get("/").arriving_at(domain_name).request_to(&site))

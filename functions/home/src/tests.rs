@@ -214,7 +214,7 @@ async fn every_sample_event_is_answered() {
     assert_eq!(Event::samples_for("home-"), named.into());
 }
 
-/// With `lambda_http`'s own reading of the event, each of these ends the process.
+/// If `lambda_http` itself reads the event, each of these ends the process.
 #[tokio::test]
 async fn an_event_that_makes_no_url_gets_an_answer_of_ours() {
     let hosts = ["a b", "[::", "good.example@evil.example", ""];

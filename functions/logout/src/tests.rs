@@ -64,7 +64,7 @@ async fn afterwards_a_page_says_so_and_links_to_globus_own_logout() {
     let answer = user.send(Event::get("/logout")).await;
 
     answer.assert_page(200, "You are logged out");
-    // In an attribute, where the template escapes what it must.
+    // The template escapes slashes in attributes.
     let link = format!("{}/v2/web/logout?client_id={CLIENT_ID}&amp;redirect_uri=", user.world.stand_in.url());
     assert!(answer.body.replace("&#x2f;", "/").contains(&link), "{}", answer.body);
 }

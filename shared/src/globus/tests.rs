@@ -43,7 +43,7 @@ impl World {
         self.globus().complete(code, &attempt, REDIRECT_URI, now).await
     }
 
-    /// As far as the authorization code.
+    /// A sign-in up to the authorization code.
     async fn authorize(&self, person: &str, now: Timestamp) -> (Attempt, String) {
         let (attempt, url) = self.globus().begin(REDIRECT_URI, ReturnPath::home(), now).unwrap();
         let callback = self.stand_in.sign_in(&url, person).await.unwrap();
@@ -51,7 +51,7 @@ impl World {
         (attempt, code.unwrap())
     }
 
-    /// Asserts that a sign-in is refused for `reason`, and that none of the tokens given for it can be used.
+    /// Asserts that a sign-in is refused for `reason`, and that none of the tokens issued for it can be used.
     async fn assert_refused(&self, reason: &str) {
         let before = self.stand_in.issued_tokens().len();
         let refused = self.sign_in().await.unwrap_err();
@@ -60,11 +60,11 @@ impl World {
         let issued = self.stand_in.issued_tokens().split_off(before);
         assert!(!issued.is_empty());
         for token in issued {
-            assert!(self.stand_in.is_revoked(&token), "left behind after {reason}");
+            assert!(self.stand_in.is_revoked(&token), "not revoked after {reason}");
         }
     }
 
-    /// The same, where the claim `name` of the ID token is changed to `value`; `null` takes it away.
+    /// The same, with the claim `name` of the ID token changed to `value`; `null` removes it.
     async fn assert_refused_with(&self, name: &'static str, value: Value, reason: &str) {
         self.stand_in.edit_id_token(move |claims| set(claims, name, &value));
         self.assert_refused(reason).await;

@@ -26,7 +26,7 @@ fn token(resource_server: &str, lifetime: u64) -> Token {
     }
 }
 
-/// A session of noon, whose tokens for Globus Auth and Transfer live that many seconds.
+/// A session that began at noon. Its tokens for Globus Auth and Transfer live this number of seconds.
 fn session(auth: u64, transfer: u64) -> Session {
     Session::new(identity(), vec![token(GLOBUS_AUTH, auth), token(TRANSFER, transfer)], noon())
 }
@@ -42,7 +42,7 @@ fn after(seconds: u64) -> Timestamp {
     noon() + Duration::from_secs(seconds)
 }
 
-/// Where somebody stands, in a word.
+/// The state of the session's visitor, in words.
 fn standing(session: &Session, now: Timestamp) -> &'static str {
     match session.clone().visitor(WEEK, now) {
         Visitor::SignedIn(_) => "signed in",
@@ -128,7 +128,7 @@ fn a_renewed_token_takes_the_place_of_the_old_one_and_of_no_other() {
     assert_eq!(
         session.tokens[0].refresh_token.as_ref().map(Secret::expose),
         Some("refresh"),
-        "none came, so the old one stays"
+        "the response has none, so the old one stays"
     );
     assert_eq!(session.token(TRANSFER, after(590)).unwrap(), "access-172800");
 

@@ -1,4 +1,4 @@
-//! What every storage has to hold to; the same cases run on each.
+//! The contract of every storage: the same test cases run on each of them.
 
 #![expect(clippy::missing_panics_doc, clippy::panic, clippy::unwrap_used, reason = "an assertion is there to panic")]
 
@@ -18,7 +18,7 @@ use crate::{
 /// How long the tokens of [`session`] live.
 const TOKEN_LIFE: Duration = Duration::from_hours(48);
 
-/// Panics unless the storage, with the usual limits, does what every storage must.
+/// Runs every test case on a storage with the usual limits. Panics if one fails.
 pub async fn check(storage: &dyn TokenStorage) {
     a_session_comes_back_whole(storage).await;
     no_cookie_and_a_bad_cookie_are_told_apart(storage).await;
@@ -74,11 +74,11 @@ async fn a_renewed_session_is_the_one_that_is_found_afterwards(storage: &dyn Tok
     let ends = noon() + TOKEN_LIFE;
     let request = begin(storage, &session(noon())).await;
     let Renewal::Ours(mut session, lease) = storage.begin_renewal(&request, ends).await.unwrap() else {
-        panic!("not ours to renew");
+        panic!("this request did not get the renewal");
     };
     session.replace_tokens(vec![renewed(ends)], ends);
     let Kept::Yes(cookie) = storage.finish_renewal(&request, lease, &session, ends).await.unwrap() else {
-        panic!("not kept");
+        panic!("the renewed session was not kept");
     };
     let request = cookie.map_or(request, |cookie| sends(&cookie));
     assert_eq!(storage.visitor(&request, ends).await.unwrap(), Visitor::SignedIn((*session).clone()));
@@ -109,7 +109,7 @@ async fn ending_a_session_gives_what_it_was(storage: &dyn TokenStorage) {
     assert_eq!(storage.end(&Event::get("/").cookie("__Host-session=garbage").request()).await.unwrap(), None);
 }
 
-/// Keeps a session; gives a request of the browser that has it.
+/// Keeps a session; returns a request of the browser that has it.
 pub async fn begin(storage: &dyn TokenStorage, session: &Session) -> Request {
     sends(&storage.create(&Event::get("/").request(), session, noon()).await.unwrap())
 }
@@ -119,7 +119,7 @@ pub fn sends(cookie: &cookie::Cookie<'_>) -> Request {
     Event::get("/").cookie(&cookie.stripped().to_string()).request()
 }
 
-/// A token for Globus Auth that came just now.
+/// A token for Globus Auth, received `now`.
 pub fn renewed(now: Timestamp) -> Token {
     let token = session(noon()).tokens.remove(0);
     Token { access_token: Secret::new("renewed"), received: now, ..token }

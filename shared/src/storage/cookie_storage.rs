@@ -1,7 +1,7 @@
 //! Sessions in sealed cookies.
 //!
-//! It cannot end a session in another browser, refuse a copy of a cookie after a logout, or let only one of several
-//! concurrent requests renew.
+//! This storage cannot end a session in another browser, refuse a copy of a cookie after a logout, or let only one of
+//! several concurrent requests renew.
 
 use std::{sync::Arc, time::Duration};
 
@@ -112,7 +112,7 @@ mod tests {
         CookieStorage::new(&config, Arc::new(SealedCookies::new(&config, &Site::default())))
     }
 
-    /// Who comes with this in their session cookie.
+    /// The visitor whose session cookie has this content.
     fn visitor_with(stored: &serde_json::Value) -> Visitor {
         let storage = storage();
         let sealed = storage.cookies.seal(Purpose::Session, NAME, stored, Duration::from_mins(1)).unwrap();
@@ -135,7 +135,7 @@ mod tests {
         let with = |count: usize| {
             let mut session = session(noon());
             let mut token = session.tokens.remove(1);
-            // As long as Globus's are.
+            // As long as Globus's tokens are.
             (token.access_token, token.refresh_token) =
                 (Secret::new("A".repeat(91)), Some(Secret::new("R".repeat(93))));
             session.tokens = vec![token; count];
@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(storage.read(&sends(&sealed), noon()), Visitor::Unusable(Reason::CookieUnreadable));
     }
 
-    /// Sealed when the format was new. If this fails, people who are signed in would be signed out by the next release.
+    /// Sealed when the format was new. If this test fails, the next release would log out every user.
     #[test]
     fn a_cookie_of_the_first_release_can_be_read() {
         let cookie = include_str!("samples/session-1.txt").trim();

@@ -106,7 +106,7 @@ async fn a_sign_in_under_another_host_name_moves_to_ours_before_it_begins() {
     let landed = send(&world, &mut browser, landed).await;
     landed.assert_redirect(302, "https://gateway.example/files?a=b&c");
 
-    // Behind a proxy that calls us by another name than people do, every request looks as if it came in elsewhere.
+    // Behind a proxy that uses another host name than browsers do, every request seems to come by another name.
     let answer = send(&world, &mut Browser::default(), elsewhere(path)).await;
     assert!(answer.location().starts_with(world.stand_in.url()), "{answer:?}");
 }

@@ -57,7 +57,7 @@ async fn a_state_is_good_for_one_callback_only() {
     let callback = world.at_globus(&url, "ada").await;
     send(&world, &mut browser, callback.clone()).await.assert_redirect(302, "https://gateway.example/");
 
-    // Loaded again, or gone back to.
+    // The page is loaded again, or opened from the history.
     let again = send(&world, &mut browser, callback.clone()).await;
     again.assert_redirect(302, "https://gateway.example/").assert_no_cookie();
     browser.cookies.remove(SESSION);

@@ -7,7 +7,7 @@ use super::*;
 const TRANSFER: &str = "transfer.api.globus.org";
 const TOKEN_LIFE: Duration = Duration::from_hours(48);
 
-/// Somebody who signed in so long ago that their tokens have this much time left.
+/// A user who logged in so long ago that the tokens have this much time left.
 async fn with_time_left(left: Duration) -> (World, Browser) {
     let mut world = World::start().await;
     let mut browser = Browser::default();
@@ -90,7 +90,7 @@ async fn the_failure_of_one_service_loses_no_others_result() {
     let session = world.session_of(&browser).await.unwrap();
     assert!(session.token(GLOBUS_AUTH, world.now).is_ok());
     assert_eq!(session.token(TRANSFER, world.now).unwrap_err().kind(), &Kind::SignInRequired);
-    // What came for Transfer cannot be used, and its access token is left to nobody. The refresh token is the old one.
+    // The response for Transfer cannot be used, so its access token is revoked. Its refresh token is the old one.
     let issued = world.stand_in.issued_tokens();
     let revoked = issued.iter().filter(|token| world.stand_in.is_revoked(token)).count();
     assert_eq!((issued.len(), revoked), (6, 1));
@@ -108,7 +108,7 @@ async fn a_refused_grant_begins_a_sign_in_and_clears_nothing() {
         let answer = renew(&world, &mut browser).await;
 
         assert!(answer.location().starts_with(world.stand_in.url()), "{answer:?}");
-        assert_eq!(browser.cookies[SESSION], session, "another tab may have renewed meanwhile");
+        assert_eq!(browser.cookies[SESSION], session, "another tab may have renewed it");
         log.assert_reason("code_refused");
         let callback = world.at_globus(answer.location(), "ada").await;
         let answer = send(&world, &mut browser, callback).await;
@@ -130,7 +130,7 @@ async fn trouble_at_globus_keeps_a_session_whose_token_is_still_good() {
 
         renew(&world, &mut browser).await.assert_redirect(302, "https://gateway.example/files?x=1");
 
-        assert!(world.session_of(&browser).await.is_some(), "and is not sent there again at once");
+        assert!(world.session_of(&browser).await.is_some(), "and it is not renewed again at once");
     }
 }
 

@@ -1,5 +1,5 @@
-//! What becomes of a table that is slow, refuses, or answers with something else. What it does when all is well is
-//! tested against DynamoDB Local, in `tests/`.
+//! What the storage does if DynamoDB is slow, refuses, or sends a response that cannot be read. The tests of the normal
+//! case run against DynamoDB Local, in `tests/`.
 
 use std::{
     io::{Read as _, Write as _},
@@ -19,14 +19,14 @@ use crate::{
     testing::{Event, Log, configure, noon, session},
 };
 
-/// Something that answers every request alike, as DynamoDB might.
+/// A server in place of DynamoDB. It sends the same response to every request.
 struct Endpoint {
     url: String,
     requests: Arc<AtomicUsize>,
 }
 
 impl Endpoint {
-    /// Answers with this status and body, that much later.
+    /// Responds with this status and body after `delay`.
     fn start(status: u16, body: &'static str, delay: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -62,7 +62,7 @@ fn app(endpoint: &str) -> App {
     configure(&pairs, App::read).unwrap()
 }
 
-/// A request with a ticket that is in order.
+/// A request with a valid ticket.
 fn request(app: &App) -> Request {
     let ticket = Ticket::new("somebody").unwrap();
     let cookie = app.cookies.seal(Purpose::Ticket, NAME, &ticket, Duration::from_mins(1)).unwrap();
@@ -156,8 +156,8 @@ fn a_session_opens_only_with_its_ticket_in_its_item_and_at_its_version() {
     let sealed = item::seal(&session(noon()), &ticket, 3).unwrap();
 
     assert_eq!(item(3, &sealed).open(&ticket), Some(session(noon())));
-    assert_eq!(item(4, &sealed).open(&ticket), None, "a version that was put back");
-    assert_eq!(item(3, &sealed).open(&other), None, "another session of the same person");
+    assert_eq!(item(4, &sealed).open(&ticket), None, "sealed for another version");
+    assert_eq!(item(3, &sealed).open(&other), None, "another session of the same user");
     for index in 0..sealed.len() {
         let mut edited = sealed.clone();
         edited[index] ^= 1;
@@ -181,14 +181,14 @@ fn no_number_in_the_table_ends_the_process() {
     }
 }
 
-/// Sealed when the formats were new. If this fails, people who are signed in would be signed out by the next release.
+/// Sealed when the formats were new. If this test fails, the next release would log out every user.
 #[test]
 fn a_ticket_and_an_item_of_the_first_release_can_be_read() {
     let ticket = include_str!("../samples/ticket-1.txt").trim();
     let request = Event::get("/").cookie(&format!("__Host-session={ticket}")).request();
     let app = app("http://127.0.0.1:9");
     let Opened::Value(ticket) = app.cookies.open::<Ticket>(&request, Purpose::Ticket, NAME) else {
-        panic!("the ticket is not read");
+        panic!("the ticket cannot be read");
     };
     let sealed = URL_SAFE_NO_PAD.decode(include_str!("../samples/item-1.txt").trim()).unwrap();
     let item = Item::from(Attributes::from([
