@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_ends_after_ten_minutes_whatever_the_browser_says() {
+    fn an_attempt_ends_after_ten_minutes_even_if_its_cookie_is_sent() {
         let request = event(&[attempt("state-a", noon())]).request();
         let find =
             |now| Attempt::find(&request, &cookies(), "state-a", now).map_err(|error| error.row().reason.as_str());
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_attempt_makes_room_for_a_sixth() {
+    fn a_sixth_attempt_removes_the_oldest_one() {
         let minutes = |count: u64| noon() + Duration::from_secs(count * 60);
         let others: Vec<_> = (0..5).rev().map(|number| attempt(&format!("state-{number}"), minutes(number))).collect();
 
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn attempts_that_are_over_or_unreadable_are_cleared_away() {
+    fn expired_and_unreadable_attempts_are_removed() {
         let old = attempt("old", noon());
         let request = event(&[old]).cookie("__Host-login-garbage=x").cookie("login-foreign=x").request();
 
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn five_attempts_with_the_longest_way_back_leave_room_in_the_headers() {
+    fn five_attempts_with_the_longest_return_path_fit_into_the_headers() {
         let mut longest = attempt(&"s".repeat(22), noon());
         longest.next = ReturnPath::parse(&format!("/{}", "x".repeat(ReturnPath::MAX_LENGTH - 1)));
         assert_eq!(longest.next.as_str().len(), ReturnPath::MAX_LENGTH);
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_cookie_is_no_attempt_and_an_attempt_no_session() {
+    fn a_session_cookie_is_not_accepted_as_an_attempt() {
         let sealed = cookies().seal(
             Purpose::Session,
             "login-x",
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_logout_takes_every_attempt_away() {
+    fn a_logout_removes_every_attempt() {
         let request = event(&[attempt("a", noon()), attempt("b", noon())]).request();
         assert_eq!(cleared(&removals(&request, &cookies())), ["a", "b"]);
     }

@@ -170,13 +170,13 @@ pub(crate) fn response(response: Response<Body>) -> ApiGatewayV2httpResponse {
     let cookies = cookies.filter_map(|value| value.to_str().ok().map(ToOwned::to_owned)).collect();
     parts.headers.remove(header::SET_COOKIE);
 
-    let mut answer = ApiGatewayV2httpResponse::default();
-    answer.status_code = parts.status.as_u16().into();
-    answer.headers = parts.headers;
-    answer.cookies = cookies;
-    answer.is_base64_encoded = matches!(body, Body::Binary(_));
-    answer.body = Some(body);
-    answer
+    let mut response = ApiGatewayV2httpResponse::default();
+    response.status_code = parts.status.as_u16().into();
+    response.headers = parts.headers;
+    response.cookies = cookies;
+    response.is_base64_encoded = matches!(body, Body::Binary(_));
+    response.body = Some(body);
+    response
 }
 
 #[cfg(test)]
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_or_path_that_makes_no_url_is_refused() {
+    fn an_invalid_path_or_query_is_refused() {
         for query in ["a b", "a<b", "a\u{7}b", "a\tb"] {
             assert_refused(&event(json!({ "rawQueryString": query })), "url_unreadable");
         }
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_cookie_or_header_takes_no_other_with_it() {
+    fn only_the_malformed_cookie_or_header_is_left_out() {
         let change = json!({ "cookies": ["session=ok", "x=\u{7}raw", "é=1"], "headers": { "a b": "1", "x-name": "é", "x-bell": "\u{7}" } });
         let request = request(&event(change)).unwrap();
 
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn cookies_are_not_read_twice_where_the_header_repeats_them() {
+    fn cookies_that_the_header_repeats_are_read_once() {
         let both = json!({ "cookies": ["a=1", "b=2"], "headers": { "Cookie": "a=1; b=2" } });
         assert_eq!(cookies(&request(&event(both)).unwrap()).len(), 2);
 
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_http_api_event_is_refused() {
+    fn an_event_of_another_kind_is_refused() {
         for other in ["{}", "null", "[]", "\"text\"", r#"{"key1":"value1"}"#, r#"{"httpMethod":"GET","path":"/"}"#] {
             assert_refused(other, "event_unreadable");
         }
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn several_cookies_leave_each_as_its_own_entry() {
+    fn each_cookie_becomes_an_entry_of_its_own() {
         let response = Response::builder()
             .status(StatusCode::FOUND)
             .header("location", "/")
@@ -319,10 +319,10 @@ mod tests {
             .body(Body::Empty)
             .unwrap();
 
-        let answer = super::response(response);
+        let response = super::response(response);
 
-        assert_eq!(answer.status_code, 302);
-        assert_eq!(answer.cookies, ["a=1", "b=2"]);
-        assert_eq!(answer.headers.len(), 1);
+        assert_eq!(response.status_code, 302);
+        assert_eq!(response.cookies, ["a=1", "b=2"]);
+        assert_eq!(response.headers.len(), 1);
     }
 }

@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn every_page_renders_and_names_what_it_is_part_of() {
+    fn every_page_renders_with_the_name_of_the_app() {
         let session = session(Some("Ada"));
         for page in [
             Page::SignedOut { expired: false },
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn the_signed_in_page_shows_everything_globus_says_of_a_person_and_each_token() {
+    fn the_signed_in_page_shows_the_whole_identity_and_each_token() {
         let html = home(&session(Some("Ada Lovelace")), true);
 
         for shown in [
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_that_are_not_to_be_shown_are_nowhere_on_the_page() {
+    fn hidden_tokens_are_nowhere_on_the_page() {
         let html = home(&session(Some("Ada")), false);
 
         assert!(html.contains("Access token and refresh token held, not shown."));
@@ -322,12 +322,12 @@ mod tests {
     }
 
     #[test]
-    fn somebody_without_a_name_is_greeted_by_username() {
+    fn a_user_without_a_name_is_greeted_by_username() {
         assert!(home(&session(None), true).contains("Hello ada@example.org!"));
     }
 
     #[test]
-    fn the_time_left_is_said_in_the_largest_units_that_matter() {
+    fn the_time_left_is_shown_in_hours_and_minutes() {
         let said = [
             (0, "ended"),
             (59, "less than a minute left"),
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn every_page_that_shows_who_is_signed_in_is_emptied_when_it_is_left() {
+    fn every_page_that_shows_the_user_has_the_script_that_empties_it() {
         let session = session(Some("Ada"));
         for page in [
             Page::signed_in(&session, true, false, noon()),
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn the_content_security_policy_names_style_and_script_as_they_are() {
+    fn the_content_security_policy_has_the_hashes_of_style_and_script() {
         for (name, text, said) in [
             ("style", STYLE, include_str!("templates/style.sha256")),
             ("personal", PERSONAL, include_str!("templates/personal.sha256")),

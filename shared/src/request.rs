@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn another_path_is_not_found_and_another_method_is_told_which_ones_there_are() {
+    fn another_path_is_a_404_and_another_method_names_the_allowed_ones() {
         let request = |event: Event| check_route(&event.request(), "/login", "GET, HEAD");
 
         assert!(request(Event::get("/login?next=/x")).is_ok());
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_that_stands_twice_is_refused() {
+    fn a_repeated_parameter_is_refused() {
         let request = Event::get("/login?code=a&state=s&code=b&empty=").request();
 
         assert_eq!(parameter(&request, "state").unwrap().as_deref(), Some("s"));
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_is_loaded_ahead_or_inside_another_is_no_navigation() {
+    fn a_prefetch_or_a_frame_is_not_a_navigation() {
         let login = || Event::get("/login");
 
         assert!(is_navigation(&login().request()));
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn another_host_than_ours_is_elsewhere() {
+    fn another_host_name_counts_as_elsewhere() {
         let ours = Address::parse("http://localhost:9000").unwrap();
         let elsewhere = |host| is_elsewhere(&Event::get("/").header("host", host).request(), &ours);
 
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn only_who_asks_for_html_is_shown_a_page() {
+    fn only_a_client_that_accepts_html_gets_a_page() {
         let wants = |accept| wants_html(&Event::get("/").header("accept", accept).request());
 
         assert!(wants("text/html,application/xhtml+xml;q=0.9"));

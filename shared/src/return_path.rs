@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_of_ours_is_kept_with_its_query_and_fragment() {
+    fn a_path_on_this_site_is_kept_with_its_query_and_fragment() {
         assert_kept("/");
         assert_kept("/files?collection=a%2Fb&path=/~/data#row-3");
         assert_kept("/a/b.c/d..e/...");
@@ -72,13 +72,13 @@ mod tests {
     }
 
     #[test]
-    fn what_a_url_cannot_hold_is_encoded() {
+    fn characters_that_a_url_cannot_contain_are_encoded() {
         assert_eq!(ReturnPath::parse("/café au lait").as_str(), "/caf%C3%A9%20au%20lait");
         assert_eq!(ReturnPath::parse("/<\"x\">").as_str(), "/%3C%22x%22%3E");
     }
 
     #[test]
-    fn an_open_redirect_is_answered_with_home() {
+    fn an_open_redirect_leads_home() {
         for hostile in [
             "",
             "evil.example",
@@ -107,14 +107,14 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_leads_in_a_circle_is_answered_with_home() {
+    fn a_path_to_login_or_logout_leads_home() {
         assert_eq!(ReturnPath::parse("/login?next=/login"), ReturnPath::home());
         assert_eq!(ReturnPath::parse("/logout"), ReturnPath::home());
         assert_kept("/logout-report");
     }
 
     #[test]
-    fn a_path_too_long_for_the_cookie_is_answered_with_home() {
+    fn a_path_too_long_for_the_cookie_leads_home() {
         let longest = format!("/{}", "x".repeat(ReturnPath::MAX_LENGTH - 1));
         assert_kept(&longest);
         assert_eq!(ReturnPath::parse(&format!("{longest}x")), ReturnPath::home());

@@ -30,8 +30,8 @@ impl Browser {
         now: Timestamp,
     ) -> Answer {
         let event = self.cookies.iter().fold(event, |event, (name, value)| event.cookie(&format!("{name}={value}")));
-        let answer = Answer::from(function.respond(&handle, &event.json(), now).await);
-        for cookie in &answer.cookies {
+        let response = Answer::from(function.respond(&handle, &event.json(), now).await);
+        for cookie in &response.cookies {
             let (pair, attributes) = cookie.split_once(';').unwrap_or((cookie, ""));
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             if attributes.contains("Max-Age=0") {
@@ -40,7 +40,7 @@ impl Browser {
                 self.cookies.insert(name.to_owned(), value.to_owned());
             }
         }
-        answer
+        response
     }
 }
 
@@ -58,14 +58,14 @@ pub struct Answer {
 }
 
 impl From<lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse> for Answer {
-    fn from(answer: lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse) -> Self {
+    fn from(response: lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse) -> Self {
         let text = |value: &header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let headers = answer.headers.iter().map(|(name, value)| (name.to_string(), text(value)));
-        let body = answer.body.map(|body| String::from_utf8_lossy(&body).into_owned());
+        let headers = response.headers.iter().map(|(name, value)| (name.to_string(), text(value)));
+        let body = response.body.map(|body| String::from_utf8_lossy(&body).into_owned());
         Self {
-            status: answer.status_code,
+            status: response.status_code,
             headers: headers.collect(),
-            cookies: answer.cookies,
+            cookies: response.cookies,
             body: body.unwrap_or_default(),
         }
     }

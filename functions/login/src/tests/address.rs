@@ -81,7 +81,7 @@ impl Place {
 }
 
 #[tokio::test]
-async fn a_whole_sign_in_stays_where_the_site_is() {
+async fn a_whole_sign_in_stays_at_the_address_of_the_site() {
     for place in PLACES {
         let world = World::with(&[("BASE_URL", place.base_url), ("AWS_REGION", "us-east-1")]).await;
         world.stand_in.register_redirect_uri(&format!("{}/login", place.site));
