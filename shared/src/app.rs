@@ -26,8 +26,8 @@ pub struct App {
 }
 
 impl App {
-    /// For a program with both storages: sessions are in the table that `TOKEN_TABLE` names, or in cookies if it names
-    /// none.
+    /// For a program with both storages: sessions are in the DynamoDB table that `TOKEN_TABLE` names, or in cookies if
+    /// it is not set.
     pub fn read(env: &Environment<'_>) -> Reading<Self> {
         if !TableConfig::is_set(env) {
             return Self::read_slim(env);
@@ -40,8 +40,8 @@ impl App {
         Ok(Self { config, cookies, storage: Box::new(storage) })
     }
 
-    /// For a slim program, with sessions in cookies only. A program that calls this and not [`read`](Self::read) links no
-    /// DynamoDB client.
+    /// For a slim program, with sessions in cookies only. A program that calls this and not [`read`](Self::read) links
+    /// no DynamoDB client.
     pub fn read_slim(env: &Environment<'_>) -> Reading<Self> {
         let (config, no_table) = (Config::read(env), TableConfig::refuse(env));
         let (config, ()) = (config?, no_table?);
@@ -62,8 +62,8 @@ impl App {
         Ok((app, globus))
     }
 
-    /// The session of a signed-in user. Otherwise an error that sends a browser to log in and back here, and an API
-    /// client a 401.
+    /// The session of a signed-in user. Otherwise an error: a browser is sent to log in and back here, and an API
+    /// client gets a 401.
     pub async fn session(&self, request: &Request, now: Timestamp) -> Result<Session> {
         match self.visitor(request, now).await? {
             Visitor::SignedIn(session) => Ok(session),

@@ -2,7 +2,8 @@
 //!
 //! Each attempt has a sealed cookie of its own, named after its `state`, so that several tabs can sign in at once. The
 //! name is authenticated together with the value: finding and opening the cookie named after a callback's `state` is
-//! the proof that this browser began this attempt ([RFC 6749 section 10.12](https://www.rfc-editor.org/rfc/rfc6749#section-10.12)).
+//! the proof that this browser began this attempt
+//! ([RFC 6749 section 10.12](https://www.rfc-editor.org/rfc/rfc6749#section-10.12)).
 
 use std::time::Duration;
 
@@ -22,16 +23,16 @@ use crate::{
 /// How much time the user has to log in at Globus.
 pub const LIFETIME: Duration = Duration::from_mins(10);
 
-/// How many sign-ins a browser can have in progress. API Gateway takes 10,240 bytes of headers, and a session cookie
-/// needs 4,096 of them.
+/// How many sign-ins a browser can have in progress. API Gateway accepts 10,240 bytes of headers, and a session cookie
+/// needs up to 4,096 of them.
 pub const MOST: usize = 5;
 
-/// The most one attempt adds to a request's headers, in bytes.
+/// The largest size of one attempt in a request's headers, in bytes.
 pub const MAX_SIZE: usize = 350;
 
 const PREFIX: &str = "login-";
 
-/// What a browser keeps of one attempt. Stored in the cookie as a JSON list, short so that `next` has room.
+/// What a browser keeps of one attempt. Stored in the cookie as a JSON list, which is short: `next` needs room.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Stored(u8, Timestamp, Secret, Secret, String);
 
@@ -55,7 +56,7 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// The cookies that keep this attempt, and that remove those of `request` that are spent or too many.
+    /// The cookie that keeps this attempt, and cookies that remove attempts of `request` that are over or too many.
     pub fn keep(&self, request: &Request, cookies: &SealedCookies) -> Result<Vec<Cookie<'static>>> {
         let mut others = Vec::new();
         let mut set = Vec::new();
@@ -75,7 +76,7 @@ impl Attempt {
         Ok(set)
     }
 
-    /// The attempt that `state` names, if this browser has begun it within the last ten minutes.
+    /// The attempt named `state`, if this browser began it within the last ten minutes.
     pub fn find(request: &Request, cookies: &SealedCookies, state: &str, now: Timestamp) -> Result<Self> {
         let attempt = read(request, cookies, state).ok_or(Kind::UnknownAttempt(Reason::StateUnknown))?;
         if attempt.is_over(now) { Err(Kind::UnknownAttempt(Reason::AttemptOver).into()) } else { Ok(attempt) }
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_ends_after_ten_minutes_whatever_the_browser_says() {
+    fn an_attempt_ends_after_ten_minutes_even_if_its_cookie_is_sent() {
         let request = event(&[attempt("state-a", noon())]).request();
         let find =
             |now| Attempt::find(&request, &cookies(), "state-a", now).map_err(|error| error.row().reason.as_str());
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_attempt_makes_room_for_a_sixth() {
+    fn a_sixth_attempt_removes_the_oldest_one() {
         let minutes = |count: u64| noon() + Duration::from_secs(count * 60);
         let others: Vec<_> = (0..5).rev().map(|number| attempt(&format!("state-{number}"), minutes(number))).collect();
 
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn attempts_that_are_over_or_unreadable_are_cleared_away() {
+    fn expired_and_unreadable_attempts_are_removed() {
         let old = attempt("old", noon());
         let request = event(&[old]).cookie("__Host-login-garbage=x").cookie("login-foreign=x").request();
 
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn five_attempts_with_the_longest_way_back_leave_room_in_the_headers() {
+    fn five_attempts_with_the_longest_return_path_fit_into_the_headers() {
         let mut longest = attempt(&"s".repeat(22), noon());
         longest.next = ReturnPath::parse(&format!("/{}", "x".repeat(ReturnPath::MAX_LENGTH - 1)));
         assert_eq!(longest.next.as_str().len(), ReturnPath::MAX_LENGTH);
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_cookie_is_no_attempt_and_an_attempt_no_session() {
+    fn a_session_cookie_is_not_accepted_as_an_attempt() {
         let sealed = cookies().seal(
             Purpose::Session,
             "login-x",
@@ -232,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_logout_takes_every_attempt_away() {
+    fn a_logout_removes_every_attempt() {
         let request = event(&[attempt("a", noon()), attempt("b", noon())]).request();
         assert_eq!(cleared(&removals(&request, &cookies())), ["a", "b"]);
     }

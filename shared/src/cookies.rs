@@ -2,8 +2,8 @@
 //!
 //! A value is encrypted and authenticated with AES-256-GCM by the `cookie` crate's private jar, which also binds the
 //! cookie's name. The key is derived by HKDF ([RFC 5869](https://www.rfc-editor.org/rfc/rfc5869)) from a session key
-//! and from what the cookie is for: purpose, issuer and client id. So a value cannot pass under another name, for
-//! another purpose, or in another deployment that shares the session key.
+//! and from the context of the cookie: purpose, issuer and client id. So a value is not accepted under another name,
+//! for another purpose, or in another deployment that shares the session key.
 
 use cookie::{Cookie, CookieJar, Key, SameSite, time::Duration};
 use hkdf::Hkdf;
@@ -33,7 +33,7 @@ pub enum Purpose {
     Login,
 }
 
-/// What a request has of a cookie.
+/// The result of opening a cookie of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Opened<T> {
     /// There is none.
@@ -44,7 +44,7 @@ pub enum Opened<T> {
     Value(T),
 }
 
-/// Seals and opens cookies with a ring of keys: the first one seals, any opens.
+/// Seals and opens cookies with a ring of keys: the first key seals, and each of them opens.
 pub struct SealedCookies {
     session: Vec<Key>,
     ticket: Vec<Key>,
@@ -59,19 +59,19 @@ impl std::fmt::Debug for SealedCookies {
 }
 
 impl SealedCookies {
-    /// The ring for this deployment.
+    /// With the keys of this deployment.
     pub fn new(config: &Config, site: &Site) -> Self {
         let ring = |purpose| config.session_keys.iter().filter_map(|secret| derive(secret, purpose, config)).collect();
         Self { session: ring("session"), ticket: ring("ticket"), login: ring("login"), secure: site.is_https() }
     }
 
-    /// The cookie's full name: with the `__Host-` prefix, which keeps other hosts of the domain from planting it,
-    /// wherever the site is on https.
+    /// The cookie's full name. On https it has the prefix `__Host-`: other hosts of the domain cannot set such a
+    /// cookie.
     pub fn name(&self, name: &str) -> String {
         if self.secure { format!("__Host-{name}") } else { name.to_owned() }
     }
 
-    /// Seals `value` under `name`; the browser keeps it for `max_age`.
+    /// Seals `value` in a cookie called `name`, which the browser keeps for `max_age`.
     pub fn seal<T: Serialize>(
         &self,
         purpose: Purpose,
@@ -131,7 +131,7 @@ impl SealedCookies {
             .path("/")
             .max_age(max_age)
             .http_only(true)
-            // Lax, not Strict: the way back from Globus is a navigation from another site, and must bring the cookie.
+            // Lax, not Strict: the redirect from Globus is a navigation from another site, which must send the cookie.
             .same_site(SameSite::Lax)
             .secure(self.secure)
             .build()
@@ -173,7 +173,7 @@ fn derive(secret: &Secret, purpose: &str, config: &Config) -> Option<Key> {
     // None of the three can hold a line end, so no two deployments share a context.
     let context = format!("{purpose}\n{}\n{}", config.globus_auth.as_str(), config.client_id);
     let mut bytes = [0; 64];
-    // HKDF refuses only to make more than 8,160 bytes.
+    // HKDF fails only for an output of more than 8,160 bytes.
     Hkdf::<Sha256>::new(None, secret.expose().as_bytes()).expand(context.as_bytes(), &mut bytes).ok()?;
     Some(Key::from(&bytes))
 }

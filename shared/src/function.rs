@@ -10,10 +10,10 @@ use crate::{
     timestamp::Timestamp,
 };
 
-/// A function that has started: where its site is, and what its handler needs or what is wrong with its settings.
+/// A function that has started: the address of its site, and what its handler needs or the problems with its settings.
 #[derive(Debug)]
 pub struct Function<S> {
-    /// Where the site is.
+    /// The address of the site.
     pub site: Site,
     /// The settings of the log.
     pub log: LogConfig,
@@ -22,7 +22,7 @@ pub struct Function<S> {
 }
 
 impl<S> Function<S> {
-    /// Reads the settings that `lookup` finds by name; `read` makes of them what the handler needs.
+    /// Reads the settings that `lookup` finds by name. `read` turns them into what the handler needs.
     pub fn start(lookup: &dyn Fn(&str) -> Option<String>, read: impl FnOnce(&Environment<'_>) -> Reading<S>) -> Self {
         let env = Environment::new(lookup);
         let (site, log) = (env.site().clone(), LogConfig::read(&env));
@@ -30,7 +30,7 @@ impl<S> Function<S> {
         Self { site, log, state: env.finish(state) }
     }
 
-    /// The response to an event, whatever the event holds.
+    /// The response to an event. There always is one, even if the event cannot be read.
     pub async fn respond(
         &self,
         handle: &impl AsyncFn(&S, &Request, Timestamp) -> Result<Response<Body>>,

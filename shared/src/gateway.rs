@@ -1,9 +1,10 @@
-//! Between API Gateway and a handler: an HTTP API event (payload 2.0) becomes a [`Request`], a [`Response`] the answer.
+//! Converts between API Gateway and a handler: an HTTP API event (payload 2.0) into a [`Request`], and a [`Response`]
+//! into API Gateway's format.
 //!
-//! `lambda_http` can do the first step too, but ends in a panic on a `Host`, an `X-Forwarded-Proto` or a query string
-//! that make no URL, and on a body that is not the base64 it says it is; it also drops every cookie for the sake of a
-//! malformed one. Here such an event is either read without the broken part or refused with a 400 page. Nothing is
-//! taken from `Host` or `X-Forwarded-*`: a handler sees path and query alone, and addresses come from configuration.
+//! `lambda_http` can do the first conversion too, but panics if `Host`, `X-Forwarded-Proto` or the query string cannot
+//! be part of a URL, and if the body is not the base64 that the event claims. It also drops every cookie if one is
+//! malformed. Here such an event is either read without the broken part or refused with a 400 page. No address is taken
+//! from `Host` or `X-Forwarded-*`: a handler's URI is path and query only, and addresses come from the configuration.
 //!
 //! Format: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 
@@ -23,18 +24,18 @@ use crate::{
     log::Reason,
 };
 
-/// What API Gateway says of the request, beside the request itself; an extension of [`Request`].
+/// What API Gateway reports about a request, beside the request itself; an extension of [`Request`].
 #[derive(Clone, Debug, Default)]
 pub struct GatewayContext {
     /// The identifier of the API, absent in a local run.
     pub api_id: Option<String>,
-    /// The host name the request arrived at.
+    /// The host name at which the request arrived.
     pub domain_name: Option<String>,
-    /// Where the site is, as far as that can be told of this request.
+    /// The address of this site, if it is known.
     pub address: Option<Address>,
 }
 
-/// The parts of an event that are read; everything else is left alone, whatever it holds.
+/// The parts of an event that are read. All other parts are ignored, whatever they contain.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Event<'a> {
@@ -72,15 +73,16 @@ struct HttpContext<'a> {
     method: Cow<'a, str>,
 }
 
-/// Reads an event. Whatever the event holds, the result is a request or a 400. A handler sees paths as if the site were
-/// at the top of its origin.
+/// Reads an event. The result is a request or a 400, whatever the event contains. A handler sees paths as if the site
+/// were at the top of its origin.
 pub(crate) fn request(event: &str, site: &Site) -> Result<Request, Error> {
     let event: Event<'_> = serde_json::from_str(event).map_err(|_| Kind::BadRequest(Reason::EventUnreadable))?;
     let query = event.raw_query_string.as_deref().unwrap_or_default();
     let stage = event.request_context.stage.as_deref().filter(|stage| *stage != "$default");
     let stage = stage.map(|stage| format!("/{stage}")).unwrap_or_default();
     let address = address(site, &event.request_context, &stage);
-    // The path that the API was called with: it may begin with the stage, or with what a domain name maps to the API.
+    // The path that the API was called with. It may begin with the stage, or with the base path that a domain name maps
+    // to the API.
     let path = without(&event.raw_path, &stage);
     let path = without(path, address.as_ref().map_or("", Address::base));
     let uri = uri(path, query)?;
@@ -96,10 +98,10 @@ pub(crate) fn request(event: &str, site: &Site) -> Result<Request, Error> {
     Ok(request)
 }
 
-/// The address of this site: `BASE_URL`, or the API's own name and stage where none is set.
+/// The address of this site: `BASE_URL` or, if that is not set, the API's own name and stage.
 ///
-/// That name is the only thing ever believed of a request's host, and only if it is exactly what AWS makes of the
-/// API's identifier and region.
+/// That name is the only host name of a request that is trusted, and only if it is exactly the name that AWS forms from
+/// the API's identifier and region.
 fn address(site: &Site, context: &RequestContext<'_>, stage: &str) -> Option<Address> {
     if let Some(base_url) = &site.base_url {
         return Some(base_url.clone());
@@ -121,7 +123,7 @@ fn without<'a>(path: &'a str, base: &str) -> &'a str {
 
 fn uri(path: &str, query: &str) -> Result<Uri, Error> {
     let separator = if query.is_empty() { "" } else { "?" };
-    // A `//host/path` would be read as an address with a host.
+    // `//host/path` would be parsed as an address with a host.
     let relative = path.starts_with('/') && !path.starts_with("//");
     relative
         .then(|| format!("{path}{separator}{query}").parse().ok())
@@ -140,10 +142,10 @@ fn body(event: &Event<'_>) -> Result<Body, Error> {
     }
 }
 
-/// The headers that are headers. One that is not is left out alone, so that it takes no other with it.
+/// The valid headers. An invalid one is left out, and all others stay.
 fn headers(event: &Event<'_>) -> HeaderMap {
     let named = event.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-    // The cookies stand apart in `cookies`; where a `Cookie` header is there as well, it says the same.
+    // API Gateway sends the cookies in `cookies`. If there is a `Cookie` header too, it has the same content.
     let named = named.filter(|(name, _)| event.cookies.is_none() || !name.eq_ignore_ascii_case(b"cookie"));
     let cookies = event.cookies.iter().flatten().map(|cookie| (b"cookie".as_slice(), cookie.as_bytes()));
 
@@ -156,25 +158,25 @@ fn headers(event: &Event<'_>) -> HeaderMap {
     headers
 }
 
-/// What API Gateway said of this request.
+/// What API Gateway reports about this request.
 pub fn context(request: &Request) -> GatewayContext {
     request.extensions().get::<GatewayContext>().cloned().unwrap_or_default()
 }
 
-/// The answer in API Gateway's own form: each `Set-Cookie` is an entry of `cookies`.
+/// The response in API Gateway's format: each `Set-Cookie` is an entry of `cookies`.
 pub(crate) fn response(response: Response<Body>) -> ApiGatewayV2httpResponse {
     let (mut parts, body) = response.into_parts();
     let cookies = parts.headers.get_all(header::SET_COOKIE).iter();
     let cookies = cookies.filter_map(|value| value.to_str().ok().map(ToOwned::to_owned)).collect();
     parts.headers.remove(header::SET_COOKIE);
 
-    let mut answer = ApiGatewayV2httpResponse::default();
-    answer.status_code = parts.status.as_u16().into();
-    answer.headers = parts.headers;
-    answer.cookies = cookies;
-    answer.is_base64_encoded = matches!(body, Body::Binary(_));
-    answer.body = Some(body);
-    answer
+    let mut response = ApiGatewayV2httpResponse::default();
+    response.status_code = parts.status.as_u16().into();
+    response.headers = parts.headers;
+    response.cookies = cookies;
+    response.is_base64_encoded = matches!(body, Body::Binary(_));
+    response.body = Some(body);
+    response
 }
 
 #[cfg(test)]
@@ -259,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_or_path_that_makes_no_url_is_refused() {
+    fn an_invalid_path_or_query_is_refused() {
         for query in ["a b", "a<b", "a\u{7}b", "a\tb"] {
             assert_refused(&event(json!({ "rawQueryString": query })), "url_unreadable");
         }
@@ -269,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_cookie_or_header_takes_no_other_with_it() {
+    fn only_the_malformed_cookie_or_header_is_left_out() {
         let change = json!({ "cookies": ["session=ok", "x=\u{7}raw", "é=1"], "headers": { "a b": "1", "x-name": "é", "x-bell": "\u{7}" } });
         let request = request(&event(change)).unwrap();
 
@@ -279,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn cookies_are_not_read_twice_where_the_header_repeats_them() {
+    fn cookies_that_the_header_repeats_are_read_once() {
         let both = json!({ "cookies": ["a=1", "b=2"], "headers": { "Cookie": "a=1; b=2" } });
         assert_eq!(cookies(&request(&event(both)).unwrap()).len(), 2);
 
@@ -299,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_http_api_event_is_refused() {
+    fn an_event_of_another_kind_is_refused() {
         for other in ["{}", "null", "[]", "\"text\"", r#"{"key1":"value1"}"#, r#"{"httpMethod":"GET","path":"/"}"#] {
             assert_refused(other, "event_unreadable");
         }
@@ -308,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn several_cookies_leave_each_as_its_own_entry() {
+    fn each_cookie_becomes_an_entry_of_its_own() {
         let response = Response::builder()
             .status(StatusCode::FOUND)
             .header("location", "/")
@@ -317,10 +319,10 @@ mod tests {
             .body(Body::Empty)
             .unwrap();
 
-        let answer = super::response(response);
+        let response = super::response(response);
 
-        assert_eq!(answer.status_code, 302);
-        assert_eq!(answer.cookies, ["a=1", "b=2"]);
-        assert_eq!(answer.headers.len(), 1);
+        assert_eq!(response.status_code, 302);
+        assert_eq!(response.cookies, ["a=1", "b=2"]);
+        assert_eq!(response.headers.len(), 1);
     }
 }

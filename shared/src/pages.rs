@@ -1,6 +1,6 @@
 //! The pages: one template and one typed context for each.
 //!
-//! Templates end in `.html`, so every value in them is escaped. A value that a context lacks is an error.
+//! Templates end in `.html`, so every value in them is escaped. A value that is missing in the context is an error.
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -40,7 +40,7 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
         templates.add_global(name, minijinja::Value::from_safe_string(text.to_owned()));
     }
     for (name, source) in SOURCES {
-        // A template that does not compile fails a test; here it would be reported as missing when it is rendered.
+        // A test fails if a template does not compile. Here it would be reported as missing when it is rendered.
         drop(templates.add_template(name, source));
     }
     templates
@@ -79,7 +79,7 @@ pub enum Page<'a> {
         /// The address of Globus's own logout page.
         globus_logout: &'a str,
     },
-    /// For the owner of a new deployment: the steps that remain.
+    /// For the operator of a new deployment: the steps that remain.
     SetUp {
         /// The redirect URL to register at Globus, if it is known.
         redirect_url: Option<String>,
@@ -90,7 +90,7 @@ pub enum Page<'a> {
         title: &'a str,
         /// What happened and what to do.
         text: &'a str,
-        /// Text and path of a link, beside that to the home page.
+        /// Text and path of a link, in addition to the link to the home page.
         link: Option<(&'a str, &'a str)>,
     },
 }
@@ -103,9 +103,9 @@ pub struct TokenView<'a> {
     expired: bool,
     time_left: String,
     has_refresh_token: bool,
-    /// Only where `SHOW_TOKENS` is on.
+    /// Only if `SHOW_TOKENS` is on.
     access_token: Option<&'a str>,
-    /// Only where `SHOW_TOKENS` is on.
+    /// Only if `SHOW_TOKENS` is on.
     refresh_token: Option<&'a str>,
 }
 
@@ -181,7 +181,7 @@ fn time_left(left: Duration) -> String {
     }
 }
 
-/// Compiles the templates, before a visitor waits for it.
+/// Compiles the templates at start, so that no visitor waits for it.
 pub(crate) fn compile() {
     LazyLock::force(&TEMPLATES);
 }
@@ -197,7 +197,7 @@ struct Placed<'a> {
 /// The page as HTML. `base` is the base path of the site, empty at the top of an origin.
 pub fn render(page: &Page<'_>, base: &str) -> Result<String> {
     let template = TEMPLATES.get_template(page.template());
-    // The text of the error may show values of the page.
+    // The error is replaced, since its text may contain values of the page.
     template
         .and_then(|template| template.render(Serde(Placed { base, page })))
         .map_err(|_| Kind::Internal(Reason::PageNotRendered).into())
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn every_page_renders_and_names_what_it_is_part_of() {
+    fn every_page_renders_with_the_name_of_the_app() {
         let session = session(Some("Ada"));
         for page in [
             Page::SignedOut { expired: false },
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn the_signed_in_page_shows_everything_globus_says_of_a_person_and_each_token() {
+    fn the_signed_in_page_shows_the_whole_identity_and_each_token() {
         let html = home(&session(Some("Ada Lovelace")), true);
 
         for shown in [
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_that_are_not_to_be_shown_are_nowhere_on_the_page() {
+    fn hidden_tokens_are_nowhere_on_the_page() {
         let html = home(&session(Some("Ada")), false);
 
         assert!(html.contains("Access token and refresh token held, not shown."));
@@ -314,7 +314,7 @@ mod tests {
             Page::SetUp { redirect_url: None },
             Page::Message { title: "Title", text: "Text.", link: Some(("Start again", "/login")) },
         ] {
-            // In an attribute, where the template escapes what it must.
+            // The template escapes slashes in attributes.
             let html = render(&page, "/base").unwrap().replace("&#x2f;", "/");
             assert!(!html.contains("href=\"/\"") && !html.contains("=\"/log"), "{html}");
             assert!(html.contains("href=\"/base/\""), "{html}");
@@ -322,12 +322,12 @@ mod tests {
     }
 
     #[test]
-    fn somebody_without_a_name_is_greeted_by_username() {
+    fn a_user_without_a_name_is_greeted_by_username() {
         assert!(home(&session(None), true).contains("Hello ada@example.org!"));
     }
 
     #[test]
-    fn the_time_left_is_said_in_the_largest_units_that_matter() {
+    fn the_time_left_is_shown_in_hours_and_minutes() {
         let said = [
             (0, "ended"),
             (59, "less than a minute left"),
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn every_page_that_shows_who_is_signed_in_is_emptied_when_it_is_left() {
+    fn every_page_that_shows_the_user_has_the_script_that_empties_it() {
         let session = session(Some("Ada"));
         for page in [
             Page::signed_in(&session, true, false, noon()),
@@ -352,13 +352,13 @@ mod tests {
     }
 
     #[test]
-    fn the_content_security_policy_names_style_and_script_as_they_are() {
+    fn the_content_security_policy_has_the_hashes_of_style_and_script() {
         for (name, text, said) in [
             ("style", STYLE, include_str!("templates/style.sha256")),
             ("personal", PERSONAL, include_str!("templates/personal.sha256")),
         ] {
             let hash = STANDARD.encode(Sha256::digest(text));
-            assert_eq!(said, format!("sha256-{hash}"), "templates/{name}.sha256 is to say what is on the right");
+            assert_eq!(said, format!("sha256-{hash}"), "templates/{name}.sha256 must contain the value on the right");
         }
     }
 }

@@ -13,8 +13,8 @@ use crate::{
     log::Reason,
 };
 
-/// Refuses any other path with 404, and any method that is not in `methods` with 405. `methods` is the value of `Allow`,
-/// such as `GET, HEAD`.
+/// Refuses any other path with 404, and any method that is not in `methods` with 405. `methods` is the value of
+/// `Allow`, such as `GET, HEAD`.
 pub fn check_route(request: &Request, path: &str, methods: &'static str) -> Result<()> {
     if request.uri().path() != path {
         return Err(Kind::NotFound.into());
@@ -23,7 +23,7 @@ pub fn check_route(request: &Request, path: &str, methods: &'static str) -> Resu
     if known { Ok(()) } else { Err(Kind::MethodNotAllowed(methods).into()) }
 }
 
-/// A query parameter. OAuth parameters must not repeat, since two readers could each take another one
+/// A query parameter. OAuth parameters must not repeat, since two readers could each use a different one
 /// ([RFC 6749 section 3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1)).
 pub fn parameter(request: &Request, name: &str) -> Result<Option<String>> {
     let values = request.query_string_parameters_ref().and_then(|query| query.all(name)).unwrap_or_default();
@@ -40,7 +40,7 @@ pub fn field(request: &Request, name: &str) -> Option<String> {
     form.first(name).map(ToOwned::to_owned)
 }
 
-/// Whether the client shows pages. API clients get JSON, and no redirect to a login that they could not follow.
+/// Whether the client shows pages. API clients get JSON instead, and no redirect to a login page that they cannot use.
 pub fn wants_html(request: &Request) -> bool {
     header_of(request.headers(), "accept").is_some_and(|accept| accept.contains("text/html"))
 }
@@ -82,8 +82,8 @@ pub fn base(request: &Request) -> String {
     gateway::context(request).address.map(|address| address.base().to_owned()).unwrap_or_default()
 }
 
-/// Whether the request came by another host name than `address`. Cookies that are set there are not sent to `address`,
-/// where Globus sends the user back to (`127.0.0.1` and `localhost` share no cookies, for example).
+/// Whether the request came by another host name than that of `address`. A browser does not send cookies that are set
+/// there to `address`, to which Globus redirects it (`127.0.0.1` and `localhost` share no cookies, for example).
 pub fn is_elsewhere(request: &Request, address: &Address) -> bool {
     let host = header_of(request.headers(), header::HOST.as_str());
     host.is_some_and(|host| !host.eq_ignore_ascii_case(address.origin().authority()))
@@ -108,14 +108,14 @@ mod tests {
         assert_eq!(found.is_ok(), expected, "{event:?}");
     }
 
-    /// An event that came in at `domain_name`, of a deployment without `BASE_URL` in eu-west-1.
+    /// The address for a request that arrives at `domain_name`, in a deployment without `BASE_URL` in eu-west-1.
     fn address_at(domain_name: &str) -> Result<Address> {
         let site = Site { base_url: None, region: Some("eu-west-1".to_owned()) };
         address(&Event::get("/").arriving_at(domain_name).request_to(&site))
     }
 
     #[test]
-    fn another_path_is_not_found_and_another_method_is_told_which_ones_there_are() {
+    fn another_path_is_a_404_and_another_method_names_the_allowed_ones() {
         let request = |event: Event| check_route(&event.request(), "/login", "GET, HEAD");
 
         assert!(request(Event::get("/login?next=/x")).is_ok());
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_that_stands_twice_is_refused() {
+    fn a_repeated_parameter_is_refused() {
         let request = Event::get("/login?code=a&state=s&code=b&empty=").request();
 
         assert_eq!(parameter(&request, "state").unwrap().as_deref(), Some("s"));
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_is_loaded_ahead_or_inside_another_is_no_navigation() {
+    fn a_prefetch_or_a_frame_is_not_a_navigation() {
         let login = || Event::get("/login");
 
         assert!(is_navigation(&login().request()));
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn another_host_than_ours_is_elsewhere() {
+    fn another_host_name_counts_as_elsewhere() {
         let ours = Address::parse("http://localhost:9000").unwrap();
         let elsewhere = |host| is_elsewhere(&Event::get("/").header("host", host).request(), &ours);
 
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn only_who_asks_for_html_is_shown_a_page() {
+    fn only_a_client_that_accepts_html_gets_a_page() {
         let wants = |accept| wants_html(&Event::get("/").header("accept", accept).request());
 
         assert!(wants("text/html,application/xhtml+xml;q=0.9"));

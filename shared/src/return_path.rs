@@ -1,21 +1,23 @@
-//! Where a person lands after signing in.
+//! The page to show after a sign-in.
 
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// What a URL's path, query and fragment cannot hold as it is, and `"`, `<`, `>`, `` ` `` which have no business there.
+/// The characters that a URL's path, query and fragment cannot contain unencoded, and `"`, `<`, `>`, `` ` ``, for which
+/// a path of this site has no use.
 const UNSAFE: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`').add(b'{').add(b'}').add(b'|').add(b'^');
 
-/// A path on this site, and so never somebody else's: it can follow our origin in a `Location`.
+/// A path on this site, and never on another one: a redirect can use it after this site's origin.
 ///
-/// Whoever may choose the target of a redirect can send people anywhere in our name (an open redirector,
-/// [RFC 9700 section 4.11](https://www.rfc-editor.org/rfc/rfc9700#section-4.11)). So the path is taken as it is or not
-/// at all, nothing is resolved or mended in it, and every redirect puts our own origin before it.
+/// If a link could choose the target of a redirect, an attacker could send users to any site in the name of this one
+/// (an open redirector, [RFC 9700 section 4.11](https://www.rfc-editor.org/rfc/rfc9700#section-4.11)). So a path is
+/// accepted as it is or not at all. No part of it is resolved or repaired. Every redirect puts this site's own origin
+/// before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReturnPath(String);
 
 impl ReturnPath {
-    /// The longest path kept, in bytes as it stands in a URL: what fits into a login cookie of 350 bytes.
+    /// The longest path that is kept, in bytes of its encoded form: it fits into a login cookie of 350 bytes.
     pub const MAX_LENGTH: usize = 110;
 
     /// The home page.
@@ -23,10 +25,10 @@ impl ReturnPath {
         Self("/".to_owned())
     }
 
-    /// The path that `next` asks for, or home where that is no path of ours (or too long, or leads in a circle).
+    /// The path in `next`; or home, if that is not a path on this site, is too long, or leads back to login or logout.
     pub fn parse(next: &str) -> Self {
         let path = next.split(['?', '#']).next().unwrap_or_default();
-        // Browsers read `\` as `/`, drop tabs and line ends, and take `//` for the start of another host.
+        // Browsers read `\` as `/`, remove tabs and line ends, and read `//` as the start of another host.
         let local =
             next.starts_with('/') && !path.starts_with("//") && !next.contains(|c: char| c == '\\' || c.is_control());
         let circle = matches!(path, "/login" | "/logout");
@@ -40,13 +42,13 @@ impl ReturnPath {
         utf8_percent_encode(&self.0, NON_ALPHANUMERIC).to_string()
     }
 
-    /// The path, with its query and fragment, as it stands in a URL.
+    /// The path with its query and fragment, as it is in a URL.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Whether a browser would resolve the segment away (`/x/..//evil.example` is `//evil.example` afterwards).
+/// Whether a browser removes the segment when it resolves the path (`/x/..//evil.example` becomes `//evil.example`).
 fn is_dot_segment(segment: &str) -> bool {
     let plain = segment.to_ascii_lowercase().replace("%2e", ".");
     matches!(plain.as_str(), "." | "..")
@@ -62,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_of_ours_is_kept_with_its_query_and_fragment() {
+    fn a_path_on_this_site_is_kept_with_its_query_and_fragment() {
         assert_kept("/");
         assert_kept("/files?collection=a%2Fb&path=/~/data#row-3");
         assert_kept("/a/b.c/d..e/...");
@@ -70,13 +72,13 @@ mod tests {
     }
 
     #[test]
-    fn what_a_url_cannot_hold_is_encoded() {
+    fn characters_that_a_url_cannot_contain_are_encoded() {
         assert_eq!(ReturnPath::parse("/café au lait").as_str(), "/caf%C3%A9%20au%20lait");
         assert_eq!(ReturnPath::parse("/<\"x\">").as_str(), "/%3C%22x%22%3E");
     }
 
     #[test]
-    fn an_open_redirect_is_answered_with_home() {
+    fn an_open_redirect_leads_home() {
         for hostile in [
             "",
             "evil.example",
@@ -105,14 +107,14 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_leads_in_a_circle_is_answered_with_home() {
+    fn a_path_to_login_or_logout_leads_home() {
         assert_eq!(ReturnPath::parse("/login?next=/login"), ReturnPath::home());
         assert_eq!(ReturnPath::parse("/logout"), ReturnPath::home());
         assert_kept("/logout-report");
     }
 
     #[test]
-    fn a_path_too_long_for_the_cookie_is_answered_with_home() {
+    fn a_path_too_long_for_the_cookie_leads_home() {
         let longest = format!("/{}", "x".repeat(ReturnPath::MAX_LENGTH - 1));
         assert_kept(&longest);
         assert_eq!(ReturnPath::parse(&format!("{longest}x")), ReturnPath::home());

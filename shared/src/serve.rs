@@ -17,8 +17,8 @@ use crate::{
 
 /// Starts a function: reads its settings, then handles one event after another until Lambda ends the process.
 ///
-/// A function with broken settings starts all the same and responds to every request with a 503 page: if it ended,
-/// visitors would see a bare gateway error.
+/// A function with broken settings still starts, and responds to every request with a 503 page. If it ended, visitors
+/// would see a bare gateway error.
 pub async fn serve<S>(
     read: impl FnOnce(&Environment<'_>) -> Reading<S>,
     handle: impl AsyncFn(&S, &Request, Timestamp) -> Result<Response<Body>>,

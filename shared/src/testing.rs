@@ -1,7 +1,7 @@
 //! The test kit: events as API Gateway sends them, a browser that keeps its cookies, the log, and a function with the
 //! stand-in for Globus.
 //!
-//! A test sends an event as API Gateway does, and looks at the response that API Gateway gets.
+//! A test sends an event as API Gateway does, and checks the response that API Gateway gets.
 
 #![expect(clippy::missing_panics_doc, clippy::panic, reason = "an assertion is there to panic")]
 
@@ -25,7 +25,7 @@ use crate::{
     timestamp::Timestamp,
 };
 
-/// A key that seals.
+/// A session key.
 pub const KEY: &str = "a-session-key-of-at-least-32-characters";
 
 /// The address of the site in tests.
@@ -42,7 +42,7 @@ pub fn now() -> Timestamp {
     SystemTime::now().into()
 }
 
-/// What a function holds with these settings, or the problems with them.
+/// The state of a function with these settings, or the problems with them.
 pub fn configure<T>(
     pairs: &[(&str, &str)],
     read: impl FnOnce(&Environment<'_>) -> Reading<T>,
@@ -50,7 +50,7 @@ pub fn configure<T>(
     function(pairs, read).state
 }
 
-/// A function that has started with these settings, and with those of a complete set that are not among them.
+/// A function that has started with these settings, and with a default for each required one that is missing.
 pub fn function<T>(pairs: &[(&str, &str)], read: impl FnOnce(&Environment<'_>) -> Reading<T>) -> Function<T> {
     let complete = [
         ("BASE_URL", BASE_URL),

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// The time that many seconds after the epoch.
+    /// The time this number of seconds after the epoch.
     pub const fn from_seconds(seconds: u64) -> Self {
         Self(seconds)
     }

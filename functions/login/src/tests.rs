@@ -20,9 +20,9 @@ async fn send(world: &World, browser: &mut Browser, event: Event) -> Answer {
 
 /// Begins a sign-in; returns the URL at Globus that the browser is sent to.
 async fn begin(world: &World, browser: &mut Browser, path: &str) -> String {
-    let answer = send(world, browser, Event::get(path)).await;
-    assert_eq!(answer.status, 302, "{answer:?}");
-    answer.location().to_owned()
+    let response = send(world, browser, Event::get(path)).await;
+    assert_eq!(response.status, 302, "{response:?}");
+    response.location().to_owned()
 }
 
 /// A whole sign-in.

@@ -30,25 +30,25 @@ impl SignedIn {
 }
 
 #[tokio::test]
-async fn asking_for_the_page_changes_nothing() {
+async fn a_request_for_the_logout_page_changes_nothing() {
     let mut user = SignedIn::start().await;
     for method in ["GET", "HEAD"] {
-        let answer = user.send(Event::get("/logout").method(method)).await;
-        answer.assert_page(200, "You are logged in as Ada Lovelace").assert_no_cookie();
+        let response = user.send(Event::get("/logout").method(method)).await;
+        response.assert_page(200, "You are logged in as Ada Lovelace").assert_no_cookie();
     }
     assert_eq!(user.world.stand_in.requests(Endpoint::Revoke), 0);
 }
 
 #[tokio::test]
-async fn logging_out_revokes_every_token_and_takes_every_cookie_of_ours_away() {
+async fn a_logout_revokes_every_token_and_removes_every_cookie_of_this_site() {
     let mut user = SignedIn::start().await;
     user.browser.cookies.insert("__Host-login-abc".to_owned(), "an attempt".to_owned());
     user.browser.cookies.insert("theme".to_owned(), "dark".to_owned());
     let log = Log::listen();
 
-    let answer = user.send(Event::post("/logout")).await;
+    let response = user.send(Event::post("/logout")).await;
 
-    answer.assert_redirect(303, "https://gateway.example/logout");
+    response.assert_redirect(303, "https://gateway.example/logout");
     assert_eq!(user.browser.cookies.keys().collect::<Vec<_>>(), ["theme"]);
     assert_eq!((user.world.stand_in.issued_tokens().len(), user.world.revoked()), (4, 4));
     assert!(log.text().contains("event=\"logout\" outcome=\"success\""), "{}", log.text());
@@ -57,20 +57,20 @@ async fn logging_out_revokes_every_token_and_takes_every_cookie_of_ours_away() {
 }
 
 #[tokio::test]
-async fn afterwards_a_page_says_so_and_links_to_globus_own_logout() {
+async fn the_page_after_a_logout_links_to_the_logout_of_globus() {
     let mut user = SignedIn::start().await;
     user.send(Event::post("/logout")).await;
 
-    let answer = user.send(Event::get("/logout")).await;
+    let response = user.send(Event::get("/logout")).await;
 
-    answer.assert_page(200, "You are logged out");
-    // In an attribute, where the template escapes what it must.
+    response.assert_page(200, "You are logged out");
+    // The template escapes slashes in attributes.
     let link = format!("{}/v2/web/logout?client_id={CLIENT_ID}&amp;redirect_uri=", user.world.stand_in.url());
-    assert!(answer.body.replace("&#x2f;", "/").contains(&link), "{}", answer.body);
+    assert!(response.body.replace("&#x2f;", "/").contains(&link), "{}", response.body);
 }
 
 #[tokio::test]
-async fn cross_site_request_forgery_logs_nobody_out() {
+async fn cross_site_request_forgery_does_not_log_the_user_out() {
     let mut user = SignedIn::start().await;
     let form = || Event::post("/logout");
     for forged in [
@@ -81,8 +81,8 @@ async fn cross_site_request_forgery_logs_nobody_out() {
         form().header("sec-fetch-site", "").header("origin", ""),
     ] {
         let log = Log::listen();
-        let answer = user.send(forged).await;
-        answer.assert_page(403, "did not come from this site").assert_no_cookie();
+        let response = user.send(forged).await;
+        response.assert_page(403, "did not come from this site").assert_no_cookie();
         log.assert_reason("cross_site");
     }
     assert!(user.is_signed_in());
@@ -97,14 +97,14 @@ async fn a_browser_without_fetch_metadata_can_log_out() {
 }
 
 #[tokio::test]
-async fn a_logout_succeeds_while_globus_does_not_answer() {
+async fn a_logout_succeeds_while_globus_does_not_respond() {
     let mut user = SignedIn::start().await;
     user.world.stand_in.fault(Endpoint::Revoke, Fault::Hold);
     let (log, begun) = (Log::listen(), Instant::now());
 
-    let answer = user.send(Event::post("/logout")).await;
+    let response = user.send(Event::post("/logout")).await;
 
-    answer.assert_redirect(303, "https://gateway.example/logout");
+    response.assert_redirect(303, "https://gateway.example/logout");
     assert!(!user.is_signed_in());
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
     log.assert_reason("tokens_not_revoked");
@@ -123,7 +123,7 @@ async fn the_tokens_of_an_expired_session_are_revoked_as_well() {
 }
 
 #[tokio::test]
-async fn somebody_without_a_session_or_with_an_unreadable_one_is_logged_out_all_the_same() {
+async fn a_logout_without_a_readable_session_succeeds() {
     let mut user = SignedIn::start().await;
     for cookie in [None, Some("unreadable")] {
         user.browser = Browser::default();
@@ -131,17 +131,17 @@ async fn somebody_without_a_session_or_with_an_unreadable_one_is_logged_out_all_
             user.browser.cookies.insert(SESSION.to_owned(), value.to_owned());
         }
         user.send(Event::get("/logout")).await.assert_page(200, "You are logged out");
-        let answer = user.send(Event::post("/logout")).await;
-        answer.assert_redirect(303, "https://gateway.example/logout").assert_cleared(SESSION);
+        let response = user.send(Event::post("/logout")).await;
+        response.assert_redirect(303, "https://gateway.example/logout").assert_cleared(SESSION);
     }
 }
 
 #[tokio::test]
-async fn an_open_redirect_in_the_query_is_not_even_looked_at() {
+async fn an_open_redirect_in_the_query_is_ignored() {
     let mut user = SignedIn::start().await;
     for query in ["next=//evil.example", "next=https://evil.example", "redirect_uri=https://evil.example"] {
-        let answer = user.send(Event::post(&format!("/logout?{query}"))).await;
-        answer.assert_redirect(303, "https://gateway.example/logout");
+        let response = user.send(Event::post(&format!("/logout?{query}"))).await;
+        response.assert_redirect(303, "https://gateway.example/logout");
     }
 }
 
@@ -149,13 +149,13 @@ async fn an_open_redirect_in_the_query_is_not_even_looked_at() {
 async fn any_other_path_is_a_404_and_any_other_method_a_405() {
     let mut user = SignedIn::start().await;
     user.send(Event::get("/logout/all")).await.assert_page(404, "Page not found");
-    let answer = user.send(Event::get("/logout").method("DELETE")).await;
-    answer.assert_page(405, "not possible here");
-    assert_eq!(answer.headers["allow"], "GET, HEAD, POST");
+    let response = user.send(Event::get("/logout").method("DELETE")).await;
+    response.assert_page(405, "not possible here");
+    assert_eq!(response.headers["allow"], "GET, HEAD, POST");
 }
 
 #[tokio::test]
-async fn every_sample_event_is_answered() {
+async fn every_sample_event_gets_its_response() {
     let pairs = [("BASE_URL", ""), ("AWS_REGION", "us-east-1")];
     let function = testing::function(&pairs, |env| App::with_globus(App::read(env), env));
     let samples = [
@@ -164,8 +164,8 @@ async fn every_sample_event_is_answered() {
         ("logout-cross-site", 403, "did not come from this site"),
     ];
     for (name, status, text) in samples {
-        let answer = Browser::default().send(&function, handle, Event::sample(name), now()).await;
-        answer.assert_page(status, text);
+        let response = Browser::default().send(&function, handle, Event::sample(name), now()).await;
+        response.assert_page(status, text);
     }
     assert_eq!(Event::samples_for("logout-"), samples.map(|(name, ..)| name.to_owned()).into());
 }

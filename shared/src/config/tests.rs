@@ -121,7 +121,7 @@ fn an_address_is_normalised_or_refused() {
 /// Every text of up to four of these parts after `https://`: 11,110 addresses, most of them malformed. An invalid
 /// internationalized name (`xn--`) is left to the function that calls Globus.
 #[test]
-fn what_passes_as_an_address_the_url_library_reads_alike() {
+fn the_url_library_reads_every_accepted_address_alike() {
     const PARTS: [&str; 10] = ["example.org", "1.2.3.4", "0x7f", "EXAMPLE", ".", ":443", ":99999", "/", "a", "@"];
     let mut texts = vec!["https://".to_owned()];
     let mut passed = 0;
@@ -139,14 +139,14 @@ fn what_passes_as_an_address_the_url_library_reads_alike() {
 }
 
 #[test]
-fn an_unusable_address_of_globus_is_a_problem_and_no_new_deployment() {
+fn an_invalid_globus_address_does_not_count_as_a_new_deployment() {
     let problems = read_with(&[("GLOBUS_AUTH_URL", "https://300.1.1.1")]).unwrap_err();
     assert!(!problems.lacks_only_the_application());
     assert!(problems.to_string().starts_with("GLOBUS_AUTH_URL must be an https address"), "{problems}");
 }
 
 #[test]
-fn plain_http_is_for_this_machine_only() {
+fn plain_http_is_accepted_for_localhost_only() {
     assert!(Origin::parse("http://localhost:9000").is_some_and(|origin| !origin.is_https()));
     assert!(Origin::parse("http://127.0.0.1:9010/").is_some());
     assert_eq!(Origin::parse("http://localhost.evil.example"), None);
@@ -154,7 +154,7 @@ fn plain_http_is_for_this_machine_only() {
 }
 
 #[test]
-fn a_site_may_be_below_the_top_of_its_origin() {
+fn a_site_can_have_a_base_path() {
     let address = Address::parse("https://Example.org/gateway/app/").unwrap();
     assert_eq!(address.base(), "/gateway/app");
     assert_eq!(address.url("/login"), "https://example.org/gateway/app/login");
@@ -163,7 +163,7 @@ fn a_site_may_be_below_the_top_of_its_origin() {
 }
 
 #[test]
-fn a_deployment_that_lacks_only_its_application_is_known_as_new() {
+fn a_deployment_without_an_application_counts_as_new() {
     let new = |changes: &[(&str, &str)]| read_with(changes).unwrap_err().lacks_only_the_application();
     assert!(new(&[("GLOBUS_CLIENT_ID", ""), ("GLOBUS_CLIENT_SECRET", "")]));
     assert!(new(&[("GLOBUS_CLIENT_ID", "")]));

@@ -34,7 +34,7 @@ fn a_value_comes_back_as_it_was_sealed() {
 }
 
 #[test]
-fn on_https_a_cookie_has_every_protection_a_browser_offers() {
+fn a_cookie_on_https_has_every_protection_of_browsers() {
     let cookie = seal(&ring(&[]), "x");
     let attributes = cookie.to_string().split_once("; ").unwrap().1.to_owned();
 
@@ -43,7 +43,7 @@ fn on_https_a_cookie_has_every_protection_a_browser_offers() {
 }
 
 #[test]
-fn on_plain_http_at_this_machine_a_browser_still_takes_the_cookie() {
+fn a_cookie_on_localhost_works_without_https() {
     let cookie = seal(&ring(&[("BASE_URL", "http://localhost:9000")]), "x");
 
     assert_eq!(cookie.name(), "session");
@@ -95,7 +95,7 @@ fn a_value_from_another_deployment_with_the_same_key_is_refused() {
 }
 
 #[test]
-fn during_a_key_change_functions_of_different_releases_open_each_others_cookies() {
+fn functions_open_each_others_cookies_during_a_key_change() {
     let both_ways = [format!("{KEY},{NEW_KEY}"), format!("{NEW_KEY},{KEY}")];
     let stages = [KEY, &both_ways[0], &both_ways[1], NEW_KEY];
     let rings = stages.map(|keys| ring(&[("SESSION_KEYS", keys)]));
@@ -116,7 +116,7 @@ fn an_old_key_is_accepted_until_it_is_retired() {
 }
 
 #[test]
-fn of_several_cookies_by_one_name_the_readable_one_counts() {
+fn the_readable_one_of_several_cookies_with_one_name_is_used() {
     let ring = ring(&[]);
     let good = sent(&seal(&ring, "x"));
 
@@ -126,7 +126,7 @@ fn of_several_cookies_by_one_name_the_readable_one_counts() {
 }
 
 #[test]
-fn a_cookie_without_the_host_prefix_is_not_ours() {
+fn a_cookie_without_the_host_prefix_is_ignored() {
     let ring = ring(&[]);
     let tossed = sent(&seal(&ring, "x")).replace("__Host-", "");
 
@@ -134,7 +134,7 @@ fn a_cookie_without_the_host_prefix_is_not_ours() {
 }
 
 #[test]
-fn foreign_cookies_however_many_or_odd_take_nothing_away() {
+fn a_cookie_is_found_among_many_malformed_foreign_ones() {
     let ring = ring(&[]);
     let good = sent(&seal(&ring, "x"));
     let long = format!("long={}", "\"\\".repeat(5_000));
@@ -152,7 +152,7 @@ fn every_seal_of_one_value_is_different() {
 }
 
 #[test]
-fn a_cookie_is_cleared_with_the_attributes_it_was_set_with() {
+fn a_cookie_is_removed_with_the_attributes_it_was_set_with() {
     let cleared = ring(&[]).removal("session").to_string();
     assert_eq!(cleared, "__Host-session=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0");
 }

@@ -52,7 +52,7 @@ fn each_kind_says_what_happened_and_what_to_do() {
 }
 
 #[test]
-fn each_kind_has_its_own_reason_or_brings_one() {
+fn each_kind_has_its_own_reason_or_holds_one() {
     let reasons: Vec<_> = every_kind().iter().map(|(kind, ..)| kind.row().reason).collect();
     let own: Vec<_> = reasons.iter().filter(|reason| **reason != Reason::ServerError).collect();
     let different: BTreeSet<_> = own.iter().collect();
@@ -61,7 +61,7 @@ fn each_kind_has_its_own_reason_or_brings_one() {
 }
 
 #[test]
-fn a_failed_renewal_counts_as_one_and_its_way_on_is_to_try_again() {
+fn a_failed_renewal_is_logged_as_one_and_offers_another_try() {
     let of = |kind: Kind| {
         let row = Error::from(kind).during(Event::Renewal).row();
         (row.event.as_str(), row.way_on.link())
@@ -74,7 +74,7 @@ fn a_failed_renewal_counts_as_one_and_its_way_on_is_to_try_again() {
 }
 
 #[test]
-fn the_text_for_a_failed_renewal_does_not_say_that_the_user_is_not_logged_in() {
+fn a_failed_renewal_does_not_say_that_the_user_is_not_logged_in() {
     for kind in [Kind::GlobusUnavailable, Kind::GlobusRefused, Kind::ResponseRefused] {
         let row = Error::from(kind(Reason::ServerError)).during(Event::Renewal).row();
         let said = format!("{} {}", row.title, row.text);
@@ -83,7 +83,7 @@ fn the_text_for_a_failed_renewal_does_not_say_that_the_user_is_not_logged_in() {
 }
 
 #[test]
-fn a_start_again_link_leads_to_a_new_sign_in_where_one_can_help() {
+fn an_error_links_to_a_new_sign_in_only_if_it_can_help() {
     let link = |kind: Kind| Error::from(kind).row().way_on.link();
 
     assert_eq!(link(Kind::UnknownAttempt(Reason::StateUnknown)), Some(("Start again", "/login")));

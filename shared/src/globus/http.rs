@@ -52,18 +52,18 @@ mod tests {
     use crate::http_client;
 
     #[tokio::test]
-    async fn a_redirect_is_not_followed_with_the_code_and_the_secret_in_hand() {
+    async fn a_redirect_is_not_followed_with_the_code_and_the_secret() {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", server.local_addr().unwrap());
-        let answer = format!("HTTP/1.1 307 Temporary Redirect\r\nlocation: {url}\r\ncontent-length: 0\r\n\r\n");
+        let response = format!("HTTP/1.1 307 Temporary Redirect\r\nlocation: {url}\r\ncontent-length: 0\r\n\r\n");
         std::thread::spawn(move || {
             let (mut connection, _) = server.accept().unwrap();
             assert!(connection.read(&mut [0; 1024]).unwrap() > 0);
-            connection.write_all(answer.as_bytes()).unwrap();
+            connection.write_all(response.as_bytes()).unwrap();
         });
 
-        let answer = send(http_client::new().unwrap().post(url).body("code and secret")).await;
+        let response = send(http_client::new().unwrap().post(url).body("code and secret")).await;
 
-        assert_eq!(answer.unwrap().status(), 307);
+        assert_eq!(response.unwrap().status(), 307);
     }
 }

@@ -43,7 +43,7 @@ impl World {
         self.globus().complete(code, &attempt, REDIRECT_URI, now).await
     }
 
-    /// As far as the authorization code.
+    /// A sign-in up to the authorization code.
     async fn authorize(&self, person: &str, now: Timestamp) -> (Attempt, String) {
         let (attempt, url) = self.globus().begin(REDIRECT_URI, ReturnPath::home(), now).unwrap();
         let callback = self.stand_in.sign_in(&url, person).await.unwrap();
@@ -51,7 +51,7 @@ impl World {
         (attempt, code.unwrap())
     }
 
-    /// Asserts that a sign-in is refused for `reason`, and that none of the tokens given for it can be used.
+    /// Asserts that a sign-in is refused for `reason`, and that none of the tokens issued for it can be used.
     async fn assert_refused(&self, reason: &str) {
         let before = self.stand_in.issued_tokens().len();
         let refused = self.sign_in().await.unwrap_err();
@@ -60,11 +60,11 @@ impl World {
         let issued = self.stand_in.issued_tokens().split_off(before);
         assert!(!issued.is_empty());
         for token in issued {
-            assert!(self.stand_in.is_revoked(&token), "left behind after {reason}");
+            assert!(self.stand_in.is_revoked(&token), "not revoked after {reason}");
         }
     }
 
-    /// The same, where the claim `name` of the ID token is changed to `value`; `null` takes it away.
+    /// The same, with the claim `name` of the ID token changed to `value`; `null` removes it.
     async fn assert_refused_with(&self, name: &'static str, value: Value, reason: &str) {
         self.stand_in.edit_id_token(move |claims| set(claims, name, &value));
         self.assert_refused(reason).await;
@@ -81,12 +81,12 @@ fn set(object: &mut Value, name: &str, value: &Value) {
     }
 }
 
-fn answer(status: u16, content_type: &'static str, body: &str) -> Fault {
+fn respond_with(status: u16, content_type: &'static str, body: &str) -> Fault {
     Fault::Respond { status, content_type, body: body.to_owned() }
 }
 
 #[tokio::test]
-async fn a_sign_in_gives_a_person_and_a_token_for_each_service() {
+async fn a_sign_in_gives_the_user_and_a_token_for_each_service() {
     let world = World::start().await;
 
     let SignedIn { identity, tokens } = world.sign_in().await.unwrap();
@@ -102,7 +102,7 @@ async fn a_sign_in_gives_a_person_and_a_token_for_each_service() {
 }
 
 #[tokio::test]
-async fn the_key_set_is_asked_for_once_in_the_life_of_an_instance() {
+async fn the_key_set_is_fetched_once_for_several_sign_ins() {
     let world = World::start().await;
     for _ in 0..3 {
         world.sign_in().await.unwrap();
@@ -112,12 +112,12 @@ async fn the_key_set_is_asked_for_once_in_the_life_of_an_instance() {
 }
 
 #[tokio::test]
-async fn what_globus_may_leave_out_or_add_is_no_error() {
+async fn missing_optional_fields_and_unknown_fields_are_accepted() {
     let world = World::start().await;
-    world.stand_in.edit_token_response(|answer| {
-        set(answer, "other_tokens", &Value::Null);
-        set(answer, "added_tomorrow", &json!({ "x": [1] }));
-        set(answer, "expires_in", &json!(30));
+    world.stand_in.edit_token_response(|response| {
+        set(response, "other_tokens", &Value::Null);
+        set(response, "added_tomorrow", &json!({ "x": [1] }));
+        set(response, "expires_in", &json!(30));
     });
     world.stand_in.edit_id_token(|claims| {
         set(claims, "added_tomorrow", &json!(true));
@@ -132,7 +132,7 @@ async fn what_globus_may_leave_out_or_add_is_no_error() {
 }
 
 #[tokio::test]
-async fn somebody_without_a_username_in_the_id_token_is_looked_up() {
+async fn a_username_missing_in_the_id_token_is_read_from_userinfo() {
     let world = World::start().await;
     world.stand_in.edit_id_token(|claims| set(claims, "preferred_username", &Value::Null));
 
@@ -143,16 +143,16 @@ async fn somebody_without_a_username_in_the_id_token_is_looked_up() {
 }
 
 #[tokio::test]
-async fn somebody_elses_userinfo_is_refused() {
+async fn userinfo_of_another_user_is_refused() {
     let world = World::start().await;
     world.stand_in.edit_id_token(|claims| set(claims, "preferred_username", &Value::Null));
-    world.stand_in.fault(Endpoint::Userinfo, answer(200, "application/json", r#"{"sub":"someone-else"}"#));
+    world.stand_in.fault(Endpoint::Userinfo, respond_with(200, "application/json", r#"{"sub":"someone-else"}"#));
 
     world.assert_refused("userinfo_subject").await;
 }
 
 #[tokio::test]
-async fn an_id_token_for_somebody_else_or_another_time_is_refused() {
+async fn an_id_token_of_another_issuer_client_or_time_is_refused() {
     let world = World::start().await;
     let seconds = now().seconds();
     for (claim, value, reason) in [
@@ -211,22 +211,22 @@ async fn algorithm_confusion_is_refused() {
 
 /// [RFC 7515 section 4.1.11](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.11)
 #[tokio::test]
-async fn an_extension_that_must_be_understood_and_is_not_refuses_the_id_token() {
+async fn an_id_token_with_a_critical_extension_is_refused() {
     let world = World::start().await;
     let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"RS512","crit":["x"],"x":1}"#);
-    world.stand_in.edit_token_response(move |answer| set(answer, "id_token", &json!(format!("{header}.e30.AA"))));
+    world.stand_in.edit_token_response(move |response| set(response, "id_token", &json!(format!("{header}.e30.AA"))));
     world.assert_refused("id_token_algorithm").await;
 }
 
 #[tokio::test]
-async fn of_two_keys_without_names_each_is_tried() {
+async fn each_of_two_keys_without_a_key_id_is_tried() {
     let world = World::start().await;
     world.stand_in.rotate_keys(true);
     assert!(world.sign_in().await.is_ok());
 }
 
 #[tokio::test]
-async fn keys_that_globus_changed_are_asked_for_again_but_not_at_every_wrong_signature() {
+async fn new_keys_are_fetched_after_a_wrong_signature_at_most_once_a_minute() {
     let world = World::start().await;
     world.sign_in().await.unwrap();
     world.stand_in.rotate_keys(false);
@@ -256,7 +256,7 @@ async fn keys_or_claims_in_a_response_that_is_no_success_are_not_believed() {
     let keys = http_client::new().unwrap().get(format!("{}/jwk.json", world.stand_in.url())).send().await.unwrap();
     let keys = keys.text().await.unwrap();
     for status in [401, 403, 404] {
-        world.stand_in.fault(Endpoint::Jwks, answer(status, "application/json", &keys));
+        world.stand_in.fault(Endpoint::Jwks, respond_with(status, "application/json", &keys));
         world.assert_refused("key_set_unreadable").await;
     }
     world.stand_in.clear_faults();
@@ -264,16 +264,16 @@ async fn keys_or_claims_in_a_response_that_is_no_success_are_not_believed() {
     world.stand_in.edit_id_token(|claims| set(claims, "preferred_username", &Value::Null));
     let claims = r#"{"sub":"ada10ace-1815-4d60-8bdb-eeecaba85bd9","preferred_username":"mallory@evil.example"}"#;
     for status in [401, 403, 404] {
-        world.stand_in.fault(Endpoint::Userinfo, answer(status, "application/json", claims));
+        world.stand_in.fault(Endpoint::Userinfo, respond_with(status, "application/json", claims));
         world.assert_refused("userinfo_unreadable").await;
     }
-    world.stand_in.fault(Endpoint::Userinfo, answer(200, "application/json", claims));
+    world.stand_in.fault(Endpoint::Userinfo, respond_with(200, "application/json", claims));
     let identity = world.sign_in().await.unwrap().identity;
     assert_eq!(identity.username.as_deref(), Some("mallory@evil.example"), "the status alone decided");
 }
 
 #[tokio::test]
-async fn an_answer_that_lacks_what_a_session_needs_is_refused_and_its_tokens_revoked() {
+async fn an_incomplete_token_response_is_refused_and_its_tokens_revoked() {
     let world = World::start().await;
     for (field, value, reason) in [
         ("id_token", Value::Null, "id_token_missing"),
@@ -282,7 +282,7 @@ async fn an_answer_that_lacks_what_a_session_needs_is_refused_and_its_tokens_rev
         ("token_type", json!("mac"), "token_type"),
         ("expires_in", Value::Null, "token_lifetime_missing"),
     ] {
-        world.stand_in.edit_token_response(move |answer| set(answer, field, &value));
+        world.stand_in.edit_token_response(move |response| set(response, field, &value));
         world.assert_refused(reason).await;
     }
 }
@@ -311,23 +311,23 @@ async fn a_replayed_code_is_refused_whichever_status_globus_gives() {
 }
 
 #[tokio::test]
-async fn whatever_globus_answers_instead_of_tokens_has_its_reason() {
+async fn every_response_without_tokens_has_its_reason() {
     let world = World::start().await;
     let large = format!("\"{}\"", "x".repeat(1024 * 1024));
     for (fault, reason) in [
-        (answer(500, "text/html", "<h1>Internal Server Error</h1>"), "globus_error_status"),
-        (answer(502, "text/html", "<h1>Bad Gateway</h1>"), "globus_error_status"),
-        (answer(429, "application/json", "{}"), "globus_error_status"),
-        (answer(200, "text/html", "<h1>Hello</h1>"), "token_answer_unreadable"),
-        (answer(200, "application/json", "{"), "token_answer_unreadable"),
-        (answer(200, "application/json", r#"{"access_token":7}"#), "token_answer_unreadable"),
-        (answer(200, "application/json", &large), "globus_answer_too_large"),
-        (answer(302, "text/html", ""), "token_answer_unreadable"),
-        (answer(400, "application/json", r#"{"error":"invalid_client"}"#), "client_refused"),
-        (answer(401, "application/json", r#"{"error":"invalid_client"}"#), "client_refused"),
-        (answer(400, "application/json", r#"{"error":"invalid_scope"}"#), "token_request_refused"),
+        (respond_with(500, "text/html", "<h1>Internal Server Error</h1>"), "globus_error_status"),
+        (respond_with(502, "text/html", "<h1>Bad Gateway</h1>"), "globus_error_status"),
+        (respond_with(429, "application/json", "{}"), "globus_error_status"),
+        (respond_with(200, "text/html", "<h1>Hello</h1>"), "token_answer_unreadable"),
+        (respond_with(200, "application/json", "{"), "token_answer_unreadable"),
+        (respond_with(200, "application/json", r#"{"access_token":7}"#), "token_answer_unreadable"),
+        (respond_with(200, "application/json", &large), "globus_answer_too_large"),
+        (respond_with(302, "text/html", ""), "token_answer_unreadable"),
+        (respond_with(400, "application/json", r#"{"error":"invalid_client"}"#), "client_refused"),
+        (respond_with(401, "application/json", r#"{"error":"invalid_client"}"#), "client_refused"),
+        (respond_with(400, "application/json", r#"{"error":"invalid_scope"}"#), "token_request_refused"),
         (
-            answer(403, "application/json", r#"{"errors":[{"status":"403"}],"error":"forbidden"}"#),
+            respond_with(403, "application/json", r#"{"errors":[{"status":"403"}],"error":"forbidden"}"#),
             "token_request_refused",
         ),
         (Fault::Endless, "globus_answer_too_large"),
@@ -340,12 +340,12 @@ async fn whatever_globus_answers_instead_of_tokens_has_its_reason() {
 }
 
 #[tokio::test]
-async fn a_key_set_that_cannot_be_had_refuses_the_sign_in_and_revokes_its_tokens() {
+async fn an_unavailable_key_set_refuses_the_sign_in_and_revokes_its_tokens() {
     let world = World::start().await;
     for (fault, reason) in [
-        (answer(500, "text/html", "<h1>Internal Server Error</h1>"), "globus_error_status"),
-        (answer(200, "application/json", r#"{"keys":[]}"#), "key_set_unreadable"),
-        (answer(200, "text/html", "<h1>Hello</h1>"), "key_set_unreadable"),
+        (respond_with(500, "text/html", "<h1>Internal Server Error</h1>"), "globus_error_status"),
+        (respond_with(200, "application/json", r#"{"keys":[]}"#), "key_set_unreadable"),
+        (respond_with(200, "text/html", "<h1>Hello</h1>"), "key_set_unreadable"),
         (Fault::Drop, "globus_connection_lost"),
     ] {
         world.stand_in.fault(Endpoint::Jwks, fault);
@@ -356,7 +356,7 @@ async fn a_key_set_that_cannot_be_had_refuses_the_sign_in_and_revokes_its_tokens
 }
 
 #[tokio::test]
-async fn globus_is_not_waited_for_longer_than_five_seconds() {
+async fn a_token_request_times_out_after_five_seconds() {
     let world = World::start().await;
     world.stand_in.fault(Endpoint::Token, Fault::Delay(Duration::from_secs(10)));
 
@@ -366,7 +366,7 @@ async fn globus_is_not_waited_for_longer_than_five_seconds() {
 }
 
 #[tokio::test]
-async fn a_globus_that_is_down_is_said_to_be_unreachable() {
+async fn a_globus_that_is_down_is_reported_as_unreachable() {
     let world = World::start().await;
     let (attempt, code) = world.authorize("ada", now()).await;
     let testing::World { function, stand_in, .. } = world.0;
@@ -390,7 +390,7 @@ async fn every_token_of_every_service_is_revoked() {
 }
 
 #[tokio::test]
-async fn a_revocation_that_globus_does_not_answer_is_given_up_after_two_seconds() {
+async fn a_revocation_without_a_response_ends_after_two_seconds() {
     let log = Log::listen();
     let world = World::start().await;
     let SignedIn { tokens, .. } = world.sign_in().await.unwrap();
@@ -405,7 +405,7 @@ async fn a_revocation_that_globus_does_not_answer_is_given_up_after_two_seconds(
 }
 
 #[tokio::test]
-async fn the_logout_page_of_globus_knows_this_app_and_the_way_back() {
+async fn the_logout_url_of_globus_names_this_app_and_a_link_back() {
     let world = World::start().await;
     let url = world.globus().logout_url("https://gateway.example/?a=b&c", "Ours & yours");
 

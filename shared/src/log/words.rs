@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_reason_is_another_word_in_snake_case() {
+    fn every_reason_is_a_unique_word_in_snake_case() {
         let words: BTreeSet<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
 
         assert_eq!(words.len(), Reason::ALL.len());

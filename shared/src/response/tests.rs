@@ -76,7 +76,7 @@ fn a_handler_may_set_a_header_to_another_value() {
 }
 
 #[test]
-fn a_person_is_shown_a_page_and_a_program_gets_json() {
+fn a_browser_gets_a_page_and_an_api_client_gets_json() {
     let page = refused(&Event::get("/x"), Kind::NotFound);
     assert_eq!(page.status(), 404);
     assert!(body(&page).contains("<h1>Page not found</h1>"));
@@ -88,7 +88,7 @@ fn a_person_is_shown_a_page_and_a_program_gets_json() {
 }
 
 #[test]
-fn a_page_for_who_is_signed_in_sends_others_to_sign_in_and_back() {
+fn a_page_for_signed_in_users_sends_others_to_login_and_back() {
     let files = refused(&Event::get("/files?a=b%26c"), Kind::SignInRequired);
     assert_eq!(files.status(), 302);
     assert_eq!(header(&files, "location"), "/login?next=%2Ffiles%3Fa%3Db%2526c");
@@ -101,13 +101,13 @@ fn a_page_for_who_is_signed_in_sends_others_to_sign_in_and_back() {
 }
 
 #[test]
-fn a_method_that_is_not_there_is_answered_with_those_that_are() {
-    let answer = refused(&Event::get("/").method("DELETE"), Kind::MethodNotAllowed("GET, HEAD"));
-    assert_eq!((answer.status().as_u16(), header(&answer, "allow")), (405, "GET, HEAD"));
+fn the_response_to_a_wrong_method_names_the_allowed_ones() {
+    let response = refused(&Event::get("/").method("DELETE"), Kind::MethodNotAllowed("GET, HEAD"));
+    assert_eq!((response.status().as_u16(), header(&response, "allow")), (405, "GET, HEAD"));
 }
 
 #[test]
-fn an_error_page_offers_another_sign_in_where_that_is_the_way_on() {
+fn an_error_page_offers_a_new_sign_in_only_if_it_can_help() {
     let start_again = |kind| body(&refused(&Event::get("/login"), kind)).contains("Start again</a>");
 
     assert!(start_again(Kind::UnknownAttempt(Reason::StateUnknown)));
@@ -128,12 +128,12 @@ fn a_configuration_error_names_the_variable_in_the_log_only() {
 }
 
 #[test]
-fn an_error_takes_its_cookies_with_it() {
+fn the_response_to_an_error_sets_its_cookies() {
     let cookies = SealedCookies::new(&configure(&[], Config::read).unwrap(), &Site::default());
     let error = Error::from(Kind::Denied).with_cookie(storage::removal(&cookies));
 
-    let answer = respond(Some(&Event::get("/login").request()), Err(error));
-    assert!(header(&answer, "set-cookie").starts_with("__Host-session=;"));
+    let response = respond(Some(&Event::get("/login").request()), Err(error));
+    assert!(header(&response, "set-cookie").starts_with("__Host-session=;"));
 }
 
 #[test]

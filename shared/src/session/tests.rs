@@ -26,7 +26,7 @@ fn token(resource_server: &str, lifetime: u64) -> Token {
     }
 }
 
-/// A session of noon, whose tokens for Globus Auth and Transfer live that many seconds.
+/// A session that began at noon. Its tokens for Globus Auth and Transfer live this number of seconds.
 fn session(auth: u64, transfer: u64) -> Session {
     Session::new(identity(), vec![token(GLOBUS_AUTH, auth), token(TRANSFER, transfer)], noon())
 }
@@ -42,13 +42,13 @@ fn after(seconds: u64) -> Timestamp {
     noon() + Duration::from_secs(seconds)
 }
 
-/// Where somebody stands, in a word.
+/// The state of the session's visitor, in words.
 fn standing(session: &Session, now: Timestamp) -> &'static str {
     match session.clone().visitor(WEEK, now) {
         Visitor::SignedIn(_) => "signed in",
         Visitor::NeedsRenewal(_) => "needs renewal",
         Visitor::Expired(_) => "expired",
-        Visitor::SignedOut | Visitor::Unusable(_) => "nobody",
+        Visitor::SignedOut | Visitor::Unusable(_) => "no session",
     }
 }
 
@@ -68,14 +68,14 @@ fn without_a_refresh_token_a_session_ends_with_its_globus_token() {
 }
 
 #[test]
-fn of_a_short_lived_token_all_but_the_last_tenth_is_used() {
+fn a_short_lived_token_is_used_until_its_last_tenth() {
     let session = session(30, 172_800);
     assert_eq!(standing(&session, after(26)), "signed in");
     assert_eq!(standing(&session, after(27)), "needs renewal");
 }
 
 #[test]
-fn no_token_and_no_renewal_keep_a_session_beyond_its_absolute_limit() {
+fn no_token_or_renewal_extends_a_session_beyond_its_absolute_limit() {
     let mut session = session(604_800 * 2, 172_800);
     assert_eq!(standing(&session, after(604_799)), "signed in");
     assert_eq!(standing(&session, after(604_800)), "expired");
@@ -84,7 +84,7 @@ fn no_token_and_no_renewal_keep_a_session_beyond_its_absolute_limit() {
 }
 
 #[test]
-fn a_redirect_loop_is_not_possible_however_short_tokens_live() {
+fn short_lived_tokens_cause_no_redirect_loop() {
     let mut session = session(1, 172_800);
     assert_eq!(standing(&session, after(2)), "expired", "the sign-in was just now");
     assert_eq!(standing(&session, after(10)), "needs renewal");
@@ -97,7 +97,7 @@ fn a_redirect_loop_is_not_possible_however_short_tokens_live() {
 }
 
 #[test]
-fn while_a_renewal_does_not_succeed_what_is_left_of_a_token_is_used() {
+fn a_token_with_time_left_is_used_after_a_failed_renewal() {
     let mut session = session(172_800, 172_800);
     session.replace_tokens(Vec::new(), after(172_750));
     assert_eq!(standing(&session, after(172_751)), "signed in");
@@ -105,7 +105,7 @@ fn while_a_renewal_does_not_succeed_what_is_left_of_a_token_is_used() {
 }
 
 #[test]
-fn a_token_is_given_while_it_is_good_and_else_the_way_to_a_good_one() {
+fn a_token_that_is_not_good_gives_the_error_that_leads_to_a_good_one() {
     let session = session(172_800, 600);
     let reason = |session: &Session, seconds| session.token(TRANSFER, after(seconds)).unwrap_err().kind().clone();
 
@@ -119,7 +119,7 @@ fn a_token_is_given_while_it_is_good_and_else_the_way_to_a_good_one() {
 }
 
 #[test]
-fn a_renewed_token_takes_the_place_of_the_old_one_and_of_no_other() {
+fn a_renewed_token_replaces_only_the_old_one_of_its_service() {
     let mut session = session(600, 172_800);
     let renewed = Token { access_token: Secret::new("new"), refresh_token: None, ..token(GLOBUS_AUTH, 172_800) };
     session.replace_tokens(vec![renewed], after(590));
@@ -128,7 +128,7 @@ fn a_renewed_token_takes_the_place_of_the_old_one_and_of_no_other() {
     assert_eq!(
         session.tokens[0].refresh_token.as_ref().map(Secret::expose),
         Some("refresh"),
-        "none came, so the old one stays"
+        "the response has none, so the old one stays"
     );
     assert_eq!(session.token(TRANSFER, after(590)).unwrap(), "access-172800");
 
@@ -137,7 +137,7 @@ fn a_renewed_token_takes_the_place_of_the_old_one_and_of_no_other() {
     assert_eq!(session.tokens[0].refresh_token.as_ref().map(Secret::expose), Some("rotated"));
 }
 #[test]
-fn while_another_request_renews_a_token_with_time_left_will_do() {
+fn a_token_with_time_left_is_used_while_another_request_renews() {
     let mut session = session(172_800, 172_800);
     session.being_renewed(after(172_790));
     assert!(!session.needs_renewal(after(172_790)));
@@ -148,7 +148,7 @@ fn while_another_request_renews_a_token_with_time_left_will_do() {
 }
 
 #[test]
-fn somebody_without_a_name_is_called_by_username_and_else_by_uuid() {
+fn a_user_without_a_name_is_shown_by_username_or_else_by_uuid() {
     let mut identity = identity();
     identity.name = None;
     assert_eq!(identity.display_name(), "ada@uchicago.edu");
@@ -163,7 +163,7 @@ fn debug_output_holds_no_token() {
 }
 
 #[test]
-fn the_log_calls_a_session_the_same_from_its_sign_in_on_and_no_other() {
+fn a_session_has_one_log_id_of_its_own_also_after_a_renewal() {
     let mut session = session(600, 600);
     let id = session.log_id();
     session.replace_tokens(vec![token(GLOBUS_AUTH, 172_800)], after(590));

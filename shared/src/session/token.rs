@@ -44,7 +44,7 @@ impl Token {
         self.time_left(now) <= (self.lifetime / 10).min(Duration::from_mins(1))
     }
 
-    /// Whether it is time to renew the token, and a refresh token is there to do so.
+    /// Whether it is time to renew the token, and there is a refresh token to do so.
     pub(crate) fn is_renewable(&self, now: Timestamp) -> bool {
         self.expires_soon(now) && self.refresh_token.is_some()
     }

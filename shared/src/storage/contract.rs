@@ -1,4 +1,4 @@
-//! What every storage has to hold to; the same cases run on each.
+//! The contract of every storage: the same test cases run on each of them.
 
 #![expect(clippy::missing_panics_doc, clippy::panic, clippy::unwrap_used, reason = "an assertion is there to panic")]
 
@@ -18,16 +18,16 @@ use crate::{
 /// How long the tokens of [`session`] live.
 const TOKEN_LIFE: Duration = Duration::from_hours(48);
 
-/// Panics unless the storage, with the usual limits, does what every storage must.
+/// Runs every test case on a storage with the usual limits. Panics if one fails.
 pub async fn check(storage: &dyn TokenStorage) {
     a_session_comes_back_whole(storage).await;
-    no_cookie_and_a_bad_cookie_are_told_apart(storage).await;
+    no_cookie_differs_from_a_bad_cookie(storage).await;
     a_changed_byte_anywhere_in_the_cookie_is_noticed(storage).await;
-    a_session_that_can_be_renewed_is_and_one_that_cannot_expires(storage).await;
-    a_renewed_session_is_the_one_that_is_found_afterwards(storage).await;
+    a_session_needs_renewal_or_expires_without_a_refresh_token(storage).await;
+    a_renewed_session_replaces_the_old_one(storage).await;
     good_tokens_are_not_renewed(storage).await;
-    nobody_elses_session_is_touched(storage).await;
-    ending_a_session_gives_what_it_was(storage).await;
+    the_session_of_another_user_is_kept(storage).await;
+    ending_a_session_returns_it(storage).await;
 }
 
 async fn a_session_comes_back_whole(storage: &dyn TokenStorage) {
@@ -36,7 +36,7 @@ async fn a_session_comes_back_whole(storage: &dyn TokenStorage) {
     assert_eq!(storage.visitor(&request, noon()).await.unwrap(), Visitor::SignedIn(session));
 }
 
-async fn no_cookie_and_a_bad_cookie_are_told_apart(storage: &dyn TokenStorage) {
+async fn no_cookie_differs_from_a_bad_cookie(storage: &dyn TokenStorage) {
     let visitor = async |cookie| storage.visitor(&Event::get("/").cookie(cookie).request(), noon()).await.unwrap();
     assert_eq!(visitor("other=1").await, Visitor::SignedOut);
     assert_eq!(visitor("session=unprefixed").await, Visitor::SignedOut);
@@ -56,7 +56,7 @@ async fn a_changed_byte_anywhere_in_the_cookie_is_noticed(storage: &dyn TokenSto
     }
 }
 
-async fn a_session_that_can_be_renewed_is_and_one_that_cannot_expires(storage: &dyn TokenStorage) {
+async fn a_session_needs_renewal_or_expires_without_a_refresh_token(storage: &dyn TokenStorage) {
     let ends = noon() + TOKEN_LIFE;
     let mut session = session(noon());
     let request = begin(storage, &session).await;
@@ -70,15 +70,15 @@ async fn a_session_that_can_be_renewed_is_and_one_that_cannot_expires(storage: &
     assert!(matches!(storage.begin_renewal(&request, ends).await.unwrap(), Renewal::SignInNeeded));
 }
 
-async fn a_renewed_session_is_the_one_that_is_found_afterwards(storage: &dyn TokenStorage) {
+async fn a_renewed_session_replaces_the_old_one(storage: &dyn TokenStorage) {
     let ends = noon() + TOKEN_LIFE;
     let request = begin(storage, &session(noon())).await;
     let Renewal::Ours(mut session, lease) = storage.begin_renewal(&request, ends).await.unwrap() else {
-        panic!("not ours to renew");
+        panic!("this request did not get the renewal");
     };
     session.replace_tokens(vec![renewed(ends)], ends);
     let Kept::Yes(cookie) = storage.finish_renewal(&request, lease, &session, ends).await.unwrap() else {
-        panic!("not kept");
+        panic!("the renewed session was not kept");
     };
     let request = cookie.map_or(request, |cookie| sends(&cookie));
     assert_eq!(storage.visitor(&request, ends).await.unwrap(), Visitor::SignedIn((*session).clone()));
@@ -88,11 +88,11 @@ async fn a_renewed_session_is_the_one_that_is_found_afterwards(storage: &dyn Tok
 async fn good_tokens_are_not_renewed(storage: &dyn TokenStorage) {
     let request = begin(storage, &session(noon())).await;
     assert!(matches!(storage.begin_renewal(&request, noon()).await.unwrap(), Renewal::NotNeeded));
-    let nobody = Event::get("/").request();
-    assert!(matches!(storage.begin_renewal(&nobody, noon()).await.unwrap(), Renewal::SignInNeeded));
+    let without_cookie = Event::get("/").request();
+    assert!(matches!(storage.begin_renewal(&without_cookie, noon()).await.unwrap(), Renewal::SignInNeeded));
 }
 
-async fn nobody_elses_session_is_touched(storage: &dyn TokenStorage) {
+async fn the_session_of_another_user_is_kept(storage: &dyn TokenStorage) {
     let mut other = session(noon());
     other.identity.sub.push_str("-somebody-else");
     let (one, another) = (begin(storage, &session(noon())).await, begin(storage, &other).await);
@@ -102,14 +102,14 @@ async fn nobody_elses_session_is_touched(storage: &dyn TokenStorage) {
     assert_eq!(storage.visitor(&another, noon()).await.unwrap(), Visitor::SignedIn(other));
 }
 
-async fn ending_a_session_gives_what_it_was(storage: &dyn TokenStorage) {
+async fn ending_a_session_returns_it(storage: &dyn TokenStorage) {
     let request = begin(storage, &session(noon())).await;
     assert_eq!(storage.end(&request).await.unwrap(), Some(session(noon())));
     assert_eq!(storage.end(&Event::get("/").request()).await.unwrap(), None);
     assert_eq!(storage.end(&Event::get("/").cookie("__Host-session=garbage").request()).await.unwrap(), None);
 }
 
-/// Keeps a session; gives a request of the browser that has it.
+/// Keeps a session; returns a request of the browser that has it.
 pub async fn begin(storage: &dyn TokenStorage, session: &Session) -> Request {
     sends(&storage.create(&Event::get("/").request(), session, noon()).await.unwrap())
 }
@@ -119,7 +119,7 @@ pub fn sends(cookie: &cookie::Cookie<'_>) -> Request {
     Event::get("/").cookie(&cookie.stripped().to_string()).request()
 }
 
-/// A token for Globus Auth that came just now.
+/// A token for Globus Auth, received `now`.
 pub fn renewed(now: Timestamp) -> Token {
     let token = session(noon()).tokens.remove(0);
     Token { access_token: Secret::new("renewed"), received: now, ..token }

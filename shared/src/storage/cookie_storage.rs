@@ -1,7 +1,7 @@
 //! Sessions in sealed cookies.
 //!
-//! It cannot end a session in another browser, refuse a copy of a cookie after a logout, or let only one of several
-//! concurrent requests renew.
+//! This storage cannot end a session in another browser, refuse a copy of a cookie after a logout, or let only one of
+//! several concurrent requests renew.
 
 use std::{sync::Arc, time::Duration};
 
@@ -112,7 +112,7 @@ mod tests {
         CookieStorage::new(&config, Arc::new(SealedCookies::new(&config, &Site::default())))
     }
 
-    /// Who comes with this in their session cookie.
+    /// The visitor whose session cookie has this content.
     fn visitor_with(stored: &serde_json::Value) -> Visitor {
         let storage = storage();
         let sealed = storage.cookies.seal(Purpose::Session, NAME, stored, Duration::from_mins(1)).unwrap();
@@ -120,22 +120,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn holds_to_the_contract() {
+    async fn fulfills_the_contract() {
         contract::check(&storage()).await;
     }
 
     #[tokio::test]
-    async fn without_a_table_sessions_are_in_cookies_and_cannot_be_ended_elsewhere() {
+    async fn without_a_session_table_sessions_cannot_be_ended_everywhere() {
         let app = configure(&[], App::read).unwrap();
         assert!(!app.storage.can_end_everywhere());
     }
 
     #[test]
-    fn nine_services_fit_into_a_cookie_and_more_are_said_not_to() {
+    fn nine_services_fit_into_a_cookie_and_eleven_are_refused() {
         let with = |count: usize| {
             let mut session = session(noon());
             let mut token = session.tokens.remove(1);
-            // As long as Globus's are.
+            // As long as Globus's tokens are.
             (token.access_token, token.refresh_token) =
                 (Secret::new("A".repeat(91)), Some(Secret::new("R".repeat(93))));
             session.tokens = vec![token; count];
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_of_another_format_is_signed_out() {
+    fn a_session_of_another_format_is_refused() {
         let mut next_format = serde_json::to_value(session(noon())).unwrap();
         next_format["v"] = 2.into();
         for stored in [next_format, serde_json::json!({}), serde_json::json!([]), serde_json::Value::Null] {
@@ -162,13 +162,13 @@ mod tests {
     }
 
     #[test]
-    fn a_ticket_to_a_table_is_no_session() {
+    fn a_ticket_is_not_accepted_as_a_session() {
         let storage = storage();
         let sealed = storage.cookies.seal(Purpose::Ticket, NAME, &session(noon()), Duration::from_mins(1)).unwrap();
         assert_eq!(storage.read(&sends(&sealed), noon()), Visitor::Unusable(Reason::CookieUnreadable));
     }
 
-    /// Sealed when the format was new. If this fails, people who are signed in would be signed out by the next release.
+    /// Sealed when the format was new. If this test fails, the next release would log out every user.
     #[test]
     fn a_cookie_of_the_first_release_can_be_read() {
         let cookie = include_str!("samples/session-1.txt").trim();

@@ -1,4 +1,4 @@
-//! A browser as far as a function can tell: cookies kept and sent.
+//! A browser as a function sees it: it keeps cookies and sends them.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Event;
 use crate::{error::Result, function::Function, timestamp::Timestamp};
 
-/// A browser: keeps the cookies it is given, and sends them.
+/// A browser: keeps the cookies that it gets, and sends them.
 #[derive(Clone, Debug, Default)]
 pub struct Browser {
     /// Every cookie, by name.
@@ -16,12 +16,12 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Keeps a cookie as if an answer had set it.
+    /// Keeps a cookie as if a response had set it.
     pub fn keep(&mut self, cookie: &cookie::Cookie<'_>) {
         self.cookies.insert(cookie.name().to_owned(), cookie.value().to_owned());
     }
 
-    /// Sends an event to a function, and keeps the cookies of the answer.
+    /// Sends an event to a function, and keeps the cookies of the response.
     pub async fn send<S>(
         &mut self,
         function: &Function<S>,
@@ -30,8 +30,8 @@ impl Browser {
         now: Timestamp,
     ) -> Answer {
         let event = self.cookies.iter().fold(event, |event, (name, value)| event.cookie(&format!("{name}={value}")));
-        let answer = Answer::from(function.respond(&handle, &event.json(), now).await);
-        for cookie in &answer.cookies {
+        let response = Answer::from(function.respond(&handle, &event.json(), now).await);
+        for cookie in &response.cookies {
             let (pair, attributes) = cookie.split_once(';').unwrap_or((cookie, ""));
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             if attributes.contains("Max-Age=0") {
@@ -40,16 +40,16 @@ impl Browser {
                 self.cookies.insert(name.to_owned(), value.to_owned());
             }
         }
-        answer
+        response
     }
 }
 
-/// What a function answers.
+/// The response of a function.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The status.
     pub status: i64,
-    /// The headers, by lower-case name; none stands twice.
+    /// The headers, by lower-case name; none occurs twice.
     pub headers: BTreeMap<String, String>,
     /// The `Set-Cookie` values.
     pub cookies: Vec<String>,
@@ -58,21 +58,21 @@ pub struct Answer {
 }
 
 impl From<lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse> for Answer {
-    fn from(answer: lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse) -> Self {
+    fn from(response: lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse) -> Self {
         let text = |value: &header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let headers = answer.headers.iter().map(|(name, value)| (name.to_string(), text(value)));
-        let body = answer.body.map(|body| String::from_utf8_lossy(&body).into_owned());
+        let headers = response.headers.iter().map(|(name, value)| (name.to_string(), text(value)));
+        let body = response.body.map(|body| String::from_utf8_lossy(&body).into_owned());
         Self {
-            status: answer.status_code,
+            status: response.status_code,
             headers: headers.collect(),
-            cookies: answer.cookies,
+            cookies: response.cookies,
             body: body.unwrap_or_default(),
         }
     }
 }
 
 impl Answer {
-    /// Where the answer sends the browser; empty if nowhere.
+    /// The target of a redirect; empty if the response is not one.
     pub fn location(&self) -> &str {
         self.headers.get("location").map_or("", String::as_str)
     }
@@ -90,7 +90,7 @@ impl Answer {
         self
     }
 
-    /// Asserts the status, and that the page says `text`.
+    /// Asserts the status, and that the page contains `text`.
     #[track_caller]
     pub fn assert_page(&self, status: i64, text: &str) -> &Self {
         assert_eq!(self.status, status, "{}", self.body);
@@ -98,14 +98,14 @@ impl Answer {
         self
     }
 
-    /// Asserts that the answer sets no cookie.
+    /// Asserts that the response sets no cookie.
     #[track_caller]
     pub fn assert_no_cookie(&self) -> &Self {
         assert!(self.cookies.is_empty(), "{:?}", self.cookies);
         self
     }
 
-    /// Asserts that the answer takes the cookie away.
+    /// Asserts that the response removes the cookie.
     #[track_caller]
     pub fn assert_cleared(&self, name: &str) -> &Self {
         let cleared = format!("{name}=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0");

@@ -10,7 +10,7 @@ use crate::config::{Address, Site};
 
 const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../events");
 
-/// An event of an HTTP API, payload 2.0, as a browser's navigation makes it.
+/// An event of an HTTP API (payload 2.0) for the navigation of a browser.
 #[derive(Clone, Debug)]
 pub struct Event(Value);
 
@@ -46,13 +46,13 @@ impl Event {
         Self::get(url).method("POST").header("sec-fetch-site", "same-origin").header("origin", BASE_URL)
     }
 
-    /// An event of the directory `events/`, by its file's name without `.json`.
+    /// An event from the directory `events/`, by its file name without `.json`.
     pub fn sample(name: &str) -> Self {
         let text = std::fs::read_to_string(format!("{SAMPLES}/{name}.json"));
         let event = text.map(|text| serde_json::from_str(&text));
         match event {
             Ok(Ok(event)) => Self(event),
-            unreadable => panic!("the sample event {name} is not read: {unreadable:?}"),
+            unreadable => panic!("the sample event {name} cannot be read: {unreadable:?}"),
         }
     }
 
@@ -63,14 +63,14 @@ impl Event {
         names.filter(|name| name.starts_with(function)).collect()
     }
 
-    /// Another method.
+    /// With another method.
     #[must_use]
     pub fn method(mut self, method: &str) -> Self {
         self.0["requestContext"]["http"]["method"] = method.into();
         self
     }
 
-    /// With a header; an empty value takes it away.
+    /// With a header; an empty value removes it.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.0["headers"][name] = value.into();
@@ -80,7 +80,7 @@ impl Event {
         self
     }
 
-    /// Arrived at another host name, as API Gateway says.
+    /// Arrived at another host name, as API Gateway reports it.
     #[must_use]
     pub fn arriving_at(mut self, domain_name: &str) -> Self {
         self.0["requestContext"]["domainName"] = domain_name.into();
@@ -113,7 +113,7 @@ impl Event {
         self.request_to(&Site { base_url: Address::parse(BASE_URL), region: None })
     }
 
-    /// As a handler of that site gets it.
+    /// As a handler of `site` gets it.
     pub fn request_to(&self, site: &Site) -> Request {
         let request = crate::gateway::request(&self.json(), site);
         request.unwrap_or_else(|error| panic!("this event is refused ({error}): {self:?}"))

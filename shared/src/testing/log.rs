@@ -1,4 +1,4 @@
-//! The log of a test, to look at.
+//! The log of a test, for assertions.
 
 use std::{
     cell::RefCell,
@@ -21,9 +21,9 @@ thread_local! {
 pub struct Log;
 
 impl Log {
-    /// Begins to listen.
+    /// Starts to collect.
     pub fn listen() -> Self {
-        // One for the whole process: `tracing` remembers for each line whether anybody listens to it.
+        // One subscriber for the whole process: `tracing` remembers for each call whether a subscriber wants it.
         static START: Once = Once::new();
         START.call_once(|| {
             let lines = fmt::layer().with_ansi(false).with_writer(|| Lines);
@@ -39,7 +39,7 @@ impl Log {
         LINES.with_borrow(|lines| String::from_utf8_lossy(lines).into_owned())
     }
 
-    /// Asserts that nothing secret is in it.
+    /// Asserts that the log contains none of these secrets.
     #[track_caller]
     pub fn assert_lacks<'a>(&self, secrets: impl IntoIterator<Item = &'a str>) {
         let text = self.text();
@@ -48,7 +48,7 @@ impl Log {
         }
     }
 
-    /// Asserts that the log names `reason`, once.
+    /// Asserts that the log names `reason` exactly once.
     #[track_caller]
     pub fn assert_reason(&self, reason: &str) {
         let text = self.text();

@@ -32,7 +32,7 @@ impl World {
         Self::with(&[]).await
     }
 
-    /// With these settings, and the usual ones that are not among them.
+    /// With these settings, and with the usual one for each that is not among them.
     pub async fn with(pairs: &[(&str, &str)]) -> Self {
         let started = StandIn::start(0, &["https://gateway.example/login"]).await;
         let stand_in = started.unwrap_or_else(|error| panic!("the stand-in does not start: {error}"));
@@ -65,7 +65,7 @@ impl World {
         browser.send(&self.function, handle, event, self.now).await
     }
 
-    /// The event of a browser that comes back from Globus, where `person` has logged in at the address `url`.
+    /// The event of a browser that comes back from Globus, after the user `person` has logged in there at `url`.
     pub async fn at_globus(&self, url: &str, person: &str) -> Event {
         let callback = self.stand_in.sign_in(url, person).await;
         Event::callback(&callback.unwrap_or_else(|error| panic!("the stand-in refuses {url}: {error}")))
@@ -83,7 +83,7 @@ impl World {
         self.send(&login, browser, callback).await
     }
 
-    /// The session of a browser that is signed in.
+    /// The session of a browser, if it is signed in.
     pub async fn session_of(&self, browser: &Browser) -> Option<Session> {
         let event = browser
             .cookies
@@ -116,7 +116,7 @@ impl Event {
     }
 }
 
-/// A parameter in the query of a URL, encoded as it is there; empty if there is none.
+/// A parameter in the query of a URL, still encoded; empty if it is missing.
 pub fn query<'a>(url: &'a str, name: &str) -> &'a str {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     let found = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));

@@ -1,10 +1,10 @@
-//! Wherever the site is, its links, cookies and redirect URL lead to it.
+//! The links, cookies and redirect URL of the site lead to its address, for every kind of address.
 
 use super::*;
 
 const API: &str = "a1b2c3d4e5.execute-api.us-east-1.amazonaws.com";
 
-/// How requests arrive, and where the site is that answers them.
+/// How requests arrive, and the address of the site that responds to them.
 struct Place {
     what: &'static str,
     base_url: &'static str,
@@ -56,7 +56,7 @@ const PLACES: [Place; 7] = [
         site: "https://gateway.example/app",
     },
     Place {
-        what: "a base path that is taken away before",
+        what: "a base path that is removed before the API",
         base_url: "https://gateway.example/app",
         arriving_at: "gateway.example",
         stage: "$default",
@@ -81,7 +81,7 @@ impl Place {
 }
 
 #[tokio::test]
-async fn a_whole_sign_in_stays_where_the_site_is() {
+async fn a_whole_sign_in_stays_at_the_address_of_the_site() {
     for place in PLACES {
         let world = World::with(&[("BASE_URL", place.base_url), ("AWS_REGION", "us-east-1")]).await;
         world.stand_in.register_redirect_uri(&format!("{}/login", place.site));
@@ -90,7 +90,7 @@ async fn a_whole_sign_in_stays_where_the_site_is() {
         let mut begun = send(&world, &mut browser, place.event("/login?next=%2Ffiles")).await;
         let moved = format!("{}/login?moved&next=%2Ffiles", place.site);
         if begun.location() == moved {
-            // As it looks from here, a proxy's visitor may have come by another name. Once is enough.
+            // Behind a proxy, every request seems to come by another name. Only the first one is redirected.
             begun = send(&world, &mut browser, place.event("/login?moved&next=%2Ffiles")).await;
         }
         let redirect_uri = query(begun.location(), "redirect_uri").replace("%3A", ":").replace("%2F", "/");

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use super::*;
 
 #[tokio::test]
-async fn a_sign_in_begins_with_state_nonce_and_pkce_and_asks_for_refresh_tokens() {
+async fn a_sign_in_sends_state_nonce_and_pkce_and_requests_refresh_tokens() {
     let world = World::start().await;
     let mut browser = Browser::default();
 
@@ -42,17 +42,17 @@ async fn the_login_cookie_is_short_and_shows_nothing() {
     let world = World::start().await;
     let path = format!("/login?next=/{}", "x".repeat(109));
 
-    let answer = send(&world, &mut Browser::default(), Event::get(&path)).await;
+    let response = send(&world, &mut Browser::default(), Event::get(&path)).await;
 
-    let cookie = &answer.cookies[0];
+    let cookie = &response.cookies[0];
     assert!(cookie.ends_with("; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=600"), "{cookie}");
     let pair = cookie.split_once(';').unwrap().0;
     assert!(pair.len() <= 350, "{} bytes", pair.len());
-    assert!(!pair.contains(&"x".repeat(16)) && !pair.contains(query(answer.location(), "nonce")));
+    assert!(!pair.contains(&"x".repeat(16)) && !pair.contains(query(response.location(), "nonce")));
 }
 
 #[tokio::test]
-async fn of_many_attempts_at_once_the_five_latest_are_kept() {
+async fn the_five_latest_of_many_attempts_are_kept() {
     let mut world = World::start().await;
     let mut browser = Browser::default();
     let mut urls = Vec::new();
@@ -66,7 +66,7 @@ async fn of_many_attempts_at_once_the_five_latest_are_kept() {
 }
 
 #[tokio::test]
-async fn a_page_that_is_loaded_ahead_begins_nothing() {
+async fn a_prefetch_or_a_frame_begins_no_sign_in() {
     let world = World::start().await;
     for event in [
         Event::get("/login").header("sec-purpose", "prefetch;prerender"),
@@ -74,41 +74,41 @@ async fn a_page_that_is_loaded_ahead_begins_nothing() {
         Event::get("/login").header("sec-fetch-dest", "iframe"),
         Event::get("/login").method("HEAD"),
     ] {
-        let answer = send(&world, &mut Browser::default(), event).await;
-        answer.assert_page(403, "Open this page yourself").assert_no_cookie();
+        let response = send(&world, &mut Browser::default(), event).await;
+        response.assert_page(403, "Open this page yourself").assert_no_cookie();
     }
 }
 
 #[tokio::test]
-async fn a_program_is_told_to_sign_in_and_is_not_sent_to_globus() {
+async fn an_api_client_gets_a_401_and_is_not_sent_to_globus() {
     let world = World::start().await;
     let event = Event::get("/login").header("accept", "application/json");
 
-    let answer = send(&world, &mut Browser::default(), event).await;
+    let response = send(&world, &mut Browser::default(), event).await;
 
-    assert_eq!((answer.status, answer.error().as_str()), (401, "sign_in_required"));
-    answer.assert_no_cookie();
+    assert_eq!((response.status, response.error().as_str()), (401, "sign_in_required"));
+    response.assert_no_cookie();
 }
 
 #[tokio::test]
-async fn a_sign_in_under_another_host_name_moves_to_ours_before_it_begins() {
+async fn a_sign_in_at_another_host_name_first_moves_to_the_site() {
     let world = World::start().await;
     let mut browser = Browser::default();
     let elsewhere = |path: &str| Event::get(path).header("host", "127.0.0.1:9000");
 
-    let answer = send(&world, &mut browser, elsewhere("/login?next=/files?a=b%26c")).await;
+    let response = send(&world, &mut browser, elsewhere("/login?next=/files?a=b%26c")).await;
 
     let moved = "https://gateway.example/login?moved&next=%2Ffiles%3Fa%3Db%26c";
-    answer.assert_redirect(302, moved).assert_no_cookie();
+    response.assert_redirect(302, moved).assert_no_cookie();
     let path = moved.strip_prefix(BASE_URL).unwrap();
     let url = begin(&world, &mut browser, path).await;
     let landed = world.at_globus(&url, "ada").await;
     let landed = send(&world, &mut browser, landed).await;
     landed.assert_redirect(302, "https://gateway.example/files?a=b&c");
 
-    // Behind a proxy that calls us by another name than people do, every request looks as if it came in elsewhere.
-    let answer = send(&world, &mut Browser::default(), elsewhere(path)).await;
-    assert!(answer.location().starts_with(world.stand_in.url()), "{answer:?}");
+    // Behind a proxy that uses another host name than browsers do, every request seems to come by another name.
+    let response = send(&world, &mut Browser::default(), elsewhere(path)).await;
+    assert!(response.location().starts_with(world.stand_in.url()), "{response:?}");
 }
 
 #[tokio::test]
@@ -117,28 +117,28 @@ async fn without_a_base_url_the_site_is_at_the_apis_own_name() {
     let name = "a1b2c3d4e5.execute-api.us-east-1.amazonaws.com";
     let event = Event::get("/login").arriving_at(name).header("host", name);
 
-    let answer = send(&world, &mut Browser::default(), event).await;
+    let response = send(&world, &mut Browser::default(), event).await;
     assert_eq!(
-        query(answer.location(), "redirect_uri"),
+        query(response.location(), "redirect_uri"),
         "https%3A%2F%2Fa1b2c3d4e5.execute-api.us-east-1.amazonaws.com%2Flogin"
     );
 
     let spoofed = Event::get("/login").arriving_at("evil.example").header("host", "evil.example");
-    let answer = send(&world, &mut Browser::default(), spoofed).await;
-    answer.assert_page(400, "This is not the address of this site").assert_no_cookie();
+    let response = send(&world, &mut Browser::default(), spoofed).await;
+    response.assert_page(400, "This is not the address of this site").assert_no_cookie();
 }
 
 #[tokio::test]
 async fn any_other_path_is_a_404_and_any_other_method_a_405() {
     let world = World::start().await;
     send(&world, &mut Browser::default(), Event::get("/login/")).await.assert_page(404, "Page not found");
-    let answer = send(&world, &mut Browser::default(), Event::post("/login")).await;
-    answer.assert_page(405, "not possible here");
-    assert_eq!(answer.headers["allow"], "GET, HEAD");
+    let response = send(&world, &mut Browser::default(), Event::post("/login")).await;
+    response.assert_page(405, "not possible here");
+    assert_eq!(response.headers["allow"], "GET, HEAD");
 }
 
 #[tokio::test]
-async fn every_sample_event_is_answered() {
+async fn every_sample_event_gets_its_response() {
     let world = World::with(&[("BASE_URL", ""), ("AWS_REGION", "us-east-1")]).await;
     let samples = [
         ("login-begin", 302, ""),
@@ -148,8 +148,8 @@ async fn every_sample_event_is_answered() {
         ("login-program", 401, "sign_in_required"),
     ];
     for (name, status, text) in samples {
-        let answer = send(&world, &mut Browser::default(), Event::sample(name)).await;
-        answer.assert_page(status, text);
+        let response = send(&world, &mut Browser::default(), Event::sample(name)).await;
+        response.assert_page(status, text);
     }
     assert_eq!(Event::samples_for("login-"), samples.map(|(name, ..)| name.to_owned()).into());
 }

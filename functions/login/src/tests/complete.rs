@@ -3,36 +3,36 @@ use shared::testing::Log;
 
 use super::*;
 
-fn answers(status: u16, content_type: &'static str, body: &str) -> Fault {
+fn respond_with(status: u16, content_type: &'static str, body: &str) -> Fault {
     Fault::Respond { status, content_type, body: body.to_owned() }
 }
 
 #[tokio::test]
-async fn a_sign_in_ends_at_home_with_a_session_and_nothing_else_kept() {
+async fn a_sign_in_ends_at_home_with_only_a_session_cookie() {
     let world = World::start().await;
     let mut browser = Browser::default();
 
-    let answer = sign_in(&world, &mut browser, "ada").await;
+    let response = sign_in(&world, &mut browser, "ada").await;
 
-    answer.assert_redirect(302, "https://gateway.example/");
+    response.assert_redirect(302, "https://gateway.example/");
     assert_eq!(browser.cookies.keys().collect::<Vec<_>>(), [SESSION]);
     let session = world.session_of(&browser).await.unwrap();
     assert_eq!(session.identity.name.as_deref(), Some("Ada Lovelace"));
     assert_eq!(session.tokens.len(), 2);
-    let cookie = answer.cookies.iter().find(|cookie| cookie.starts_with(SESSION)).unwrap();
+    let cookie = response.cookies.iter().find(|cookie| cookie.starts_with(SESSION)).unwrap();
     assert!(cookie.ends_with("; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=604800"), "{cookie}");
 }
 
 #[tokio::test]
-async fn a_person_lands_on_the_page_they_were_going_to() {
+async fn a_sign_in_ends_at_the_page_that_the_user_wanted() {
     let world = World::start().await;
     let mut browser = Browser::default();
 
     let url = begin(&world, &mut browser, "/login?next=%2Ffiles%3Fpath%3D%252Fdata%26x%3D1%23row").await;
     let callback = world.at_globus(&url, "ada").await;
-    let answer = send(&world, &mut browser, callback).await;
+    let response = send(&world, &mut browser, callback).await;
 
-    answer.assert_redirect(302, "https://gateway.example/files?path=%2Fdata&x=1#row");
+    response.assert_redirect(302, "https://gateway.example/files?path=%2Fdata&x=1#row");
 }
 
 #[tokio::test]
@@ -44,15 +44,15 @@ async fn two_tabs_finish_in_either_order() {
             [begin(&world, &mut browser, "/login?next=/a").await, begin(&world, &mut browser, "/login?next=/b").await];
         for tab in order {
             let callback = world.at_globus(&tabs[tab], "ada").await;
-            let answer = send(&world, &mut browser, callback).await;
-            answer.assert_redirect(302, ["https://gateway.example/a", "https://gateway.example/b"][tab]);
+            let response = send(&world, &mut browser, callback).await;
+            response.assert_redirect(302, ["https://gateway.example/a", "https://gateway.example/b"][tab]);
         }
         assert_eq!(browser.cookies.keys().collect::<Vec<_>>(), [SESSION]);
     }
 }
 
 #[tokio::test]
-async fn a_person_of_whom_globus_knows_little_can_sign_in() {
+async fn a_user_with_few_claims_can_sign_in() {
     let world = World::start().await;
     let mut browser = Browser::default();
     sign_in(&world, &mut browser, "sparse").await.assert_redirect(302, "https://gateway.example/");
@@ -63,7 +63,7 @@ async fn a_person_of_whom_globus_knows_little_can_sign_in() {
 }
 
 #[tokio::test]
-async fn twenty_linked_identities_and_a_second_at_sign_are_no_hindrance() {
+async fn twenty_linked_identities_and_a_second_at_sign_are_accepted() {
     let world = World::start().await;
     for person in ["linked", "twice"] {
         let mut browser = Browser::default();
@@ -73,7 +73,7 @@ async fn twenty_linked_identities_and_a_second_at_sign_are_no_hindrance() {
 }
 
 #[tokio::test]
-async fn whoever_signs_in_replaces_who_was_there() {
+async fn a_new_sign_in_replaces_the_previous_session() {
     let world = World::start().await;
     let mut browser = Browser::default();
     sign_in(&world, &mut browser, "ada").await;
@@ -83,15 +83,15 @@ async fn whoever_signs_in_replaces_who_was_there() {
 }
 
 #[tokio::test]
-async fn declining_is_explained_and_ends_the_attempt() {
+async fn a_denied_access_is_explained_and_ends_the_attempt() {
     let world = World::start().await;
     let (mut browser, log) = (Browser::default(), Log::listen());
     let url = begin(&world, &mut browser, "/login").await;
 
     let callback = Event::callback(&world.stand_in.deny(&url).await.unwrap());
-    let answer = send(&world, &mut browser, callback).await;
+    let response = send(&world, &mut browser, callback).await;
 
-    answer.assert_page(403, "access was not allowed").assert_page(403, "Start again</a>");
+    response.assert_page(403, "access was not allowed").assert_page(403, "Start again</a>");
     assert!(browser.cookies.is_empty());
     log.assert_reason("access_denied");
     world.assert_stopped_before_globus(&browser).await;
@@ -114,56 +114,62 @@ async fn an_error_in_the_address_bar_trips_no_alarm_and_is_named_only_if_known()
         let state = query(&begin(&world, &mut browser, "/login").await, "state").to_owned();
 
         let path = format!("/login?error={error}&error_description=%3Cscript%3Ecanary&state={state}");
-        let answer = send(&world, &mut browser, Event::callback(&format!("{BASE_URL}{path}"))).await;
+        let response = send(&world, &mut browser, Event::callback(&format!("{BASE_URL}{path}"))).await;
 
-        answer.assert_page(400, "Start again</a>");
+        response.assert_page(400, "Start again</a>");
         log.assert_reason(reason);
         let text = log.text();
         assert!(text.contains("event=\"sign_in\" outcome=\"refused\"") && !text.contains("failure"), "{text}");
-        assert!(!(answer.body + &text).contains("canary"));
+        assert!(!(response.body + &text).contains("canary"));
     }
 }
 
 #[tokio::test]
-async fn trouble_at_globus_is_a_page_and_one_line_and_leaves_nothing_half_written() {
+async fn an_error_at_globus_is_a_page_and_one_log_line_and_keeps_no_cookie() {
     for (endpoint, fault, status, title, reason) in [
         (
             Endpoint::Token,
-            answers(500, "text/html", "<h1>canary"),
+            respond_with(500, "text/html", "<h1>canary"),
             503,
             "Globus is not responding",
             "globus_error_status",
         ),
         (
             Endpoint::Token,
-            answers(200, "text/html", "canary"),
+            respond_with(200, "text/html", "canary"),
             502,
             "could not use the response",
             "token_answer_unreadable",
         ),
         (
             Endpoint::Token,
-            answers(400, "application/json", r#"{"error":"invalid_grant"}"#),
+            respond_with(400, "application/json", r#"{"error":"invalid_grant"}"#),
             400,
             "cannot be completed",
             "code_refused",
         ),
         (
             Endpoint::Token,
-            answers(401, "application/json", r#"{"error":"invalid_grant"}"#),
+            respond_with(401, "application/json", r#"{"error":"invalid_grant"}"#),
             400,
             "cannot be completed",
             "code_refused",
         ),
         (
             Endpoint::Token,
-            answers(401, "application/json", r#"{"error":"invalid_client"}"#),
+            respond_with(401, "application/json", r#"{"error":"invalid_client"}"#),
             502,
             "Globus reported an error",
             "client_refused",
         ),
         (Endpoint::Token, Fault::Drop, 503, "Globus is not responding", "globus_connection_lost"),
-        (Endpoint::Jwks, answers(500, "text/html", "canary"), 503, "Globus is not responding", "globus_error_status"),
+        (
+            Endpoint::Jwks,
+            respond_with(500, "text/html", "canary"),
+            503,
+            "Globus is not responding",
+            "globus_error_status",
+        ),
     ] {
         let world = World::start().await;
         let (mut browser, log) = (Browser::default(), Log::listen());
@@ -171,12 +177,12 @@ async fn trouble_at_globus_is_a_page_and_one_line_and_leaves_nothing_half_writte
         let callback = world.at_globus(&url, "ada").await;
         world.stand_in.fault(endpoint, fault);
 
-        let answer = send(&world, &mut browser, callback).await;
+        let response = send(&world, &mut browser, callback).await;
 
-        answer.assert_page(status, title).assert_page(status, "Start again</a>");
+        response.assert_page(status, title).assert_page(status, "Start again</a>");
         log.assert_reason(reason);
         assert!(browser.cookies.is_empty(), "{:?}", browser.cookies);
-        assert!(!(answer.body + &log.text()).contains("canary"));
+        assert!(!(response.body + &log.text()).contains("canary"));
     }
 }
 
@@ -187,9 +193,9 @@ async fn tokens_that_do_not_fit_into_a_cookie_are_revoked_and_the_page_says_why(
     let world = World::with(&[("GLOBUS_SCOPES", &scopes)]).await;
     let (mut browser, log) = (Browser::default(), Log::listen());
 
-    let answer = sign_in(&world, &mut browser, "ada").await;
+    let response = sign_in(&world, &mut browser, "ada").await;
 
-    answer.assert_page(500, "DynamoDB storage");
+    response.assert_page(500, "DynamoDB storage");
     log.assert_reason("session_too_large");
     assert!(world.session_of(&browser).await.is_none());
     let issued = world.stand_in.issued_tokens();

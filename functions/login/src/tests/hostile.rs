@@ -10,9 +10,9 @@ async fn login_csrf_with_a_state_of_another_browser_is_refused() {
     let url = begin(&world, &mut attacker, "/login").await;
     let callback = world.at_globus(&url, "sparse").await;
 
-    let answer = send(&world, &mut victim, callback).await;
+    let response = send(&world, &mut victim, callback).await;
 
-    answer.assert_page(400, "Start again</a>").assert_no_cookie();
+    response.assert_page(400, "Start again</a>").assert_no_cookie();
     log.assert_reason("state_unknown");
     world.assert_stopped_before_globus(&victim).await;
 }
@@ -30,8 +30,8 @@ async fn a_missing_or_invented_state_is_refused() {
         "code=&state=",
         "code=x&state=%00%22;",
     ] {
-        let answer = send(&world, &mut browser, Event::callback(&format!("{BASE_URL}/login?{query}"))).await;
-        answer.assert_page(400, "Start again</a>");
+        let response = send(&world, &mut browser, Event::callback(&format!("{BASE_URL}/login?{query}"))).await;
+        response.assert_page(400, "Start again</a>");
     }
     world.assert_stopped_before_globus(&browser).await;
 }
@@ -43,8 +43,8 @@ async fn a_repeated_parameter_is_refused() {
     let url = begin(&world, &mut browser, "/login").await;
     let state = query(&url, "state");
     for query in [format!("code=x&state={state}&state=y"), format!("code=x&code=y&state={state}")] {
-        let answer = send(&world, &mut browser, Event::callback(&format!("{BASE_URL}/login?{query}"))).await;
-        answer.assert_page(400, "could not read");
+        let response = send(&world, &mut browser, Event::callback(&format!("{BASE_URL}/login?{query}"))).await;
+        response.assert_page(400, "could not read");
     }
     world.assert_stopped_before_globus(&browser).await;
 }
@@ -57,7 +57,7 @@ async fn a_state_is_good_for_one_callback_only() {
     let callback = world.at_globus(&url, "ada").await;
     send(&world, &mut browser, callback.clone()).await.assert_redirect(302, "https://gateway.example/");
 
-    // Loaded again, or gone back to.
+    // The page is loaded again, or opened from the history.
     let again = send(&world, &mut browser, callback.clone()).await;
     again.assert_redirect(302, "https://gateway.example/").assert_no_cookie();
     browser.cookies.remove(SESSION);
@@ -75,15 +75,15 @@ async fn a_replayed_callback_with_saved_cookies_gets_no_second_session() {
     let callback = world.at_globus(&url, "ada").await;
     send(&world, &mut browser, callback.clone()).await;
 
-    let answer = send(&world, &mut saved, callback).await;
+    let response = send(&world, &mut saved, callback).await;
 
-    answer.assert_page(400, "no longer accepts it");
+    response.assert_page(400, "no longer accepts it");
     log.assert_reason("code_refused");
     assert!(world.session_of(&saved).await.is_none());
 }
 
 #[tokio::test]
-async fn an_attempt_older_than_ten_minutes_is_over_even_if_its_cookie_is_still_sent() {
+async fn an_attempt_ends_after_ten_minutes_even_if_its_cookie_is_sent() {
     let mut world = World::start().await;
     let mut browser = Browser::default();
     let url = begin(&world, &mut browser, "/login").await;
@@ -103,9 +103,9 @@ async fn authorization_code_injection_is_stopped_by_pkce() {
     let own = begin(&world, &mut attacker, "/login").await;
 
     let injected = format!("{BASE_URL}/login?code={}&state={}", query(&stolen, "code"), query(&own, "state"));
-    let answer = send(&world, &mut attacker, Event::callback(&injected)).await;
+    let response = send(&world, &mut attacker, Event::callback(&injected)).await;
 
-    answer.assert_page(400, "Start again</a>");
+    response.assert_page(400, "Start again</a>");
     assert!(world.session_of(&attacker).await.is_none());
 }
 
@@ -124,7 +124,7 @@ async fn a_mix_up_with_another_authorization_server_is_refused() {
 }
 
 #[tokio::test]
-async fn an_id_token_that_fails_a_check_signs_nobody_in_and_leaves_no_token_behind() {
+async fn a_forged_id_token_gives_no_session_and_its_tokens_are_revoked() {
     for signing in [Signing::OtherKey, Signing::Unsigned, Signing::HmacWithPublicKey] {
         let world = World::start().await;
         let mut browser = Browser::default();
@@ -140,7 +140,7 @@ async fn an_id_token_that_fails_a_check_signs_nobody_in_and_leaves_no_token_behi
 }
 
 #[tokio::test]
-async fn a_failed_sign_in_leaves_who_was_signed_in_before() {
+async fn a_failed_sign_in_keeps_the_previous_session() {
     let world = World::start().await;
     let mut browser = Browser::default();
     sign_in(&world, &mut browser, "ada").await;
@@ -165,7 +165,7 @@ async fn session_fixation_fails_since_a_session_is_made_new_at_every_sign_in() {
 }
 
 #[tokio::test]
-async fn a_login_cookie_pasted_as_a_session_names_nobody() {
+async fn a_login_cookie_pasted_as_a_session_is_refused() {
     let world = World::start().await;
     let mut browser = Browser::default();
     begin(&world, &mut browser, "/login").await;
@@ -196,7 +196,7 @@ async fn an_open_redirect_in_next_leads_home() {
 }
 
 #[tokio::test]
-async fn no_parameter_of_ours_can_be_smuggled_into_the_request_to_globus() {
+async fn no_parameter_can_be_smuggled_into_the_request_to_globus() {
     let world = World::start().await;
     let smuggled = "/login?next=%2F%26scope%3Devil%26redirect_uri%3Dhttps%3A%2F%2Fevil.example&scope=evil&prompt=none";
 
@@ -206,7 +206,7 @@ async fn no_parameter_of_ours_can_be_smuggled_into_the_request_to_globus() {
 }
 
 #[tokio::test]
-async fn each_missing_or_malformed_variable_is_a_503_page_and_one_line_that_names_it() {
+async fn each_invalid_variable_is_a_503_page_and_one_log_line_that_names_it() {
     for (variable, value) in [
         ("GLOBUS_CLIENT_SECRET", ""),
         ("GLOBUS_SCOPES", "email canary"),
@@ -215,11 +215,11 @@ async fn each_missing_or_malformed_variable_is_a_503_page_and_one_line_that_name
     ] {
         let log = Log::listen();
         let function = testing::function(&[(variable, value)], |env| App::with_globus(App::read(env), env));
-        let answer = Browser::default().send(&function, handle, Event::get("/login"), now()).await;
+        let response = Browser::default().send(&function, handle, Event::get("/login"), now()).await;
 
-        answer.assert_page(503, "This site is not ready yet").assert_no_cookie();
+        response.assert_page(503, "This site is not ready yet").assert_no_cookie();
         log.assert_reason("configuration");
         assert!(log.text().contains(variable), "{}", log.text());
-        assert!(!(answer.body + &log.text()).contains("canary"));
+        assert!(!(response.body + &log.text()).contains("canary"));
     }
 }

@@ -7,7 +7,7 @@ use super::*;
 const TRANSFER: &str = "transfer.api.globus.org";
 const TOKEN_LIFE: Duration = Duration::from_hours(48);
 
-/// Somebody who signed in so long ago that their tokens have this much time left.
+/// A user who logged in so long ago that the tokens have this much time left.
 async fn with_time_left(left: Duration) -> (World, Browser) {
     let mut world = World::start().await;
     let mut browser = Browser::default();
@@ -21,14 +21,14 @@ async fn renew(world: &World, browser: &mut Browser) -> Answer {
 }
 
 #[tokio::test]
-async fn each_service_that_needs_it_is_asked_for_once_and_the_person_is_back_where_they_were() {
+async fn each_service_is_renewed_once_and_the_user_returns_to_the_page() {
     let (world, mut browser) = with_time_left(Duration::ZERO).await;
     let log = Log::listen();
     assert!(world.session_of(&browser).await.is_none());
 
-    let answer = renew(&world, &mut browser).await;
+    let response = renew(&world, &mut browser).await;
 
-    answer.assert_redirect(302, "https://gateway.example/files?x=1");
+    response.assert_redirect(302, "https://gateway.example/files?x=1");
     let session = world.session_of(&browser).await.unwrap();
     let issued = world.stand_in.issued_tokens();
     for service in [GLOBUS_AUTH, TRANSFER] {
@@ -41,17 +41,17 @@ async fn each_service_that_needs_it_is_asked_for_once_and_the_person_is_back_whe
 }
 
 #[tokio::test]
-async fn a_renewal_of_good_tokens_or_of_nobodys_asks_for_none() {
+async fn good_tokens_and_no_session_cause_no_token_request() {
     let (world, mut browser) = with_time_left(Duration::from_hours(1)).await;
     renew(&world, &mut browser).await.assert_redirect(302, "https://gateway.example/files?x=1").assert_no_cookie();
 
-    let answer = renew(&world, &mut Browser::default()).await;
-    assert!(answer.location().starts_with(world.stand_in.url()), "a sign-in begins: {answer:?}");
+    let response = renew(&world, &mut Browser::default()).await;
+    assert!(response.location().starts_with(world.stand_in.url()), "a sign-in begins: {response:?}");
     assert_eq!(world.stand_in.requests(Endpoint::Token), 1);
 }
 
 #[tokio::test]
-async fn a_renewal_is_not_begun_ahead_of_time_by_the_browser() {
+async fn a_prefetch_begins_no_renewal() {
     let (world, mut browser) = with_time_left(Duration::ZERO).await;
     let ahead = Event::get("/login?refresh").header("sec-purpose", "prefetch");
     send(&world, &mut browser, ahead).await.assert_page(403, "Open this page yourself");
@@ -59,7 +59,7 @@ async fn a_renewal_is_not_begun_ahead_of_time_by_the_browser() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_is_replaced_when_a_new_one_comes_and_kept_when_none_does() {
+async fn a_refresh_token_is_kept_unless_the_response_has_a_new_one() {
     for (comes, kept) in [(RefreshTokens::Absent, true), (RefreshTokens::Same, true), (RefreshTokens::Rotated, false)] {
         let (world, mut browser) = with_time_left(Duration::from_secs(1)).await;
         let refresh_tokens = async |browser: &Browser| {
@@ -77,11 +77,11 @@ async fn a_refresh_token_is_replaced_when_a_new_one_comes_and_kept_when_none_doe
 }
 
 #[tokio::test]
-async fn the_failure_of_one_service_loses_no_others_result() {
+async fn the_failure_of_one_service_does_not_affect_the_others() {
     let (world, mut browser) = with_time_left(Duration::ZERO).await;
-    world.stand_in.edit_token_response(|answer| {
-        if answer["resource_server"] == TRANSFER {
-            answer["token_type"] = json!("mac");
+    world.stand_in.edit_token_response(|response| {
+        if response["resource_server"] == TRANSFER {
+            response["token_type"] = json!("mac");
         }
     });
 
@@ -90,14 +90,14 @@ async fn the_failure_of_one_service_loses_no_others_result() {
     let session = world.session_of(&browser).await.unwrap();
     assert!(session.token(GLOBUS_AUTH, world.now).is_ok());
     assert_eq!(session.token(TRANSFER, world.now).unwrap_err().kind(), &Kind::SignInRequired);
-    // What came for Transfer cannot be used, and its access token is left to nobody. The refresh token is the old one.
+    // The response for Transfer cannot be used, so its access token is revoked. Its refresh token is the old one.
     let issued = world.stand_in.issued_tokens();
     let revoked = issued.iter().filter(|token| world.stand_in.is_revoked(token)).count();
     assert_eq!((issued.len(), revoked), (6, 1));
 }
 
 #[tokio::test]
-async fn a_refused_grant_begins_a_sign_in_and_clears_nothing() {
+async fn a_refused_grant_begins_a_sign_in_and_removes_no_session() {
     for status in [400, 401] {
         let (world, mut browser) = with_time_left(Duration::ZERO).await;
         let log = Log::listen();
@@ -105,20 +105,20 @@ async fn a_refused_grant_begins_a_sign_in_and_clears_nothing() {
         world.stand_in.revoke_person("ada");
         let session = browser.cookies[SESSION].clone();
 
-        let answer = renew(&world, &mut browser).await;
+        let response = renew(&world, &mut browser).await;
 
-        assert!(answer.location().starts_with(world.stand_in.url()), "{answer:?}");
-        assert_eq!(browser.cookies[SESSION], session, "another tab may have renewed meanwhile");
+        assert!(response.location().starts_with(world.stand_in.url()), "{response:?}");
+        assert_eq!(browser.cookies[SESSION], session, "another tab may have renewed it");
         log.assert_reason("code_refused");
-        let callback = world.at_globus(answer.location(), "ada").await;
-        let answer = send(&world, &mut browser, callback).await;
-        answer.assert_redirect(302, "https://gateway.example/files?x=1");
+        let callback = world.at_globus(response.location(), "ada").await;
+        let response = send(&world, &mut browser, callback).await;
+        response.assert_redirect(302, "https://gateway.example/files?x=1");
         assert!(world.session_of(&browser).await.is_some());
     }
 }
 
 #[tokio::test]
-async fn trouble_at_globus_keeps_a_session_whose_token_is_still_good() {
+async fn an_error_at_globus_keeps_a_session_whose_token_is_still_good() {
     for fault in [
         Fault::Drop,
         Fault::Respond { status: 500, content_type: "text/html", body: "canary".to_owned() },
@@ -130,18 +130,18 @@ async fn trouble_at_globus_keeps_a_session_whose_token_is_still_good() {
 
         renew(&world, &mut browser).await.assert_redirect(302, "https://gateway.example/files?x=1");
 
-        assert!(world.session_of(&browser).await.is_some(), "and is not sent there again at once");
+        assert!(world.session_of(&browser).await.is_some(), "and it is not renewed again at once");
     }
 }
 
 #[tokio::test]
-async fn trouble_at_globus_is_said_where_the_token_has_ended_and_a_later_try_succeeds() {
+async fn an_error_at_globus_after_the_token_ended_offers_another_try() {
     let (mut world, mut browser) = with_time_left(Duration::ZERO).await;
     let log = Log::listen();
     world.stand_in.fault(Endpoint::Token, Fault::Drop);
 
-    let answer = renew(&world, &mut browser).await;
-    answer.assert_page(503, "Globus is not responding").assert_page(503, "?refresh\">Try again</a>");
+    let response = renew(&world, &mut browser).await;
+    response.assert_page(503, "Globus is not responding").assert_page(503, "?refresh\">Try again</a>");
     assert!(log.text().contains("event=\"renewal\" outcome=\"failure\""), "{}", log.text());
     log.assert_reason("globus_connection_lost");
 

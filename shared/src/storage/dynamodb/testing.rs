@@ -1,4 +1,4 @@
-//! What only a test can do with this storage.
+//! What only tests need of this storage.
 
 use super::{DynamoDbStorage, Opened, Request, Result, Session, Timestamp};
 

@@ -1,5 +1,5 @@
-//! What becomes of a table that is slow, refuses, or answers with something else. What it does when all is well is
-//! tested against DynamoDB Local, in `tests/`.
+//! What the storage does if DynamoDB is slow, refuses, or sends a response that cannot be read. The tests of the normal
+//! case run against DynamoDB Local, in `tests/`.
 
 use std::{
     io::{Read as _, Write as _},
@@ -19,14 +19,14 @@ use crate::{
     testing::{Event, Log, configure, noon, session},
 };
 
-/// Something that answers every request alike, as DynamoDB might.
+/// A server in place of DynamoDB. It sends the same response to every request.
 struct Endpoint {
     url: String,
     requests: Arc<AtomicUsize>,
 }
 
 impl Endpoint {
-    /// Answers with this status and body, that much later.
+    /// Responds with this status and body after `delay`.
     fn start(status: u16, body: &'static str, delay: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -62,7 +62,7 @@ fn app(endpoint: &str) -> App {
     configure(&pairs, App::read).unwrap()
 }
 
-/// A request with a ticket that is in order.
+/// A request with a valid ticket.
 fn request(app: &App) -> Request {
     let ticket = Ticket::new("somebody").unwrap();
     let cookie = app.cookies.seal(Purpose::Ticket, NAME, &ticket, Duration::from_mins(1)).unwrap();
@@ -81,7 +81,7 @@ async fn reason(app: &App) -> &'static str {
 }
 
 #[tokio::test]
-async fn trouble_at_the_table_is_never_taken_for_signed_out() {
+async fn an_error_of_dynamodb_never_counts_as_signed_out() {
     for (status, body, expected) in [
         (400, r#"{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException"}"#, "store_table_missing"),
         (400, r#"{"__type":"com.amazon.coral.service#AccessDeniedException"}"#, "store_access_denied"),
@@ -106,7 +106,7 @@ async fn trouble_at_the_table_is_never_taken_for_signed_out() {
 }
 
 #[tokio::test]
-async fn an_answer_without_the_item_means_signed_out() {
+async fn a_response_without_the_item_means_signed_out() {
     let endpoint = Endpoint::start(200, "{}", Duration::ZERO);
     assert_eq!(reason(&endpoint.app()).await, "session_gone");
 }
@@ -119,7 +119,7 @@ async fn retries_are_bounded() {
 }
 
 #[tokio::test]
-async fn a_slow_table_is_given_up_within_the_time_limit() {
+async fn a_slow_dynamodb_times_out_within_the_limit() {
     let endpoint = Endpoint::start(200, "{}", Duration::from_secs(20));
     let begun = Instant::now();
     assert_eq!(reason(&endpoint.app()).await, "store_timeout");
@@ -127,13 +127,13 @@ async fn a_slow_table_is_given_up_within_the_time_limit() {
 }
 
 #[tokio::test]
-async fn a_table_that_is_down_is_said_to_be_unreachable() {
+async fn a_dynamodb_that_is_down_is_reported_as_unreachable() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     assert_eq!(reason(&app(&format!("http://{closed}"))).await, "store_unreachable");
 }
 
 #[tokio::test]
-async fn nobody_without_a_ticket_asks_the_table() {
+async fn a_request_without_a_ticket_does_not_call_dynamodb() {
     let endpoint = Endpoint::start(500, "{}", Duration::ZERO);
     let app = endpoint.app();
     for event in [Event::get("/"), Event::get("/").cookie("__Host-session=garbage")] {
@@ -144,7 +144,7 @@ async fn nobody_without_a_ticket_asks_the_table() {
 }
 
 #[test]
-fn a_session_opens_only_with_its_ticket_in_its_item_and_at_its_version() {
+fn a_session_opens_only_with_its_own_ticket_item_and_version() {
     let (ticket, other) = (Ticket::new("somebody").unwrap(), Ticket::new("somebody").unwrap());
     let item = |version: u64, sealed: &[u8]| {
         Item::from(Attributes::from([
@@ -156,8 +156,8 @@ fn a_session_opens_only_with_its_ticket_in_its_item_and_at_its_version() {
     let sealed = item::seal(&session(noon()), &ticket, 3).unwrap();
 
     assert_eq!(item(3, &sealed).open(&ticket), Some(session(noon())));
-    assert_eq!(item(4, &sealed).open(&ticket), None, "a version that was put back");
-    assert_eq!(item(3, &sealed).open(&other), None, "another session of the same person");
+    assert_eq!(item(4, &sealed).open(&ticket), None, "sealed for another version");
+    assert_eq!(item(3, &sealed).open(&other), None, "another session of the same user");
     for index in 0..sealed.len() {
         let mut edited = sealed.clone();
         edited[index] ^= 1;
@@ -170,7 +170,7 @@ fn a_session_opens_only_with_its_ticket_in_its_item_and_at_its_version() {
 }
 
 #[test]
-fn no_number_in_the_table_ends_the_process() {
+fn no_number_in_an_item_causes_a_panic() {
     for odd in ["0", "18446744073709551615", "9223372036854775807", "-1", "1.5", "x"] {
         let numbers = ["version", "format", "last_used_at", "lease_until"];
         let attributes = numbers.map(|name| (name.to_owned(), AttributeValue::N(odd.to_owned())));
@@ -181,14 +181,14 @@ fn no_number_in_the_table_ends_the_process() {
     }
 }
 
-/// Sealed when the formats were new. If this fails, people who are signed in would be signed out by the next release.
+/// Sealed when the formats were new. If this test fails, the next release would log out every user.
 #[test]
 fn a_ticket_and_an_item_of_the_first_release_can_be_read() {
     let ticket = include_str!("../samples/ticket-1.txt").trim();
     let request = Event::get("/").cookie(&format!("__Host-session={ticket}")).request();
     let app = app("http://127.0.0.1:9");
     let Opened::Value(ticket) = app.cookies.open::<Ticket>(&request, Purpose::Ticket, NAME) else {
-        panic!("the ticket is not read");
+        panic!("the ticket cannot be read");
     };
     let sealed = URL_SAFE_NO_PAD.decode(include_str!("../samples/item-1.txt").trim()).unwrap();
     let item = Item::from(Attributes::from([
