@@ -92,7 +92,7 @@ pub(crate) fn variables(
     Ok(variables.into_iter().collect())
 }
 
-/// Sees to it that nobody answers on a port, whatever address a browser may mean by localhost.
+/// Checks that a port is free on both addresses of localhost.
 pub(crate) fn free(port: u16) -> Result<()> {
     let in_use = format!("Port {port} is in use. Stop what uses it (perhaps another `cargo dev`), then try again.");
     let localhost: [SocketAddr; 2] = [(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()];
@@ -104,7 +104,7 @@ async fn stand_in() -> Result<StandIn> {
     started.map_err(|error| format!("The stand-in for Globus Auth does not start: {error}."))
 }
 
-/// A key of this clone's own, kept, so that a restart signs nobody out.
+/// A key of this clone's own, kept, so that a restart logs no user out.
 fn session_key() -> Result<String> {
     let path = tools::tool("session-key")?;
     if let Ok(key) = fs::read_to_string(&path) {

@@ -251,7 +251,7 @@ fn capabilities() -> Capabilities {
     let options =
         json!({ "args": ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1280,1000"] });
     let mut capabilities = Capabilities::new();
-    // The certificate of a test is nobody's.
+    // The certificate of a test is self-signed.
     capabilities.insert("acceptInsecureCerts".to_owned(), json!(true));
     capabilities.insert("goog:chromeOptions".to_owned(), options);
     capabilities.insert("goog:loggingPrefs".to_owned(), json!({ "browser": "WARNING" }));

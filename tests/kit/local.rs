@@ -42,7 +42,7 @@ impl Watch {
         Ok(watch)
     }
 
-    /// The same over TLS, with a certificate that nobody knows.
+    /// The same over TLS, with a self-signed certificate.
     pub fn start_https(port: u16, variables: &[(String, String)], output: Output) -> Result<Self> {
         let (certificate, key) = tools::certificate(&port.to_string())?;
         let (certificate, key) = (certificate.display().to_string(), key.display().to_string());

@@ -1,4 +1,4 @@
-//! Programs that end when whoever started them does, however that comes about.
+//! Programs that end when their owner ends, for whatever reason.
 
 use std::{
     io,
@@ -11,7 +11,7 @@ use std::{
 
 use crate::{Result, tools};
 
-/// Runs the program beside a reader of standard input. Nobody ever writes there: the read ends when the owner's end of
+/// Runs the program beside a reader of standard input. Nothing is ever written there: the read ends when the owner's end of
 /// the pipe closes, which the system sees to even if the owner is killed. Then the program is asked to end, and after
 /// some seconds made to. Once it has ended, whatever is left of its group is too. Not by SIGINT: a shell has what it
 /// starts in the background ignore that.

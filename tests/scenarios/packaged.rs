@@ -132,7 +132,7 @@ async fn with_no_parameter_each_page_says_what_to_do_next(package: Package) -> R
     Ok(())
 }
 
-/// Makes every session look as if nobody had opened a page for hours, though not for so many that it ends.
+/// Makes every session look unused for hours, but not for so many that it ends.
 fn age(deployment: &Deployment) -> Result<()> {
     let table = deployment.table.as_ref().ok_or("There is no table.")?;
     for mut item in table.scan()? {

@@ -63,7 +63,7 @@ impl Scene {
         self.browser.press(&format!("[data-person={person}]")).await
     }
 
-    /// From the home page of somebody signed out to that of somebody signed in, who is greeted with these words.
+    /// From the home page of a signed-out visitor to that of a signed-in user, with this greeting.
     pub(crate) async fn sign_in(&self, person: &str, greeting: &str) -> Result<()> {
         self.begin().await?;
         self.choose(person).await?;
@@ -71,7 +71,7 @@ impl Scene {
         self.is_at("/").await
     }
 
-    /// Puts the cookies of somebody into the browser who signed in a minute ago and whose tokens are due.
+    /// Puts the cookies of a user into the browser who signed in a minute ago and whose tokens are due.
     pub(crate) async fn sign_in_a_minute_ago(&self) -> Result<()> {
         let visitor = signed_in_a_minute_ago(self.app.url(), self.app.variables(), self.app.stand_in()).await?;
         for (name, value) in &visitor.browser.cookies {
@@ -92,7 +92,7 @@ impl Scene {
         Ok(cookies.into_iter().map(|(name, _)| name).collect())
     }
 
-    /// On every screen: a picture to look at, nothing in the way of anybody, nothing for the console to complain of, and
+    /// On every screen: a screenshot, no accessibility violation, no message in the console, and
     /// nothing that runs over the side.
     pub(crate) async fn is_in_order(&self, page: &str) -> Result<()> {
         for (screen, width, height, dark) in SCREENS {
@@ -128,7 +128,7 @@ impl Scene {
         self.browser.close().await
     }
 
-    /// Asserts that whoever reads the table learns neither a token nor what Globus says of a person, but for the UUID.
+    /// Asserts that the session table shows no token and nothing of the identity except the UUID.
     fn table_tells_nothing(&self, tokens: &[String]) -> Result<()> {
         let Some(table) = self.app.table() else { return Ok(()) };
         let items = serde_json::Value::from(table.scan()?).to_string();

@@ -19,7 +19,7 @@ const EVERYTHING: [(&str, &str); 9] = [
     ("DomainName", "gateway.example.org"),
     ("CertificateArn", CERTIFICATE),
     ("EnvironmentKeyArn", KEY),
-    ("AlarmEmail", "somebody@example.org"),
+    ("AlarmEmail", "operator@example.org"),
 ];
 
 /// Raising it is what makes CloudFormation give the functions a secret's new value; no function reads it.

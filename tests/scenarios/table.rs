@@ -113,7 +113,7 @@ async fn logging_out_everywhere_ends_all_sessions_of_this_person_only() -> Resul
     let ended = begin(&storage, &session(noon())).await;
     storage.end(&ended).await.unwrap();
 
-    assert_eq!(storage.end_everywhere(&ended).await.unwrap(), None, "whoever has logged out ends nothing");
+    assert_eq!(storage.end_everywhere(&ended).await.unwrap(), None, "the ticket of an ended session ends nothing");
     assert_eq!(table.scan()?.len(), 31);
     assert_eq!(storage.end_everywhere(&requests[0]).await.unwrap(), Some(session(noon())));
 

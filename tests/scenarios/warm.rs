@@ -45,7 +45,7 @@ impl Warm {
         self.time = self.time + passed;
     }
 
-    /// The access tokens of somebody who is signed in.
+    /// The access tokens of a signed-in user.
     pub(crate) async fn access_tokens(&self, visitor: &Visitor) -> Vec<String> {
         let (app, _) = self.function.state.as_ref().unwrap();
         let request = visitor.event(self, Event::get("/")).request();
@@ -54,7 +54,7 @@ impl Warm {
     }
 }
 
-/// Somebody who signed in a minute ago with tokens for half of that: they are due for renewal as soon as one looks.
+/// A user who signed in a minute ago with tokens for half a minute: they are due for renewal at the next request.
 /// What Globus gives from then on lasts for two hours.
 pub(crate) async fn signed_in_a_minute_ago(
     url: &str,
