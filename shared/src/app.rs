@@ -89,7 +89,7 @@ mod tests {
     #[tokio::test]
     async fn only_a_session_that_is_good_now_opens_a_page_for_users() {
         let app = configure(&[], App::read).unwrap();
-        let cookie = app.storage.create(&Event::get("/").request(), &session(noon()), noon()).await.unwrap();
+        let cookie = app.storage.create(&Event::get("/").request(), &session(noon()), noon()).await.unwrap().cookie;
         let own = cookie.stripped().to_string();
         let reason = async |cookie: &str, hours: u64| {
             let request = Event::get("/").cookie(cookie).request();

@@ -36,8 +36,8 @@ pub trait TokenStorage: fmt::Debug + Send + Sync {
     /// The visitor who sent the request.
     async fn visitor(&self, request: &Request, now: Timestamp) -> Result<Visitor>;
 
-    /// Keeps a new session in place of this browser's old one; returns the cookie that leads to it.
-    async fn create(&self, request: &Request, session: &Session, now: Timestamp) -> Result<Cookie<'static>>;
+    /// Keeps a new session in place of this browser's old one.
+    async fn create(&self, request: &Request, session: &Session, now: Timestamp) -> Result<Created>;
 
     /// Ends this browser's session; returns it, so that its tokens can be revoked.
     async fn end(&self, request: &Request) -> Result<Option<Session>>;
@@ -55,6 +55,15 @@ pub trait TokenStorage: fmt::Debug + Send + Sync {
 
     /// Keeps a session whose renewal was begun with this lease.
     async fn finish_renewal(&self, request: &Request, lease: Lease, session: &Session, now: Timestamp) -> Result<Kept>;
+}
+
+/// A new session that is kept.
+#[derive(Debug)]
+pub struct Created {
+    /// The cookie that leads to it.
+    pub cookie: Cookie<'static>,
+    /// The session that this browser had, if it could be opened. If it is another user's, its tokens are to be revoked.
+    pub replaced: Option<Session>,
 }
 
 /// Which request renews a session.

@@ -91,7 +91,7 @@ async fn a_new_sign_in_takes_the_place_of_the_old_session_of_this_browser_alone(
     let (storage, table) = storage()?;
     let (here, elsewhere) = (begin(&storage, &session(noon())).await, begin(&storage, &session(noon())).await);
 
-    let cookie = storage.create(&here, &session(noon()), noon()).await.unwrap();
+    let cookie = storage.create(&here, &session(noon()), noon()).await.unwrap().cookie;
 
     assert_eq!(visitor(&storage, &here, noon()).await, Visitor::Unusable(Reason::SessionGone));
     assert!(matches!(visitor(&storage, &sends(&cookie), noon()).await, Visitor::SignedIn(_)));

@@ -20,7 +20,7 @@ fn function(pairs: &[(&str, &str)]) -> Function<App> {
 async fn signed_in(pairs: &[(&str, &str)]) -> Browser {
     let app = function(pairs).state.unwrap();
     let mut browser = Browser::default();
-    browser.keep(&app.storage.create(&Event::get("/").request(), &session(noon()), noon()).await.unwrap());
+    browser.keep(&app.storage.create(&Event::get("/").request(), &session(noon()), noon()).await.unwrap().cookie);
     browser
 }
 

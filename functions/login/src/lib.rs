@@ -19,6 +19,7 @@ use shared::{
     response::{redirect, with_cookies},
     return_path::ReturnPath,
     session::{Session, Visitor},
+    storage::Created,
 };
 
 use callback::Callback;
@@ -101,14 +102,18 @@ async fn finish(visit: &Visit<'_>, attempt: &Attempt, callback: Callback) -> Res
     let code = callback.code(&app.config.globus_auth)?;
     let signed_in = globus.complete(code, attempt, &address.url(paths::LOGIN), *now).await?;
     let session = Session::new(signed_in.identity, signed_in.tokens, *now);
-    let cookie = match app.storage.create(request, &session, *now).await {
-        Ok(cookie) => cookie,
+    let Created { cookie, replaced } = match app.storage.create(request, &session, *now).await {
+        Ok(created) => created,
         Err(error) => {
             // No session has these tokens: nothing else could ever use or revoke them.
             globus.revoke(&session.tokens).await;
             return Err(error.during(Event::SignIn));
         }
     };
+    // Tokens of the same user stay: Globus may have given one of them again.
+    if let Some(old) = replaced.filter(|old| old.identity.sub != session.identity.sub) {
+        globus.revoke(&old.tokens).await;
+    }
     log::write(Event::SignIn, Outcome::Success, Details { session: Some(&session), ..Details::default() });
     Ok(with_cookies(visit.redirect_to(attempt.next.as_str())?, [cookie]))
 }

@@ -28,6 +28,7 @@ pub async fn check(storage: &dyn TokenStorage) {
     good_tokens_are_not_renewed(storage).await;
     the_session_of_another_user_is_kept(storage).await;
     ending_a_session_returns_it(storage).await;
+    a_new_session_returns_the_one_that_it_replaces(storage).await;
 }
 
 async fn a_session_comes_back_whole(storage: &dyn TokenStorage) {
@@ -45,7 +46,7 @@ async fn no_cookie_differs_from_a_bad_cookie(storage: &dyn TokenStorage) {
 }
 
 async fn a_changed_byte_anywhere_in_the_cookie_is_noticed(storage: &dyn TokenStorage) {
-    let cookie = storage.create(&Event::get("/").request(), &session(noon()), noon()).await.unwrap();
+    let cookie = storage.create(&Event::get("/").request(), &session(noon()), noon()).await.unwrap().cookie;
     let value = cookie.value();
     for index in (0..value.len()).step_by(7) {
         let mut bytes = value.as_bytes().to_vec();
@@ -109,9 +110,20 @@ async fn ending_a_session_returns_it(storage: &dyn TokenStorage) {
     assert_eq!(storage.end(&Event::get("/").cookie("__Host-session=garbage").request()).await.unwrap(), None);
 }
 
+async fn a_new_session_returns_the_one_that_it_replaces(storage: &dyn TokenStorage) {
+    let request = begin(storage, &session(noon())).await;
+    let replaced = async |request: Request| {
+        let created = storage.create(&request, &session(noon()), noon()).await;
+        created.unwrap().replaced
+    };
+    assert_eq!(replaced(request).await, Some(session(noon())));
+    assert_eq!(replaced(Event::get("/").request()).await, None);
+    assert_eq!(replaced(Event::get("/").cookie("__Host-session=garbage").request()).await, None);
+}
+
 /// Keeps a session; returns a request of the browser that has it.
 pub async fn begin(storage: &dyn TokenStorage, session: &Session) -> Request {
-    sends(&storage.create(&Event::get("/").request(), session, noon()).await.unwrap())
+    sends(&storage.create(&Event::get("/").request(), session, noon()).await.unwrap().cookie)
 }
 
 /// A request that sends the cookie.

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use cookie::Cookie;
 use lambda_http::Request;
 
-use super::{Kept, Lease, NAME, Renewal, TokenStorage};
+use super::{Created, Kept, Lease, NAME, Renewal, TokenStorage};
 use crate::{
     config::Config,
     cookies::{MAX_COOKIE, Opened, Purpose, SealedCookies},
@@ -63,8 +63,8 @@ impl TokenStorage for CookieStorage {
         Ok(self.read(request, now))
     }
 
-    async fn create(&self, _: &Request, session: &Session, now: Timestamp) -> Result<Cookie<'static>> {
-        self.cookie(session, now)
+    async fn create(&self, request: &Request, session: &Session, now: Timestamp) -> Result<Created> {
+        Ok(Created { cookie: self.cookie(session, now)?, replaced: self.end(request).await? })
     }
 
     async fn end(&self, request: &Request) -> Result<Option<Session>> {

@@ -16,12 +16,11 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use cookie::Cookie;
 use futures_util::future::try_join_all;
 use lambda_http::Request;
 use tokio::time::{Instant, sleep};
 
-use super::{Kept, Lease, NAME, Renewal, TokenStorage};
+use super::{Created, Kept, Lease, NAME, Renewal, TokenStorage};
 use crate::{
     config::{Config, TableConfig},
     cookies::{MAX_COOKIE, Opened, Purpose, SealedCookies},
@@ -124,7 +123,7 @@ impl TokenStorage for DynamoDbStorage {
         Ok(if ended { Visitor::Unusable(Reason::SessionGone) } else { visitor })
     }
 
-    async fn create(&self, request: &Request, session: &Session, now: Timestamp) -> Result<Cookie<'static>> {
+    async fn create(&self, request: &Request, session: &Session, now: Timestamp) -> Result<Created> {
         let ticket = Ticket::new(&session.identity.sub)?;
         let time_left = session.time_left(self.max, now);
         let cookie = self.cookies.seal(Purpose::Ticket, NAME, &ticket, time_left)?;
@@ -132,13 +131,12 @@ impl TokenStorage for DynamoDbStorage {
             return Err(Kind::ResponseRefused(Reason::SubjectTooLong).into());
         }
         self.table.put(&ticket, session, now, now + time_left).await?;
-        if let Opened::Value(old) = self.ticket(request)
-            && let Err(error) = self.table.delete(&old).await
-        {
+        let replaced = self.end(request).await.unwrap_or_else(|error| {
             // No browser has its ticket any more, and DynamoDB deletes it after its end.
             log::write(Event::SignIn, Outcome::Partial, error.row().reason.into());
-        }
-        Ok(cookie)
+            None
+        });
+        Ok(Created { cookie, replaced })
     }
 
     async fn end(&self, request: &Request) -> Result<Option<Session>> {

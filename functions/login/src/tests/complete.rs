@@ -72,6 +72,31 @@ async fn twenty_linked_identities_and_a_second_at_sign_are_accepted() {
     }
 }
 
+/// After this the first user's tokens are in no session: nothing else could ever revoke them.
+#[tokio::test]
+async fn a_sign_in_over_another_users_session_leaves_no_token_of_theirs_alive() {
+    let world = World::start().await;
+    let mut browser = Browser::default();
+    sign_in(&world, &mut browser, "ada").await;
+    let of_ada = world.stand_in.issued_tokens();
+
+    sign_in(&world, &mut browser, "sparse").await.assert_redirect(302, "https://gateway.example/");
+
+    assert_eq!(of_ada.len(), 4);
+    assert!(of_ada.iter().all(|token| world.stand_in.is_revoked(token)));
+    assert_eq!(world.revoked(), 4, "the new user's tokens are good");
+}
+
+#[tokio::test]
+async fn a_sign_in_over_ones_own_session_revokes_nothing() {
+    let world = World::start().await;
+    let mut browser = Browser::default();
+    sign_in(&world, &mut browser, "ada").await;
+    sign_in(&world, &mut browser, "ada").await;
+
+    assert_eq!(world.revoked(), 0);
+}
+
 #[tokio::test]
 async fn a_new_sign_in_replaces_the_previous_session() {
     let world = World::start().await;
