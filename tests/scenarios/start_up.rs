@@ -197,7 +197,8 @@ mod more_packages {
 
     #[test]
     fn with_a_table_each_function_starts_with_few_instructions_too() {
-        start_with_at_most(4, Storage::Table);
+        // Four times were measured: login and logout make two clients, one for Globus and one for DynamoDB.
+        start_with_at_most(5, Storage::Table);
     }
 
     #[test]
