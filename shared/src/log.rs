@@ -38,18 +38,19 @@ impl From<Reason> for Details<'_> {
 /// at `info` otherwise.
 pub fn write(event: Event, outcome: Outcome, details: Details<'_>) {
     let Details { reason, session, status, everywhere, detail } = details;
-    let (event, outcome, reason) = (event.as_str(), outcome.as_str(), reason.map(Reason::as_str));
+    let (event, reason) = (event.as_str(), reason.map(Reason::as_str));
     let (id, sub) = (session.map(Session::log_id), session.map(|session| session.identity.sub.as_str()));
     macro_rules! line {
         ($level:ident) => {
             tracing::event!(
-                target: "sign_in", Level::$level, event, outcome, reason, session = id, sub, status, everywhere, detail
+                target: "sign_in", Level::$level,
+                event, outcome = outcome.as_str(), reason, session = id, sub, status, everywhere, detail
             )
         };
     }
     match (outcome, status) {
-        ("failure", Some(_)) => line!(ERROR),
-        ("failure" | "partial", None) => line!(WARN),
+        (Outcome::Failure, Some(_)) => line!(ERROR),
+        (Outcome::Failure | Outcome::Partial, None) => line!(WARN),
         _ => line!(INFO),
     }
 }

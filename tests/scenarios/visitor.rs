@@ -36,15 +36,7 @@ impl Visitor {
 
     async fn send(&mut self, site: &impl Site, event: Event, form: &str) -> Result<Answer> {
         let response = site.send(&self.event(site, event), form).await?;
-        for cookie in &response.cookies {
-            let (pair, attributes) = cookie.split_once(';').unwrap_or((cookie, ""));
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            if attributes.contains("Max-Age=0") {
-                self.browser.cookies.remove(name);
-            } else {
-                self.browser.cookies.insert(name.to_owned(), value.to_owned());
-            }
-        }
+        self.browser.receive(&response);
         Ok(response)
     }
 
@@ -52,8 +44,7 @@ impl Visitor {
     pub(crate) fn event(&self, site: &impl Site, event: Event) -> Event {
         let host = site.url().split_once("://").map_or("", |(_, host)| host);
         let event = event.arriving_at(host).header("host", host).header("sec-fetch-site", "same-origin");
-        let cookies = self.browser.cookies.iter();
-        cookies.fold(event, |event, (name, value)| event.cookie(&format!("{name}={value}")))
+        self.browser.with_cookies(event)
     }
 
     /// Signs in, from the first press of the button until the session is there.

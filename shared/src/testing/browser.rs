@@ -29,8 +29,20 @@ impl Browser {
         event: Event,
         now: Timestamp,
     ) -> Answer {
-        let event = self.cookies.iter().fold(event, |event, (name, value)| event.cookie(&format!("{name}={value}")));
+        let event = self.with_cookies(event);
         let response = Answer::from(function.respond(&handle, &event.json(), now).await);
+        self.receive(&response);
+        response
+    }
+
+    /// The event with every cookie of this browser.
+    #[must_use]
+    pub fn with_cookies(&self, event: Event) -> Event {
+        self.cookies.iter().fold(event, |event, (name, value)| event.cookie(&format!("{name}={value}")))
+    }
+
+    /// Keeps and removes cookies as a response says.
+    pub fn receive(&mut self, response: &Answer) {
         for cookie in &response.cookies {
             let (pair, attributes) = cookie.split_once(';').unwrap_or((cookie, ""));
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -40,7 +52,6 @@ impl Browser {
                 self.cookies.insert(name.to_owned(), value.to_owned());
             }
         }
-        response
     }
 }
 

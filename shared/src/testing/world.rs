@@ -85,10 +85,7 @@ impl World {
 
     /// The session of a browser, if it is signed in.
     pub async fn session_of(&self, browser: &Browser) -> Option<Session> {
-        let event = browser
-            .cookies
-            .iter()
-            .fold(Event::get("/"), |event, (name, value)| event.cookie(&format!("{name}={value}")));
+        let event = browser.with_cookies(Event::get("/"));
         match self.state().0.visitor(&event.request(), self.now).await {
             Ok(Visitor::SignedIn(session)) => Some(session),
             _ => None,
