@@ -55,7 +55,7 @@ impl Watch {
     fn launch(port: u16, tls: &[&str], variables: &[(String, String)], output: Output) -> Result<Self> {
         let port_argument = port.to_string();
         let address = ["--invoke-address", "127.0.0.1", "--invoke-port", &port_argument];
-        // By default it lets every site in the browser read the app's answers, which no deployment does.
+        // By default it lets every site in the browser read the app's responses, which no deployment does.
         let arguments = [&["lambda", "watch", "--disable-cors"], &address[..], tls].concat();
         let quiet = QUIET.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let process = Process::start(&tools::cargo_lambda()?, &arguments, &[variables, &quiet].concat(), output)?;

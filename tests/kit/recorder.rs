@@ -1,4 +1,4 @@
-//! Listens in on what a function asks of DynamoDB, and loses an answer where a test wants it to.
+//! Listens in on what a function asks of DynamoDB, and loses a response if a test wants it to.
 
 use std::{
     collections::BTreeSet,
@@ -19,7 +19,7 @@ const TARGET: &str = "x-amz-target: dynamodb_20120810.";
 /// What was sent on one connection so far.
 type Sent = Arc<Mutex<Vec<u8>>>;
 
-/// The operation whose next answer is to be lost.
+/// The operation whose next response is to be lost.
 type ToLose = Arc<Mutex<Option<&'static str>>>;
 
 /// Stands between a function and a server, passes everything on, and remembers what the function has sent.
@@ -56,9 +56,9 @@ impl Recorder {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Has the next answer to an operation, such as `getitem`, not arrive: what was asked for is done, and then the
+    /// Has the next response to an operation, such as `getitem`, not arrive: what was asked for is done, and then the
     /// connection ends.
-    pub fn lose_the_answer_to(&self, operation: &'static str) {
+    pub fn lose_the_response_to(&self, operation: &'static str) {
         *self.to_lose.lock().unwrap_or_else(PoisonError::into_inner) = Some(operation);
     }
 
@@ -84,10 +84,10 @@ fn targets(sent: &[u8]) -> Vec<String> {
 
 fn pass_on(mut client: TcpStream, server: u16, sent: &Sent, to_lose: &ToLose) -> io::Result<()> {
     let mut server = TcpStream::connect(("127.0.0.1", server))?;
-    let (answers, back) = (server.try_clone()?, client.try_clone()?);
+    let (responses, back) = (server.try_clone()?, client.try_clone()?);
     let lost = Arc::new(AtomicBool::new(false));
     let losing = Arc::clone(&lost);
-    thread::spawn(move || pass_back(answers, back, &losing));
+    thread::spawn(move || pass_back(responses, back, &losing));
     let mut buffer = [0; 16 * 1024];
     loop {
         let length = client.read(&mut buffer)?;
@@ -106,11 +106,11 @@ fn pass_on(mut client: TcpStream, server: u16, sent: &Sent, to_lose: &ToLose) ->
     }
 }
 
-fn pass_back(mut answers: TcpStream, mut back: TcpStream, lost: &AtomicBool) -> io::Result<()> {
+fn pass_back(mut responses: TcpStream, mut back: TcpStream, lost: &AtomicBool) -> io::Result<()> {
     let mut buffer = [0; 16 * 1024];
     loop {
         // A server that breaks off is one that has closed.
-        let length = answers.read(&mut buffer).unwrap_or_default();
+        let length = responses.read(&mut buffer).unwrap_or_default();
         let chunk = buffer.get(..length).unwrap_or_default();
         if chunk.is_empty() || lost.load(Ordering::Relaxed) {
             // The function keeps connections, and would wait for one that the server has closed.

@@ -25,9 +25,9 @@ pub(crate) fn start(port: u16) {
 
 fn pass_on(client: TcpStream, port: u16) -> io::Result<()> {
     let server = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
-    let (requests, answers) = (client.try_clone()?, server.try_clone()?);
+    let (requests, responses) = (client.try_clone()?, server.try_clone()?);
     let there = thread::spawn(move || one_way(requests, server));
-    one_way(answers, client)?;
+    one_way(responses, client)?;
     there.join().unwrap_or(Ok(()))
 }
 

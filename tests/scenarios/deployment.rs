@@ -20,7 +20,7 @@ use kit::{
     tools,
 };
 use serde_json::{Value, json};
-use shared::testing::{Answer, Event};
+use shared::testing::{Event, Received};
 
 use crate::visitor::{FORM, Site, from_lambda};
 
@@ -116,7 +116,7 @@ impl Site for Deployment {
     }
 
     /// Sends an event as API Gateway does: to the function of its route, and with all that the sample event has.
-    async fn send(&self, event: &Event, form: &str) -> Result<Answer> {
+    async fn send(&self, event: &Event, form: &str) -> Result<Received> {
         let sent: Value = serde_json::from_str(&event.json()).map_err(|error| error.to_string())?;
         let method = sent["requestContext"]["http"]["method"].as_str().unwrap_or_default();
         let path = sent["rawPath"].as_str().unwrap_or_default();

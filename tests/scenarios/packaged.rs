@@ -20,7 +20,7 @@ const METHODS: [&str; 4] = ["GET", "HEAD", "POST", "DELETE"];
 on_each_package! {
     no_function_needs_a_newer_c_library_than_lambda_has
     only_functions_with_a_table_have_what_asks_dynamodb
-    every_route_is_answered_by_its_function
+    every_route_leads_to_its_function
     a_whole_sign_in_goes_through_the_built_functions
     tokens_that_have_run_out_are_renewed_on_the_way_to_the_page
     with_no_parameter_each_page_says_what_to_do_next
@@ -59,7 +59,7 @@ async fn only_functions_with_a_table_have_what_asks_dynamodb(package: Package) -
     Ok(())
 }
 
-async fn every_route_is_answered_by_its_function(package: Package) -> Result<()> {
+async fn every_route_leads_to_its_function(package: Package) -> Result<()> {
     let deployment = Deployment::start(package).await?;
     let declared = deployment.stack.routes.iter().map(|route| route.path.as_str()).filter(|path| *path != "$default");
     for path in declared.chain(["/nothing/here"]) {

@@ -73,7 +73,7 @@ fn every_function_has_the_revision_of_the_secrets() -> Result<()> {
     Ok(())
 }
 
-/// Without its permission a route is answered by API Gateway itself, with a bare 500.
+/// Without its permission a route is left to API Gateway, which responds with a bare 500.
 #[test]
 fn the_api_may_call_the_function_of_each_of_its_routes() -> Result<()> {
     for stack in stacks()? {

@@ -32,7 +32,7 @@ fn storage() -> Result<(DynamoDbStorage, Table<'static>)> {
     Ok((storage_on(table.variables())?, table))
 }
 
-/// One that reaches its table through a connection that can lose an answer.
+/// One that reaches its table through a connection that can lose a response.
 fn unreliable_storage() -> Result<(DynamoDbStorage, Table<'static>, Recorder)> {
     let table = DynamoDb::shared()?.table()?;
     let connection = Recorder::start(DynamoDb::shared()?.port())?;
@@ -176,29 +176,29 @@ async fn an_id_that_comes_twice_is_an_error_and_nobodys_session_is_written_over(
     Ok(())
 }
 
-/// Where DynamoDB has done what it was asked for and its answer is lost, it is asked again, and finds it done.
+/// If DynamoDB has done what it was asked for and its response is lost, it is asked again, and finds it done.
 #[tokio::test]
-async fn what_was_done_without_an_answer_is_not_taken_for_undone() -> Result<()> {
+async fn what_was_done_without_a_response_is_not_taken_for_undone() -> Result<()> {
     let (storage, table, connection) = unreliable_storage()?;
     let session = session(noon());
 
-    connection.lose_the_answer_to("putitem");
+    connection.lose_the_response_to("putitem");
     let request = begin(&storage, &session).await;
     assert_eq!(visitor(&storage, &request, noon()).await, Visitor::SignedIn(session.clone()));
 
     let over = noon() + TOKEN_LIFE;
-    connection.lose_the_answer_to("updateitem");
+    connection.lose_the_response_to("updateitem");
     let (mut session, lease) = begin_renewal(&storage, &request, over).await;
     // Not after waiting for a lease of its own to run out.
     let until: u64 = table.scan()?[0]["lease_until"]["N"].as_str().and_then(|number| number.parse().ok()).unwrap();
     assert!(until < seconds(over).parse::<u64>().unwrap() + 20, "{until}");
     session.replace_tokens(vec![renewed(over)], over);
-    connection.lose_the_answer_to("updateitem");
+    connection.lose_the_response_to("updateitem");
     let kept = storage.finish_renewal(&request, lease, &session, over).await.unwrap();
     assert!(matches!(kept, Kept::Yes(None)), "{kept:?}");
     assert_eq!(visitor(&storage, &request, over).await, Visitor::SignedIn(session.clone()));
 
-    connection.lose_the_answer_to("deleteitem");
+    connection.lose_the_response_to("deleteitem");
     assert_eq!(storage.end(&request).await.unwrap(), Some(session), "its tokens are to be revoked");
     assert_eq!(table.scan()?.len(), 0);
     Ok(())

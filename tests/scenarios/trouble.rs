@@ -6,11 +6,11 @@ use kit::{Result, dynamodb::Table, local::Storage};
 use crate::scene::Scene;
 
 on_each_storage! {
-    while_globus_does_not_answer_a_page_says_so_and_a_later_try_succeeds
+    while_globus_does_not_respond_a_page_says_so_and_a_later_try_succeeds
     an_incomplete_configuration_is_a_page_and_a_line_for_the_operator
 }
 
-async fn while_globus_does_not_answer_a_page_says_so_and_a_later_try_succeeds(storage: Storage) -> Result<()> {
+async fn while_globus_does_not_respond_a_page_says_so_and_a_later_try_succeeds(storage: Storage) -> Result<()> {
     let scene = Scene::open(storage, &[]).await?;
     scene.begin().await?;
     scene.app.stand_in().fault(Endpoint::Token, Fault::Hold);

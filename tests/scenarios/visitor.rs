@@ -3,7 +3,7 @@
 use globus_stand_in::StandIn;
 use kit::{Result, http, local::Watch};
 use serde_json::Value;
-use shared::testing::{Answer, Browser, Event};
+use shared::testing::{Browser, Event, Received};
 
 /// The content type of a form.
 pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
@@ -14,7 +14,7 @@ pub(crate) trait Site {
     fn url(&self) -> &str;
 
     /// Sends it an event, with a form where there is one.
-    async fn send(&self, event: &Event, form: &str) -> Result<Answer>;
+    async fn send(&self, event: &Event, form: &str) -> Result<Received>;
 }
 
 /// A person, as far as functions can tell.
@@ -25,16 +25,16 @@ pub(crate) struct Visitor {
 
 impl Visitor {
     /// Opens a page.
-    pub(crate) async fn get(&mut self, site: &impl Site, path: &str) -> Result<Answer> {
+    pub(crate) async fn get(&mut self, site: &impl Site, path: &str) -> Result<Received> {
         self.send(site, Event::get(path), "").await
     }
 
     /// Sends a form from a page of the same site.
-    pub(crate) async fn post(&mut self, site: &impl Site, path: &str, form: &str) -> Result<Answer> {
+    pub(crate) async fn post(&mut self, site: &impl Site, path: &str, form: &str) -> Result<Received> {
         self.send(site, post(site, path), form).await
     }
 
-    async fn send(&mut self, site: &impl Site, event: Event, form: &str) -> Result<Answer> {
+    async fn send(&mut self, site: &impl Site, event: Event, form: &str) -> Result<Received> {
         let response = site.send(&self.event(site, event), form).await?;
         self.browser.receive(&response);
         Ok(response)
@@ -82,24 +82,24 @@ impl Site for Instance<'_> {
         self.url
     }
 
-    async fn send(&self, event: &Event, form: &str) -> Result<Answer> {
+    async fn send(&self, event: &Event, form: &str) -> Result<Received> {
         self.exchange(event, form)
     }
 }
 
 impl Instance<'_> {
     /// What a page is for a visitor, on a thread that waits for it.
-    pub(crate) fn get(&self, visitor: &Visitor, path: &str) -> Result<Answer> {
+    pub(crate) fn get(&self, visitor: &Visitor, path: &str) -> Result<Received> {
         self.exchange(&visitor.event(self, Event::get(path)), "")
     }
 
     /// The same for the empty form of a page of the site.
-    pub(crate) fn post(&self, visitor: &Visitor, path: &str) -> Result<Answer> {
+    pub(crate) fn post(&self, visitor: &Visitor, path: &str) -> Result<Received> {
         self.exchange(&visitor.event(self, post(self, path)), "")
     }
 
     /// The event as the HTTP request from which API Gateway would make it.
-    fn exchange(&self, event: &Event, form: &str) -> Result<Answer> {
+    fn exchange(&self, event: &Event, form: &str) -> Result<Received> {
         let event: Value = serde_json::from_str(&event.json()).map_err(|error| error.to_string())?;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let method = text(&event["requestContext"]["http"]["method"]);
@@ -124,9 +124,9 @@ fn post(site: &impl Site, path: &str) -> Event {
 }
 
 /// A response as it came over the wire.
-fn from_http(response: http::Response) -> Answer {
+fn from_http(response: http::Response) -> Received {
     let (cookies, headers): (Vec<_>, Vec<_>) = response.headers.into_iter().partition(|(name, _)| name == "set-cookie");
-    Answer {
+    Received {
         status: response.status.into(),
         headers: headers.into_iter().collect(),
         cookies: cookies.into_iter().map(|(_, value)| value).collect(),
@@ -135,12 +135,12 @@ fn from_http(response: http::Response) -> Answer {
 }
 
 /// A response as a function hands it back to API Gateway, which wants cookies in `cookies` and nowhere else.
-pub(crate) fn from_lambda(response: &Value) -> Answer {
+pub(crate) fn from_lambda(response: &Value) -> Received {
     assert!(response["headers"]["set-cookie"].is_null(), "{response}");
     assert!(response["multiValueHeaders"]["set-cookie"].is_null(), "{response}");
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let headers = response["headers"].as_object().into_iter().flatten();
-    Answer {
+    Received {
         status: response["statusCode"].as_i64().unwrap_or_default(),
         headers: headers.map(|(name, value)| (name.clone(), text(value))).collect(),
         cookies: response["cookies"].as_array().into_iter().flatten().map(text).collect(),

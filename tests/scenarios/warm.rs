@@ -7,7 +7,7 @@ use kit::Result;
 use shared::{
     App, Function, Timestamp,
     globus::Globus,
-    testing::{Answer, Browser, Event, function, now},
+    testing::{Browser, Event, Received, function, now},
 };
 
 use crate::visitor::{Site, Visitor};
@@ -25,7 +25,7 @@ impl Site for Warm {
         &self.url
     }
 
-    async fn send(&self, event: &Event, form: &str) -> Result<Answer> {
+    async fn send(&self, event: &Event, form: &str) -> Result<Received> {
         assert_eq!(form, "", "the login function takes no form");
         // The cookies are in the event.
         Ok(Browser::default().send(&self.function, login::handle, event.clone(), self.time).await)

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use shared::{
     Function,
-    testing::{self, Answer, Browser, Event, Log, noon, session},
+    testing::{self, Browser, Event, Log, Received, noon, session},
 };
 
 use super::*;
@@ -24,11 +24,11 @@ async fn signed_in(pairs: &[(&str, &str)]) -> Browser {
     browser
 }
 
-async fn visit(browser: &mut Browser, pairs: &[(&str, &str)], event: Event) -> Answer {
+async fn visit(browser: &mut Browser, pairs: &[(&str, &str)], event: Event) -> Received {
     browser.send(&function(pairs), handle, event, noon()).await
 }
 
-async fn visit_later(browser: &mut Browser, seconds: u64) -> Answer {
+async fn visit_later(browser: &mut Browser, seconds: u64) -> Received {
     let later = noon() + Duration::from_secs(seconds);
     browser.send(&function(&[]), handle, Event::get("/"), later).await
 }
@@ -132,8 +132,8 @@ async fn session_swap_by_a_sibling_domain_shows_nobody_elses_session() {
     let attackers = signed_in(&[]).await.cookies[SESSION].clone();
     let planted = format!("\u{2000}{SESSION}={attackers}");
 
-    let answer = visit(&mut Browser::default(), &[], Event::get("/").cookie(&planted)).await;
-    answer.assert_page(200, "Log in with Globus").assert_no_cookie();
+    let page = visit(&mut Browser::default(), &[], Event::get("/").cookie(&planted)).await;
+    page.assert_page(200, "Log in with Globus").assert_no_cookie();
 }
 
 #[tokio::test]

@@ -7,14 +7,14 @@ mod renew;
 use std::time::Duration;
 
 use globus_stand_in::{CLIENT_ID, CLIENT_SECRET, Endpoint};
-use shared::testing::{self, Answer, BASE_URL, Browser, Event, World, now, query};
+use shared::testing::{self, BASE_URL, Browser, Event, Received, World, now, query};
 
 use super::*;
 
 const SESSION: &str = "__Host-session";
 
 /// Sends an event to this function.
-async fn send(world: &World, browser: &mut Browser, event: Event) -> Answer {
+async fn send(world: &World, browser: &mut Browser, event: Event) -> Received {
     world.send(handle, browser, event).await
 }
 
@@ -26,6 +26,6 @@ async fn begin(world: &World, browser: &mut Browser, path: &str) -> String {
 }
 
 /// A whole sign-in.
-async fn sign_in(world: &World, browser: &mut Browser, person: &str) -> Answer {
+async fn sign_in(world: &World, browser: &mut Browser, person: &str) -> Received {
     world.sign_in(handle, browser, person).await
 }

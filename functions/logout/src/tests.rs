@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use globus_stand_in::{CLIENT_ID, Endpoint, Fault};
-use shared::testing::{self, Answer, Browser, Event, Log, World, now};
+use shared::testing::{self, Browser, Event, Log, Received, World, now};
 
 use super::*;
 
@@ -20,7 +20,7 @@ impl SignedIn {
         Self { world, browser }
     }
 
-    async fn send(&mut self, event: Event) -> Answer {
+    async fn send(&mut self, event: Event) -> Received {
         self.world.send(handle, &mut self.browser, event).await
     }
 

@@ -21,7 +21,7 @@ pub(super) async fn send(request: RequestBuilder) -> Result<oauth2::HttpResponse
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
         if body.len() + chunk.len() > MAX_BODY {
-            return Err(Kind::GlobusUnavailable(Reason::GlobusAnswerTooLarge).into());
+            return Err(Kind::GlobusUnavailable(Reason::GlobusResponseTooLarge).into());
         }
         body.extend_from_slice(&chunk);
     }

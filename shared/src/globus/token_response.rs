@@ -78,7 +78,7 @@ pub(super) fn failure(error: RequestTokenError<Error, BasicErrorResponse>) -> Er
             _ => Kind::GlobusRefused(Reason::TokenRequestRefused).into(),
         },
         RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-            Kind::ResponseRefused(Reason::TokenAnswerUnreadable).into()
+            Kind::ResponseRefused(Reason::TokenResponseUnreadable).into()
         }
     }
 }

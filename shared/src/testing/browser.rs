@@ -28,9 +28,9 @@ impl Browser {
         handle: impl AsyncFn(&S, &Request, Timestamp) -> Result<Response<Body>>,
         event: Event,
         now: Timestamp,
-    ) -> Answer {
+    ) -> Received {
         let event = self.with_cookies(event);
-        let response = Answer::from(function.respond(&handle, &event.json(), now).await);
+        let response = Received::from(function.respond(&handle, &event.json(), now).await);
         self.receive(&response);
         response
     }
@@ -42,7 +42,7 @@ impl Browser {
     }
 
     /// Keeps and removes cookies as a response says.
-    pub fn receive(&mut self, response: &Answer) {
+    pub fn receive(&mut self, response: &Received) {
         for cookie in &response.cookies {
             let (pair, attributes) = cookie.split_once(';').unwrap_or((cookie, ""));
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -57,7 +57,7 @@ impl Browser {
 
 /// The response of a function.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct Received {
     /// The status.
     pub status: i64,
     /// The headers, by lower-case name; none occurs twice.
@@ -68,7 +68,7 @@ pub struct Answer {
     pub body: String,
 }
 
-impl From<lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse> for Answer {
+impl From<lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse> for Received {
     fn from(response: lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse) -> Self {
         let text = |value: &header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let headers = response.headers.iter().map(|(name, value)| (name.to_string(), text(value)));
@@ -82,7 +82,7 @@ impl From<lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse> for A
     }
 }
 
-impl Answer {
+impl Received {
     /// The target of a redirect; empty if the response is not one.
     pub fn location(&self) -> &str {
         self.headers.get("location").map_or("", String::as_str)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use globus_stand_in::{CLIENT_ID, CLIENT_SECRET, Endpoint, StandIn};
 use lambda_http::{Body, Request, Response};
 
-use super::{Answer, BASE_URL, Browser, Event, function, now};
+use super::{BASE_URL, Browser, Event, Received, function, now};
 use crate::{
     App,
     error::Result,
@@ -61,7 +61,7 @@ impl World {
         handle: impl AsyncFn(&(App, Globus), &Request, Timestamp) -> Result<Response<Body>>,
         browser: &mut Browser,
         event: Event,
-    ) -> Answer {
+    ) -> Received {
         browser.send(&self.function, handle, event, self.now).await
     }
 
@@ -77,7 +77,7 @@ impl World {
         login: impl AsyncFn(&(App, Globus), &Request, Timestamp) -> Result<Response<Body>>,
         browser: &mut Browser,
         person: &str,
-    ) -> Answer {
+    ) -> Received {
         let begun = self.send(&login, browser, Event::get("/login")).await;
         let callback = self.at_globus(begun.location(), person).await;
         self.send(&login, browser, callback).await

@@ -60,7 +60,7 @@ pub enum Fault {
 
 /// How the server handles a request.
 pub(crate) enum Verdict {
-    Answer,
+    Respond,
     Instead(Response),
     Close,
 }
@@ -113,16 +113,16 @@ impl Faults {
         // A separate statement, so that the faults are not locked while the request waits below.
         let fault = self.set.borrow().get(&endpoint).cloned();
         match fault {
-            None => Verdict::Answer,
+            None => Verdict::Respond,
             Some(Fault::Delay(delay)) => {
                 tokio::time::sleep(delay).await;
-                Verdict::Answer
+                Verdict::Respond
             }
             Some(Fault::Hold) => {
                 let held = |set: &HashMap<_, _>| matches!(set.get(&endpoint), Some(Fault::Hold));
                 // The wait fails only when the stand-in is gone, since then nothing can clear the faults.
                 drop(self.set.subscribe().wait_for(|set| !held(set)).await);
-                Verdict::Answer
+                Verdict::Respond
             }
             Some(Fault::Drop) => Verdict::Close,
             Some(Fault::Endless) => Verdict::Instead(endless()),

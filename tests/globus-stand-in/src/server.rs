@@ -58,22 +58,22 @@ async fn accept(mut listener: TcpListener, provider: Arc<Provider>) {
         let (stream, _) = axum::serve::Listener::accept(&mut listener).await;
         let (provider, routes) = (Arc::clone(&provider), routes.clone());
         tokio::spawn(async move {
-            let answer = service_fn(|request| answer(&provider, &routes, request));
+            let respond = service_fn(|request| respond(&provider, &routes, request));
             // An error here is a connection that broke, by accident or by a fault. The client handles it.
-            drop(http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await);
+            drop(http1::Builder::new().serve_connection(TokioIo::new(stream), respond).await);
         });
     }
 }
 
-async fn answer(provider: &Provider, routes: &Routes, request: Request<Incoming>) -> Result<Response<Body>, Closed> {
+async fn respond(provider: &Provider, routes: &Routes, request: Request<Incoming>) -> Result<Response<Body>, Closed> {
     let verdict = match Endpoint::at(request.uri().path()) {
         Some(endpoint) => provider.faults.receive(endpoint).await,
-        None => Verdict::Answer,
+        None => Verdict::Respond,
     };
     match verdict {
-        Verdict::Answer => {
-            let answered: Result<_, Infallible> = routes.call(request).await;
-            answered.map_err(|never| match never {})
+        Verdict::Respond => {
+            let responded: Result<_, Infallible> = routes.call(request).await;
+            responded.map_err(|never| match never {})
         }
         Verdict::Instead(response) => Ok(response),
         Verdict::Close => Err(Closed),

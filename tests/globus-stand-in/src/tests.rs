@@ -27,13 +27,13 @@ type Pairs<'a> = &'a [(&'a str, &'a str)];
 
 /// A response, read to its end.
 #[derive(Debug)]
-struct Answer {
+struct Received {
     status: StatusCode,
     headers: header::HeaderMap,
     body: String,
 }
 
-impl Answer {
+impl Received {
     fn header(&self, name: header::HeaderName) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
@@ -63,10 +63,10 @@ async fn begin(stand_in: &StandIn, request: Request<Body>) -> hyper::Result<Resp
     Ok(sender.send_request(request).await?.map(Body::new))
 }
 
-async fn send(stand_in: &StandIn, request: Request<Body>) -> Answer {
+async fn send(stand_in: &StandIn, request: Request<Body>) -> Received {
     let (head, body) = begin(stand_in, request).await.unwrap().into_parts();
     let body = body::to_bytes(body, usize::MAX).await.unwrap();
-    Answer { status: head.status, headers: head.headers, body: String::from_utf8(body.to_vec()).unwrap() }
+    Received { status: head.status, headers: head.headers, body: String::from_utf8(body.to_vec()).unwrap() }
 }
 
 fn request(method: &str, path: &str) -> axum::http::request::Builder {
@@ -74,16 +74,16 @@ fn request(method: &str, path: &str) -> axum::http::request::Builder {
 }
 
 /// The response of `path` to a browser that sends this cookie.
-async fn browse(stand_in: &StandIn, path: &str, cookie: &str) -> Answer {
+async fn browse(stand_in: &StandIn, path: &str, cookie: &str) -> Received {
     let request = request("GET", path).header(header::COOKIE, cookie);
     send(stand_in, request.body(Body::empty()).unwrap()).await
 }
 
-async fn get(stand_in: &StandIn, path: &str) -> Answer {
+async fn get(stand_in: &StandIn, path: &str) -> Received {
     browse(stand_in, path, "").await
 }
 
-async fn post(stand_in: &StandIn, path: &str, authorization: &str, form: Pairs<'_>) -> Answer {
+async fn post(stand_in: &StandIn, path: &str, authorization: &str, form: Pairs<'_>) -> Received {
     let mut request =
         request("POST", path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded; charset=utf-8");
     if !authorization.is_empty() {
@@ -93,24 +93,24 @@ async fn post(stand_in: &StandIn, path: &str, authorization: &str, form: Pairs<'
 }
 
 /// A `POST` by a client that authenticates with the header.
-async fn post_basic(stand_in: &StandIn, path: &str, form: Pairs<'_>) -> Answer {
+async fn post_basic(stand_in: &StandIn, path: &str, form: Pairs<'_>) -> Received {
     post(stand_in, path, &basic(CLIENT_ID, CLIENT_SECRET), form).await
 }
 
 /// A token request by a client that authenticates in the form.
-async fn ask_token(stand_in: &StandIn, form: Pairs<'_>) -> Answer {
+async fn ask_token(stand_in: &StandIn, form: Pairs<'_>) -> Received {
     let client = [("client_id", CLIENT_ID), ("client_secret", CLIENT_SECRET)];
     let form = [client.as_slice(), form].concat();
     post(stand_in, "/v2/oauth2/token", "", &form).await
 }
 
-async fn refresh(stand_in: &StandIn, token: &str) -> Answer {
+async fn refresh(stand_in: &StandIn, token: &str) -> Received {
     let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
     ask_token(stand_in, &form).await
 }
 
 /// Redeems a code; `changes` replace correct parameters.
-async fn redeem(stand_in: &StandIn, code: &str, changes: Pairs<'_>) -> Answer {
+async fn redeem(stand_in: &StandIn, code: &str, changes: Pairs<'_>) -> Received {
     let right =
         [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", CALLBACK), ("code_verifier", VERIFIER)];
     ask_token(stand_in, &changed(&right, changes)).await
@@ -126,9 +126,9 @@ async fn code(stand_in: &StandIn, person: &str, changes: Pairs<'_>) -> String {
 /// The token response for `person`.
 async fn tokens(stand_in: &StandIn, person: &str, changes: Pairs<'_>) -> Value {
     let code = code(stand_in, person, changes).await;
-    let answer = redeem(stand_in, &code, &[]).await;
-    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
-    answer.json()
+    let received = redeem(stand_in, &code, &[]).await;
+    assert_eq!(received.status, StatusCode::OK, "{}", received.body);
+    received.json()
 }
 
 /// The path of an authorization request; `changes` replace correct parameters.

@@ -62,11 +62,11 @@ pub(crate) async fn token(
         }
         None => return Err(Refusal::INVALID_REQUEST),
     };
-    let mut answer = serde_json::to_value(tokens).map_err(|_| Refusal::BROKEN)?;
+    let mut response = serde_json::to_value(tokens).map_err(|_| Refusal::BROKEN)?;
     if let Some(edit) = &settings.edit_token_response {
-        edit(&mut answer);
+        edit(&mut response);
     }
-    Ok(([(CACHE_CONTROL, "no-store")], Json::<Value>(answer)))
+    Ok(([(CACHE_CONTROL, "no-store")], Json::<Value>(response)))
 }
 
 /// Checks the client's secret, which is in the header or in the form, but not in both

@@ -164,7 +164,7 @@ async fn an_error_at_globus_is_a_page_and_one_log_line_and_keeps_no_cookie() {
             respond_with(200, "text/html", "canary"),
             502,
             "could not use the response",
-            "token_answer_unreadable",
+            "token_response_unreadable",
         ),
         (
             Endpoint::Token,

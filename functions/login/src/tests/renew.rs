@@ -16,7 +16,7 @@ async fn with_time_left(left: Duration) -> (World, Browser) {
     (world, browser)
 }
 
-async fn renew(world: &World, browser: &mut Browser) -> Answer {
+async fn renew(world: &World, browser: &mut Browser) -> Received {
     send(world, browser, Event::get("/login?refresh&next=%2Ffiles%3Fx%3D1")).await
 }
 

@@ -18,7 +18,7 @@ pub(super) fn failure<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Error {
         (SdkError::TimeoutError(_), _) => Reason::StoreTimeout,
         (SdkError::DispatchFailure(dispatch), _) if dispatch.is_timeout() => Reason::StoreTimeout,
         (SdkError::DispatchFailure(_), _) => Reason::StoreUnreachable,
-        (SdkError::ResponseError(_), _) => Reason::StoreAnswerUnreadable,
+        (SdkError::ResponseError(_), _) => Reason::StoreResponseUnreadable,
         (_, Some("ResourceNotFoundException")) => Reason::StoreTableMissing,
         (_, Some("ProvisionedThroughputExceededException" | "RequestLimitExceeded" | "ThrottlingException")) => {
             Reason::StoreThrottled

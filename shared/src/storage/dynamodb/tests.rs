@@ -94,7 +94,7 @@ async fn an_error_of_dynamodb_never_counts_as_signed_out() {
         (400, r#"{"__type":"com.amazon.coral.availability#ThrottlingException"}"#, "store_throttled"),
         (500, r#"{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError"}"#, "store_error"),
         (503, "<h1>canary</h1>", "store_error"),
-        (200, "canary", "store_answer_unreadable"),
+        (200, "canary", "store_response_unreadable"),
     ] {
         let log = Log::listen();
         let endpoint = Endpoint::start(status, body, Duration::ZERO);

@@ -3,22 +3,22 @@
 use super::*;
 use crate::people::PEOPLE;
 
-async fn press(stand_in: &StandIn, path: &str, form: Pairs<'_>) -> Answer {
+async fn press(stand_in: &StandIn, path: &str, form: Pairs<'_>) -> Received {
     let path = path.replacen("/v2/oauth2/authorize", "/sign-in", 1);
     post(stand_in, &path, "", form).await
 }
 
 #[track_caller]
-fn assert_shown(answer: &Answer, text: &str) {
-    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
-    assert!(answer.body.contains(text), "{}", answer.body);
-    assert_eq!(answer.header(header::LOCATION), "", "the browser is never sent to a refused URL");
+fn assert_shown(received: &Received, text: &str) {
+    assert_eq!(received.status, StatusCode::BAD_REQUEST);
+    assert!(received.body.contains(text), "{}", received.body);
+    assert_eq!(received.header(header::LOCATION), "", "the browser is never sent to a refused URL");
 }
 
 #[track_caller]
-fn assert_told(answer: &Answer, error: &str) {
-    let location = answer.header(header::LOCATION);
-    assert!(location.starts_with(CALLBACK), "{answer:?}");
+fn assert_told(received: &Received, error: &str) {
+    let location = received.header(header::LOCATION);
+    assert!(location.starts_with(CALLBACK), "{received:?}");
     assert_eq!(parameter(location, "error").as_deref(), Some(error));
     assert_eq!(parameter(location, "state").as_deref(), Some("the-state"));
     assert!(parameter(location, "error_description").is_some());
@@ -40,9 +40,9 @@ async fn shows_a_button_for_each_user_and_one_to_deny() {
 #[tokio::test]
 async fn redirects_back_with_a_code_and_the_state_after_sign_in() {
     let stand_in = start().await;
-    let answer = press(&stand_in, &authorize_path(&[]), &[("person", "ada")]).await;
-    assert_eq!(answer.status, StatusCode::FOUND);
-    let location = answer.header(header::LOCATION);
+    let received = press(&stand_in, &authorize_path(&[]), &[("person", "ada")]).await;
+    assert_eq!(received.status, StatusCode::FOUND);
+    let location = received.header(header::LOCATION);
     assert!(location.starts_with(CALLBACK), "{location}");
     assert_eq!(parameter(location, "state").as_deref(), Some("the-state"));
 
@@ -54,8 +54,8 @@ async fn redirects_back_with_a_code_and_the_state_after_sign_in() {
 #[tokio::test]
 async fn reports_to_the_application_that_the_user_denied() {
     let stand_in = start().await;
-    let answer = press(&stand_in, &authorize_path(&[]), &[]).await;
-    assert_told(&answer, "access_denied");
+    let received = press(&stand_in, &authorize_path(&[]), &[]).await;
+    assert_told(&received, "access_denied");
 
     let url = format!("{}{}", stand_in.url(), authorize_path(&[]));
     let callback = stand_in.deny(&url).await.unwrap();
@@ -74,8 +74,8 @@ async fn shows_a_page_unless_the_redirect_uri_is_exactly_a_registered_one() {
     ] {
         let path = authorize_path(&[("redirect_uri", uri)]);
         assert_shown(&get(&stand_in, &path).await, "Mismatching redirect URI.");
-        let answer = press(&stand_in, &path, &[("person", "ada")]).await;
-        assert_shown(&answer, "Mismatching redirect URI.");
+        let received = press(&stand_in, &path, &[("person", "ada")]).await;
+        assert_shown(&received, "Mismatching redirect URI.");
     }
     let other = authorize_path(&[("redirect_uri", "https://site.example/login")]);
     stand_in.register_redirect_uri("https://site.example/login");
@@ -86,8 +86,8 @@ async fn shows_a_page_unless_the_redirect_uri_is_exactly_a_registered_one() {
 async fn shows_a_page_for_a_client_that_is_not_registered() {
     let stand_in = start().await;
     for client_id in ["", "7fb58e00-0000-4000-8000-000000000000"] {
-        let answer = get(&stand_in, &authorize_path(&[("client_id", client_id)])).await;
-        assert_shown(&answer, "Invalid client_id parameter value.");
+        let received = get(&stand_in, &authorize_path(&[("client_id", client_id)])).await;
+        assert_shown(&received, "Invalid client_id parameter value.");
     }
 }
 
@@ -95,8 +95,8 @@ async fn shows_a_page_for_a_client_that_is_not_registered() {
 async fn shows_a_page_for_a_scope_that_does_not_exist() {
     let stand_in = start().await;
     for scope in ["openid phone", "urn:globus:auth:scope:transfer.api.globus.org", "https://auth.globus.org/scopes/x"] {
-        let answer = get(&stand_in, &authorize_path(&[("scope", scope)])).await;
-        assert_shown(&answer, "Unknown scope(s)");
+        let received = get(&stand_in, &authorize_path(&[("scope", scope)])).await;
+        assert_shown(&received, "Unknown scope(s)");
     }
 }
 
@@ -118,8 +118,8 @@ async fn reports_other_errors_in_the_request_to_the_application() {
         (("code_challenge_method", ""), "invalid_request"),
         (("code_challenge", "short"), "invalid_request"),
     ] {
-        let answer = get(&stand_in, &authorize_path(&[change])).await;
-        assert_told(&answer, error);
+        let received = get(&stand_in, &authorize_path(&[change])).await;
+        assert_told(&received, error);
     }
 }
 

@@ -44,10 +44,10 @@ async fn sends_the_set_response_until_the_faults_are_cleared() {
     stand_in.fault(Endpoint::Jwks, Fault::Drop);
     stand_in.fault(Endpoint::Jwks, bad_gateway());
     for _ in 0..2 {
-        let answer = get(&stand_in, "/jwk.json").await;
-        assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
-        assert_eq!(answer.header(header::CONTENT_TYPE), "text/html");
-        assert_eq!(answer.body, "<h1>Bad gateway</h1>");
+        let received = get(&stand_in, "/jwk.json").await;
+        assert_eq!(received.status, StatusCode::BAD_GATEWAY);
+        assert_eq!(received.header(header::CONTENT_TYPE), "text/html");
+        assert_eq!(received.body, "<h1>Bad gateway</h1>");
     }
     stand_in.clear_faults();
     assert_eq!(get(&stand_in, "/jwk.json").await.status, StatusCode::OK);
@@ -79,8 +79,8 @@ async fn delays_the_response() {
     let stand_in = start().await;
     stand_in.fault(Endpoint::Jwks, Fault::Delay(Duration::from_millis(200)));
     let begun = Instant::now();
-    let answer = get(&stand_in, "/jwk.json").await;
-    assert_eq!(answer.status, StatusCode::OK);
+    let received = get(&stand_in, "/jwk.json").await;
+    assert_eq!(received.status, StatusCode::OK);
     assert!(begun.elapsed() >= Duration::from_millis(200));
 }
 
@@ -88,10 +88,10 @@ async fn delays_the_response() {
 async fn sends_a_body_that_does_not_end() {
     let stand_in = start().await;
     stand_in.fault(Endpoint::Jwks, Fault::Endless);
-    let answer = begin(&stand_in, asks_for_keys()).await.unwrap();
-    assert_eq!(answer.status(), StatusCode::OK);
+    let received = begin(&stand_in, asks_for_keys()).await.unwrap();
+    assert_eq!(received.status(), StatusCode::OK);
     let many = 8 * 1024 * 1024;
-    assert!(body::to_bytes(answer.into_body(), many).await.is_err(), "more than {many} bytes came");
+    assert!(body::to_bytes(received.into_body(), many).await.is_err(), "more than {many} bytes came");
     stand_in.clear_faults();
     assert_eq!(get(&stand_in, "/jwk.json").await.status, StatusCode::OK);
 }
@@ -103,13 +103,13 @@ async fn holds_a_request_until_the_faults_are_cleared() {
     let held = tokio::time::timeout(Duration::from_millis(200), get(&stand_in, "/jwk.json")).await;
     assert!(held.is_err());
 
-    let (answer, ()) = tokio::join!(get(&stand_in, "/jwk.json"), async {
+    let (received, ()) = tokio::join!(get(&stand_in, "/jwk.json"), async {
         while stand_in.requests(Endpoint::Jwks) < 2 {
             tokio::task::yield_now().await;
         }
         stand_in.clear_faults();
     });
-    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(received.status, StatusCode::OK);
 }
 
 #[test]
@@ -120,6 +120,6 @@ fn responds_while_the_thread_of_its_owner_is_busy() {
     let mut stream = std::net::TcpStream::connect(address).unwrap();
     let request = "GET /jwk.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
-    let answer = std::io::read_to_string(stream).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let received = std::io::read_to_string(stream).unwrap();
+    assert!(received.starts_with("HTTP/1.1 200"), "{received}");
 }

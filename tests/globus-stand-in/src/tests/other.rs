@@ -10,9 +10,9 @@ const INTROSPECT: &str = "/v2/oauth2/token/introspect";
 const USERINFO: &str = "/v2/oauth2/userinfo";
 
 #[track_caller]
-fn assert_api_error(answer: &Answer, status: u16, code: &str) {
-    assert_eq!(answer.status.as_u16(), status, "{}", answer.body);
-    let body = answer.json();
+fn assert_api_error(received: &Received, status: u16, code: &str) {
+    assert_eq!(received.status.as_u16(), status, "{}", received.body);
+    let body = received.json();
     let error = &body["errors"][0];
     assert_eq!(error["status"], status.to_string(), "as text");
     assert_eq!(error["code"], code);
@@ -20,7 +20,7 @@ fn assert_api_error(answer: &Answer, status: u16, code: &str) {
     assert_eq!(body["error"], code.to_lowercase());
 }
 
-async fn userinfo(stand_in: &StandIn, method: &str, token: &Value) -> Answer {
+async fn userinfo(stand_in: &StandIn, method: &str, token: &Value) -> Received {
     let bearer = format!("Bearer {}", text(token));
     let request = request(method, USERINFO).header(header::AUTHORIZATION, bearer);
     send(stand_in, request.body(Body::empty()).unwrap()).await
@@ -31,9 +31,9 @@ async fn revoking_a_refresh_token_leaves_its_access_token_active() {
     let stand_in = start().await;
     let top = tokens(&stand_in, "ada", &[]).await;
     let refresh_token = text(&top["refresh_token"]);
-    let answer = post_basic(&stand_in, REVOKE, &[("token", refresh_token)]).await;
-    assert_eq!(answer.status, StatusCode::OK);
-    assert_eq!(answer.json(), json!({ "active": false }));
+    let received = post_basic(&stand_in, REVOKE, &[("token", refresh_token)]).await;
+    assert_eq!(received.status, StatusCode::OK);
+    assert_eq!(received.json(), json!({ "active": false }));
     assert!(stand_in.is_revoked(refresh_token) && !stand_in.is_active(refresh_token));
     assert!(stand_in.is_active(text(&top["access_token"])));
 }
@@ -42,9 +42,9 @@ async fn revoking_a_refresh_token_leaves_its_access_token_active() {
 async fn sends_the_same_response_for_a_token_that_was_never_issued() {
     let stand_in = start().await;
     for path in [REVOKE, INTROSPECT] {
-        let answer = post_basic(&stand_in, path, &[("token", "unknown")]).await;
-        assert_eq!(answer.status, StatusCode::OK);
-        assert_eq!(answer.json(), json!({ "active": false }));
+        let received = post_basic(&stand_in, path, &[("token", "unknown")]).await;
+        assert_eq!(received.status, StatusCode::OK);
+        assert_eq!(received.json(), json!({ "active": false }));
     }
     assert!(!stand_in.is_revoked("unknown"));
 }
@@ -57,11 +57,11 @@ async fn revokes_and_introspects_only_for_the_client_in_the_header() {
     let form = [("token", access_token), ("client_id", CLIENT_ID), ("client_secret", CLIENT_SECRET)];
     for path in [REVOKE, INTROSPECT] {
         for authorization in [String::new(), basic(CLIENT_ID, "wrong")] {
-            let answer = post(&stand_in, path, &authorization, &form).await;
-            assert_api_error(&answer, 401, "UNAUTHORIZED");
+            let received = post(&stand_in, path, &authorization, &form).await;
+            assert_api_error(&received, 401, "UNAUTHORIZED");
         }
-        let answer = post_basic(&stand_in, path, &[]).await;
-        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+        let received = post_basic(&stand_in, path, &[]).await;
+        assert_eq!(received.status, StatusCode::BAD_REQUEST);
     }
     assert!(stand_in.is_active(access_token));
 }
@@ -71,8 +71,8 @@ async fn introspects_an_active_token() {
     let stand_in = start().await;
     let top = tokens(&stand_in, "ada", &[]).await;
     let form = [("token", text(&top["access_token"]))];
-    let mut answer = post_basic(&stand_in, INTROSPECT, &form).await.json();
-    let mut moment = |name: &str| answer[name].take().as_u64().unwrap();
+    let mut received = post_basic(&stand_in, INTROSPECT, &form).await.json();
+    let mut moment = |name: &str| received[name].take().as_u64().unwrap();
     assert_eq!(moment("exp") - moment("iat"), 172_800);
     assert!(moment("nbf") > 0);
     let expected = json!({
@@ -88,7 +88,7 @@ async fn introspects_an_active_token() {
         "iss": stand_in.url(),
         "exp": null, "iat": null, "nbf": null,
     });
-    assert_eq!(answer, expected);
+    assert_eq!(received, expected);
 }
 
 #[tokio::test]
@@ -108,16 +108,16 @@ async fn userinfo_refuses_all_other_tokens() {
     let stand_in = start().await;
     let top = tokens(&stand_in, "ada", &[]).await;
     let transfer = &top["other_tokens"][0]["access_token"];
-    let answer = userinfo(&stand_in, "GET", transfer).await;
-    assert_api_error(&answer, 403, "FORBIDDEN");
+    let received = userinfo(&stand_in, "GET", transfer).await;
+    assert_api_error(&received, 403, "FORBIDDEN");
     for token in [&top["refresh_token"], &json!("unknown")] {
-        let answer = userinfo(&stand_in, "GET", token).await;
-        assert_api_error(&answer, 401, "UNAUTHORIZED");
+        let received = userinfo(&stand_in, "GET", token).await;
+        assert_api_error(&received, 401, "UNAUTHORIZED");
     }
     assert_api_error(&get(&stand_in, USERINFO).await, 401, "UNAUTHORIZED");
     stand_in.revoke_person("ada");
-    let answer = userinfo(&stand_in, "GET", &top["access_token"]).await;
-    assert_api_error(&answer, 401, "UNAUTHORIZED");
+    let received = userinfo(&stand_in, "GET", &top["access_token"]).await;
+    assert_api_error(&received, 401, "UNAUTHORIZED");
 }
 
 #[tokio::test]

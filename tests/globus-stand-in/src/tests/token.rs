@@ -6,10 +6,10 @@ use crate::{RefreshTokens, people};
 const TRANSFER: &str = "urn:globus:auth:scope:transfer.api.globus.org:all";
 
 #[track_caller]
-fn assert_refused(answer: &Answer, status: u16, error: &str) {
-    assert_eq!(answer.status.as_u16(), status, "{}", answer.body);
-    assert_eq!(answer.json(), serde_json::json!({ "error": error }));
-    assert_eq!(answer.header(header::CACHE_CONTROL), "no-store");
+fn assert_refused(received: &Received, status: u16, error: &str) {
+    assert_eq!(received.status.as_u16(), status, "{}", received.body);
+    assert_eq!(received.json(), serde_json::json!({ "error": error }));
+    assert_eq!(received.header(header::CACHE_CONTROL), "no-store");
 }
 
 #[track_caller]
@@ -23,9 +23,9 @@ fn assert_looks_like_a_token(token: &Value) {
 async fn gives_one_token_for_each_service() {
     let stand_in = start().await;
     let code = code(&stand_in, "ada", &[]).await;
-    let answer = redeem(&stand_in, &code, &[]).await;
-    assert_eq!(answer.header(header::CACHE_CONTROL), "no-store");
-    let top = answer.json();
+    let received = redeem(&stand_in, &code, &[]).await;
+    assert_eq!(received.header(header::CACHE_CONTROL), "no-store");
+    let top = received.json();
     let others = top["other_tokens"].as_array().unwrap();
     assert_eq!(top["resource_server"], "auth.globus.org");
     assert_eq!(top["scope"], "email profile openid");
@@ -100,8 +100,8 @@ async fn refuses_a_code_or_redirect_uri_or_verifier_that_does_not_match() {
         ("code", "unknown"),
     ] {
         let code = code(&stand_in, "ada", &[]).await;
-        let answer = redeem(&stand_in, &code, &[change]).await;
-        assert_refused(&answer, 400, "invalid_grant");
+        let received = redeem(&stand_in, &code, &[change]).await;
+        assert_refused(&received, 400, "invalid_grant");
     }
     assert!(stand_in.issued_tokens().is_empty());
 }
@@ -111,12 +111,12 @@ async fn refuses_a_verifier_where_there_was_no_challenge() {
     let stand_in = start().await;
     let without = [("code_challenge", ""), ("code_challenge_method", "")];
     let code_with = code(&stand_in, "ada", &without).await;
-    let answer = redeem(&stand_in, &code_with, &[]).await;
-    assert_refused(&answer, 400, "invalid_grant");
+    let received = redeem(&stand_in, &code_with, &[]).await;
+    assert_refused(&received, 400, "invalid_grant");
 
     let code = code(&stand_in, "ada", &without).await;
-    let answer = redeem(&stand_in, &code, &[("code_verifier", "")]).await;
-    assert_eq!(answer.status, StatusCode::OK);
+    let received = redeem(&stand_in, &code, &[("code_verifier", "")]).await;
+    assert_eq!(received.status, StatusCode::OK);
 }
 
 #[tokio::test]
@@ -128,12 +128,12 @@ async fn refuses_an_incomplete_or_malformed_request() {
         (("grant_type", ""), "invalid_request"),
         (("grant_type", "password"), "unsupported_grant_type"),
     ] {
-        let answer = redeem(&stand_in, "any", &[change]).await;
-        assert_refused(&answer, 400, error);
+        let received = redeem(&stand_in, "any", &[change]).await;
+        assert_refused(&received, 400, error);
     }
     let code = [("code", "one"), ("code", "two")];
-    let answer = redeem(&stand_in, "any", &code).await;
-    assert_refused(&answer, 400, "invalid_request");
+    let received = redeem(&stand_in, "any", &code).await;
+    assert_refused(&received, 400, "invalid_request");
 
     let json = request("POST", "/v2/oauth2/token")
         .header(header::CONTENT_TYPE, "application/json")
@@ -173,15 +173,15 @@ async fn refuses_a_client_that_does_not_know_the_secret() {
         basic("wrong", CLIENT_SECRET),
     ];
     for header in &headers {
-        let answer = post(&stand_in, path, header, &form).await;
-        assert_refused(&answer, 401, "invalid_client");
+        let received = post(&stand_in, path, header, &form).await;
+        assert_refused(&received, 401, "invalid_client");
     }
     for client in [
         [("client_id", CLIENT_ID), ("client_secret", "wrong")],
         [("client_id", "wrong"), ("client_secret", CLIENT_SECRET)],
     ] {
-        let answer = post(&stand_in, path, "", &[form, client].concat()).await;
-        assert_refused(&answer, 401, "invalid_client");
+        let received = post(&stand_in, path, "", &[form, client].concat()).await;
+        assert_refused(&received, 401, "invalid_client");
     }
 }
 
@@ -190,8 +190,8 @@ async fn renews_only_the_service_of_the_refresh_token() {
     let stand_in = start().await;
     let top = tokens(&stand_in, "ada", &[]).await;
     let transfer = &top["other_tokens"][0];
-    let answer = refresh(&stand_in, text(&transfer["refresh_token"])).await;
-    let renewed = answer.json();
+    let received = refresh(&stand_in, text(&transfer["refresh_token"])).await;
+    let renewed = received.json();
     assert_eq!(renewed["resource_server"], "transfer.api.globus.org");
     assert_eq!(renewed["scope"], TRANSFER);
     assert_eq!(renewed["other_tokens"], Value::Array(Vec::new()));
@@ -208,12 +208,12 @@ async fn rotates_refresh_tokens_or_leaves_them_out_if_set() {
     let old = text(&old["refresh_token"]);
 
     stand_in.refresh_tokens(RefreshTokens::Absent);
-    let answer = refresh(&stand_in, old).await.json();
-    assert_eq!(answer.get("refresh_token"), None);
+    let received = refresh(&stand_in, old).await.json();
+    assert_eq!(received.get("refresh_token"), None);
 
     stand_in.refresh_tokens(RefreshTokens::Rotated);
-    let answer = refresh(&stand_in, old).await.json();
-    let new = text(&answer["refresh_token"]);
+    let received = refresh(&stand_in, old).await.json();
+    let new = text(&received["refresh_token"]);
     assert_ne!(new, old);
     assert_refused(&refresh(&stand_in, old).await, 400, "invalid_grant");
     assert_eq!(refresh(&stand_in, new).await.status, StatusCode::OK);
@@ -239,10 +239,10 @@ async fn revokes_all_tokens_and_codes_of_a_user_who_withdraws_consent() {
     stand_in.revoke_person("ada");
 
     assert!(stand_in.is_revoked(text(&ada["access_token"])));
-    let answer = refresh(&stand_in, text(&ada["refresh_token"])).await;
-    assert_refused(&answer, 400, "invalid_grant");
-    let answer = redeem(&stand_in, &waiting, &[]).await;
-    assert_refused(&answer, 400, "invalid_grant");
+    let received = refresh(&stand_in, text(&ada["refresh_token"])).await;
+    assert_refused(&received, 400, "invalid_grant");
+    let received = redeem(&stand_in, &waiting, &[]).await;
+    assert_refused(&received, 400, "invalid_grant");
     assert!(stand_in.is_active(text(&other["access_token"])));
     let again = tokens(&stand_in, "ada", &[]).await;
     assert!(stand_in.is_active(text(&again["access_token"])));
