@@ -68,7 +68,9 @@ impl App {
         match self.visitor(request, now).await? {
             Visitor::SignedIn(session) => Ok(session),
             Visitor::NeedsRenewal(_) => Err(Kind::RenewalRequired.into()),
-            Visitor::SignedOut | Visitor::Unusable(_) | Visitor::Expired(_) => Err(Kind::SignInRequired.into()),
+            Visitor::SignedOut | Visitor::Unusable(_) | Visitor::Expired(_) | Visitor::LoggedOut(_) => {
+                Err(Kind::SignInRequired.into())
+            }
         }
     }
 

@@ -1,8 +1,8 @@
 //! A sign-in in progress: what the browser keeps until it comes back from Globus.
 //!
-//! Each attempt has a sealed cookie of its own, named after its `state`, so that several tabs can sign in at once. The
-//! name is authenticated together with the value: finding and opening the cookie named after a callback's `state` is
-//! the proof that this browser began this attempt
+//! A browser has five slots, each a sealed cookie, so that several tabs can sign in at once. The names of the slots are
+//! fixed and `state` is inside the seal: however many tabs begin at the same moment, there are never more than five
+//! cookies. Finding a callback's `state` in one of them is the proof that this browser began this attempt
 //! ([RFC 6749 section 10.12](https://www.rfc-editor.org/rfc/rfc6749#section-10.12)).
 
 use std::time::Duration;
@@ -23,21 +23,15 @@ use crate::{
 /// How much time the user has to log in at Globus.
 pub const LIFETIME: Duration = Duration::from_mins(10);
 
-/// How many sign-ins a browser can have in progress. API Gateway accepts 10,240 bytes of headers, and a session cookie
-/// needs up to 4,096 of them.
-pub const MOST: usize = 5;
+/// The slots. API Gateway accepts 10,240 bytes of headers, and a session cookie needs up to 4,096 of them.
+const SLOTS: [&str; 5] = ["login-0", "login-1", "login-2", "login-3", "login-4"];
 
-/// The largest size of one attempt in a request's headers, in bytes.
-pub const MAX_SIZE: usize = 350;
-
-const PREFIX: &str = "login-";
-
-/// What a browser keeps of one attempt. Stored in the cookie as a JSON list, which is short: `next` needs room.
+/// What a slot holds. Stored as a JSON list, which is short: `next` needs room.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Stored(u8, Timestamp, Secret, Secret, String);
+struct Stored(u8, Timestamp, Secret, Secret, Secret, String);
 
-/// The version of [`Stored`]. A new one is read for one release before it is written.
-const VERSION: u8 = 1;
+/// The version of [`Stored`]. Version 1 had its state in the cookie's name.
+const VERSION: u8 = 2;
 
 /// One attempt to sign in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,57 +50,66 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// The cookie that keeps this attempt, and cookies that remove attempts of `request` that are over or too many.
-    pub fn keep(&self, request: &Request, cookies: &SealedCookies) -> Result<Vec<Cookie<'static>>> {
-        let mut others = Vec::new();
-        let mut set = Vec::new();
-        for name in cookies.names(request, PREFIX) {
-            let state = name.rsplit_once(PREFIX).map_or("", |(_, state)| state);
-            match read(request, cookies, state) {
-                Some(other) if !other.is_over(self.begun) => others.push(other),
-                _ => set.push(removal(cookies, state)),
+    /// The cookie that keeps this attempt: in a free slot if there is one, else in that of the oldest attempt.
+    pub fn keep(self, request: &Request, cookies: &SealedCookies) -> Result<Cookie<'static>> {
+        let slot = self.slot(request, cookies);
+        let next = self.next.as_str().to_owned();
+        let stored = Stored(VERSION, self.begun, self.state, self.nonce, self.pkce_verifier, next);
+        cookies.seal(Purpose::Login, slot, &stored, LIFETIME)
+    }
+
+    /// The slot to use. Of several that are free, `state` decides: tabs that begin at the same moment use different ones.
+    fn slot(&self, request: &Request, cookies: &SealedCookies) -> &'static str {
+        let mut slots = SLOTS;
+        let spread = self.state.expose().bytes().map(usize::from).sum::<usize>();
+        slots.rotate_left(spread % SLOTS.len());
+        let taken_since = |slot: &&str| match open(request, cookies, slot) {
+            Opened::Absent => Timestamp::default(),
+            Opened::Value(other) => other.begun,
+            // A cookie that is not ours may be another app's: it goes last.
+            Opened::Unreadable => Timestamp::from_seconds(u64::MAX),
+        };
+        slots.into_iter().min_by_key(taken_since).unwrap_or(SLOTS[0])
+    }
+
+    /// The attempt named `state`, if this browser began it within the last ten minutes; and the cookie that removes it,
+    /// since an attempt is spent by its callback.
+    pub fn find(
+        request: &Request,
+        cookies: &SealedCookies,
+        state: &str,
+        now: Timestamp,
+    ) -> Result<(Self, Cookie<'static>)> {
+        let found = SLOTS.iter().find_map(|slot| match open(request, cookies, slot) {
+            Opened::Value(attempt) if attempt.state.expose() == state => Some((attempt, cookies.removal(slot))),
+            _ => None,
+        });
+        match found {
+            None => Err(Kind::UnknownAttempt(Reason::StateUnknown).into()),
+            // An attempt from the future was sealed by an instance whose clock is a little ahead.
+            Some((attempt, _)) if now.since(attempt.begun) >= LIFETIME => {
+                Err(Kind::UnknownAttempt(Reason::AttemptOver).into())
             }
+            Some(found) => Ok(found),
         }
-        others.sort_by_key(|other| std::cmp::Reverse(other.begun));
-        set.extend(others.iter().skip(MOST - 1).map(|oldest| removal(cookies, oldest.state.expose())));
-
-        let stored =
-            Stored(VERSION, self.begun, self.nonce.clone(), self.pkce_verifier.clone(), self.next.as_str().to_owned());
-        set.push(cookies.seal(Purpose::Login, &format!("{PREFIX}{}", self.state.expose()), &stored, LIFETIME)?);
-        Ok(set)
-    }
-
-    /// The attempt named `state`, if this browser began it within the last ten minutes.
-    pub fn find(request: &Request, cookies: &SealedCookies, state: &str, now: Timestamp) -> Result<Self> {
-        let attempt = read(request, cookies, state).ok_or(Kind::UnknownAttempt(Reason::StateUnknown))?;
-        if attempt.is_over(now) { Err(Kind::UnknownAttempt(Reason::AttemptOver).into()) } else { Ok(attempt) }
-    }
-
-    fn is_over(&self, now: Timestamp) -> bool {
-        // An attempt from the future was sealed by an instance whose clock is a little ahead.
-        now.since(self.begun) >= LIFETIME
     }
 }
 
-/// The cookie that removes the attempt named `state`.
-pub fn removal(cookies: &SealedCookies, state: &str) -> Cookie<'static> {
-    cookies.removal(&format!("{PREFIX}{state}"))
+/// The cookies that remove every attempt of this browser. A slot whose cookie does not open stays: it may be another
+/// app's.
+pub fn removals(request: &Request, cookies: &SealedCookies) -> impl Iterator<Item = Cookie<'static>> {
+    let own = SLOTS.iter().filter(|slot| matches!(open(request, cookies, slot), Opened::Value(_)));
+    own.map(|slot| cookies.removal(slot))
 }
 
-/// The cookies that remove every attempt of this browser.
-pub fn removals(request: &Request, cookies: &SealedCookies) -> Vec<Cookie<'static>> {
-    let names = cookies.names(request, PREFIX);
-    let states = names.iter().filter_map(|name| name.rsplit_once(PREFIX));
-    states.map(|(_, state)| removal(cookies, state)).collect()
-}
-
-fn read(request: &Request, cookies: &SealedCookies, state: &str) -> Option<Attempt> {
-    let opened: Opened<Stored> = cookies.open(request, Purpose::Login, &format!("{PREFIX}{state}"));
-    let Opened::Value(Stored(VERSION, begun, nonce, pkce_verifier, next)) = opened else {
-        return None;
-    };
-    let next = ReturnPath::parse(&next);
-    Some(Attempt { state: Secret::new(state), nonce, pkce_verifier, next, begun })
+fn open(request: &Request, cookies: &SealedCookies, slot: &str) -> Opened<Attempt> {
+    match cookies.open(request, Purpose::Login, slot) {
+        Opened::Value(Stored(VERSION, begun, state, nonce, pkce_verifier, next)) => {
+            Opened::Value(Attempt { state, nonce, pkce_verifier, next: ReturnPath::parse(&next), begun })
+        }
+        Opened::Absent => Opened::Absent,
+        Opened::Value(_) | Opened::Unreadable => Opened::Unreadable,
+    }
 }
 
 #[cfg(test)]
@@ -114,8 +117,10 @@ mod tests {
     use super::*;
     use crate::{
         config::{Config, Site},
-        testing::{Event, configure, noon},
+        testing::{Browser, Event, configure, noon},
     };
+
+    const MINUTE: Duration = Duration::from_mins(1);
 
     fn cookies() -> SealedCookies {
         SealedCookies::new(&configure(&[], Config::read).unwrap(), &Site::default())
@@ -131,110 +136,133 @@ mod tests {
         }
     }
 
-    /// An event with the cookies of these attempts.
-    fn event(attempts: &[Attempt]) -> Event {
-        attempts.iter().fold(Event::get("/login"), |event, attempt| {
-            let set = attempt.keep(&Event::get("/login").request(), &cookies()).unwrap();
-            event.cookie(&set[0].stripped().to_string())
-        })
+    /// Keeps an attempt, as the browser's next request to begin a sign-in would.
+    fn keep(browser: &mut Browser, attempt: Attempt) {
+        let request = browser.with_cookies(Event::get("/login")).request();
+        browser.keep(&attempt.keep(&request, &cookies()).unwrap());
     }
 
-    fn cleared(set: &[Cookie<'_>]) -> Vec<String> {
-        let spent = set.iter().filter(|cookie| cookie.value().is_empty());
-        spent.map(|cookie| cookie.name().replace("__Host-login-", "")).collect()
+    fn find(browser: &Browser, state: &str, now: Timestamp) -> Result<Attempt, &'static str> {
+        let request = browser.with_cookies(Event::get("/login")).request();
+        let found = Attempt::find(&request, &cookies(), state, now);
+        found.map(|(attempt, _)| attempt).map_err(|error| error.row().reason.as_str())
+    }
+
+    /// A browser with these attempts.
+    fn browser(attempts: &[Attempt]) -> Browser {
+        let mut browser = Browser::default();
+        for attempt in attempts {
+            keep(&mut browser, attempt.clone());
+        }
+        browser
+    }
+
+    /// A browser whose first slot holds `stored`, sealed for `purpose`.
+    fn browser_with(purpose: Purpose, stored: &Stored) -> Browser {
+        let mut browser = Browser::default();
+        browser.keep(&cookies().seal(purpose, "login-0", stored, LIFETIME).unwrap());
+        browser
+    }
+
+    fn stored(version: u8) -> Stored {
+        let secret = || Secret::new("state");
+        Stored(version, noon(), secret(), secret(), secret(), String::new())
     }
 
     #[test]
     fn an_attempt_is_found_by_its_state() {
-        let kept = attempt("state-a", noon());
-        let request = event(&[kept.clone(), attempt("state-b", noon())]).request();
+        let browser = browser(&[attempt("state-a", noon()), attempt("state-b", noon())]);
 
-        assert!(Attempt::find(&request, &cookies(), "state-a", noon()).unwrap() == kept);
+        assert_eq!(find(&browser, "state-a", noon()), Ok(attempt("state-a", noon())));
+        assert_eq!(find(&browser, "state-b", noon()), Ok(attempt("state-b", noon())));
     }
 
     #[test]
     fn a_state_this_browser_did_not_begin_is_refused_as_login_csrf() {
-        let request = event(&[attempt("state-a", noon())]).request();
+        let browser = browser(&[attempt("state-a", noon())]);
 
-        for state in ["state-b", "", "state-A", "x; Domain=evil", "\u{0}"] {
-            let error = Attempt::find(&request, &cookies(), state, noon()).unwrap_err();
-            assert_eq!(error.row().reason.as_str(), "state_unknown");
+        for state in ["state-b", "", "state-A", "state-a ", "x; Domain=evil", "\u{0}"] {
+            assert_eq!(find(&browser, state, noon()), Err("state_unknown"), "{state}");
         }
     }
 
     #[test]
     fn an_attempt_ends_after_ten_minutes_even_if_its_cookie_is_sent() {
-        let request = event(&[attempt("state-a", noon())]).request();
-        let find =
-            |now| Attempt::find(&request, &cookies(), "state-a", now).map_err(|error| error.row().reason.as_str());
+        let browser = browser(&[attempt("state-a", noon())]);
 
-        assert!(find(noon() + LIFETIME - Duration::from_secs(1)).is_ok());
-        assert_eq!(find(noon() + LIFETIME).unwrap_err(), "attempt_over");
-        assert!(find(noon() - Duration::from_mins(1)).is_ok(), "the clock of another instance may be behind");
+        assert!(find(&browser, "state-a", noon() + Duration::from_secs(599)).is_ok());
+        assert_eq!(find(&browser, "state-a", noon() + MINUTE * 10), Err("attempt_over"));
+        assert!(find(&browser, "state-a", noon() - MINUTE).is_ok(), "the clock of another instance may be behind");
     }
 
     #[test]
-    fn a_sixth_attempt_removes_the_oldest_one() {
-        let minutes = |count: u64| noon() + Duration::from_secs(count * 60);
-        let others: Vec<_> = (0..5).rev().map(|number| attempt(&format!("state-{number}"), minutes(number))).collect();
+    fn a_sixth_attempt_takes_the_slot_of_the_oldest_one() {
+        let attempts: Vec<_> = (0..6).map(|number| attempt(&format!("{number}"), noon() + MINUTE * number)).collect();
+        let browser = browser(&attempts);
 
-        let set = attempt("sixth", minutes(5)).keep(&event(&others).request(), &cookies()).unwrap();
+        assert_eq!(browser.cookies.len(), 5);
+        assert_eq!(find(&browser, "0", noon() + MINUTE * 5), Err("state_unknown"));
+        assert!((1..6).all(|number| find(&browser, &format!("{number}"), noon() + MINUTE * 5).is_ok()));
+    }
 
-        assert_eq!(cleared(&set), ["state-0"]);
-        assert!(set.last().unwrap().name().ends_with("login-sixth"));
+    /// As with a window of forty tabs that a browser restores: no request has the cookie of another.
+    #[test]
+    fn forty_attempts_at_the_same_moment_lock_no_user_out() {
+        let mut restored = Browser::default();
+        for number in 0..40 {
+            let mut longest = attempt(&format!("{number:022}"), noon());
+            longest.next = ReturnPath::parse(&format!("/{}", "x".repeat(ReturnPath::MAX_LENGTH - 1)));
+            restored.keep(&longest.keep(&Event::get("/login").request(), &cookies()).unwrap());
+        }
+
+        let size = |(name, value): (&String, &String)| name.len() + value.len() + 3;
+        assert_eq!(restored.cookies.len(), 5);
+        assert!(restored.cookies.iter().map(size).sum::<usize>() + 4_096 <= 6_144);
     }
 
     #[test]
-    fn expired_and_unreadable_attempts_are_removed() {
-        let old = attempt("old", noon());
-        let request = event(&[old]).cookie("__Host-login-garbage=x").cookie("login-foreign=x").request();
+    fn another_apps_cookie_in_a_slot_stays_while_there_is_another_slot() {
+        let foreign = |slot: usize| (format!("__Host-login-{slot}"), "of-another-app".to_owned());
+        let mut browser = Browser { cookies: (0..4).map(foreign).collect() };
+        for number in 0..3 {
+            keep(&mut browser, attempt(&format!("{number}"), noon() + MINUTE * number));
+        }
 
-        let set = attempt("new", noon() + LIFETIME).keep(&request, &cookies()).unwrap();
+        let left = browser.cookies.values().filter(|value| *value == "of-another-app").count();
+        assert_eq!((browser.cookies.len(), left), (5, 4));
+        assert!(find(&browser, "2", noon() + MINUTE * 2).is_ok());
 
-        assert_eq!(cleared(&set), ["old", "garbage"]);
+        browser.cookies = (0..5).map(foreign).collect();
+        keep(&mut browser, attempt("a", noon()));
+        assert!(find(&browser, "a", noon()).is_ok(), "a sign-in must be possible");
     }
 
     #[test]
-    fn five_attempts_with_the_longest_return_path_fit_into_the_headers() {
-        let mut longest = attempt(&"s".repeat(22), noon());
-        longest.next = ReturnPath::parse(&format!("/{}", "x".repeat(ReturnPath::MAX_LENGTH - 1)));
-        assert_eq!(longest.next.as_str().len(), ReturnPath::MAX_LENGTH);
-
-        let set = longest.keep(&Event::get("/login").request(), &cookies()).unwrap();
-
-        let size = set[0].stripped().to_string().len();
-        assert!(size <= MAX_SIZE, "{size} bytes");
-        const { assert!(MOST * MAX_SIZE + crate::cookies::MAX_COOKIE <= 6 * 1024) }
-    }
-
-    #[test]
-    fn a_session_cookie_is_not_accepted_as_an_attempt() {
-        let sealed = cookies().seal(
-            Purpose::Session,
-            "login-x",
-            &Stored(VERSION, Timestamp::default(), Secret::new(""), Secret::new(""), String::new()),
-            LIFETIME,
-        );
-        let request = Event::get("/login").cookie(&sealed.unwrap().stripped().to_string()).request();
-
-        assert!(Attempt::find(&request, &cookies(), "x", noon()).is_err());
+    fn a_cookie_sealed_for_another_purpose_is_not_accepted_as_an_attempt() {
+        assert!(find(&browser_with(Purpose::Login, &stored(2)), "state", noon()).is_ok());
+        for purpose in [Purpose::Session, Purpose::Ticket] {
+            assert_eq!(find(&browser_with(purpose, &stored(2)), "state", noon()), Err("state_unknown"));
+        }
     }
 
     #[test]
     fn an_attempt_of_another_format_is_refused() {
-        let next_format = Stored(VERSION + 1, noon(), Secret::new(""), Secret::new(""), String::new());
-        let sealed = cookies().seal(Purpose::Login, "login-x", &next_format, LIFETIME).unwrap();
-        let request = Event::get("/login").cookie(&sealed.stripped().to_string()).request();
-
-        assert_eq!(
-            Attempt::find(&request, &cookies(), "x", noon()).unwrap_err().row().reason.as_str(),
-            "state_unknown"
-        );
+        for version in [0, 1, 3] {
+            assert_eq!(find(&browser_with(Purpose::Login, &stored(version)), "state", noon()), Err("state_unknown"));
+        }
     }
 
     #[test]
-    fn a_logout_removes_every_attempt() {
-        let request = event(&[attempt("a", noon()), attempt("b", noon())]).request();
-        assert_eq!(cleared(&removals(&request, &cookies())), ["a", "b"]);
+    fn a_logout_removes_every_attempt_and_nothing_of_another_app() {
+        let mut browser = browser(&[attempt("a", noon()), attempt("b", noon())]);
+        let own: Vec<_> = browser.cookies.keys().cloned().collect();
+        let others = (0..600).map(|number| (format!("__Host-login-{number:04}"), "planted".to_owned()));
+        browser.cookies.extend(others);
+
+        let request = browser.with_cookies(Event::get("/logout")).request();
+        let removed: Vec<_> = removals(&request, &cookies()).map(|cookie| cookie.name().to_owned()).collect();
+
+        assert_eq!((removed.len(), own.len()), (2, 2));
+        assert!(own.iter().all(|name| removed.contains(name)), "{removed:?}");
     }
 }

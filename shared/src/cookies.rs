@@ -8,7 +8,10 @@
 use cookie::{Cookie, CookieJar, Key, SameSite, time::Duration};
 use hkdf::Hkdf;
 use lambda_http::{Request, http::header};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{
+    Serialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 use sha2::Sha256;
 
 use crate::{
@@ -31,6 +34,8 @@ pub enum Purpose {
     Ticket,
     /// A sign-in in progress.
     Login,
+    /// The mark of a logout.
+    Ended,
 }
 
 /// The result of opening a cookie of a request.
@@ -49,6 +54,7 @@ pub struct SealedCookies {
     session: Vec<Key>,
     ticket: Vec<Key>,
     login: Vec<Key>,
+    ended: Vec<Key>,
     secure: bool,
 }
 
@@ -62,7 +68,13 @@ impl SealedCookies {
     /// With the keys of this deployment.
     pub fn new(config: &Config, site: &Site) -> Self {
         let ring = |purpose| config.session_keys.iter().filter_map(|secret| derive(secret, purpose, config)).collect();
-        Self { session: ring("session"), ticket: ring("ticket"), login: ring("login"), secure: site.is_https() }
+        Self {
+            session: ring("session"),
+            ticket: ring("ticket"),
+            login: ring("login"),
+            ended: ring("ended"),
+            secure: site.is_https(),
+        }
     }
 
     /// The cookie's full name. On https it has the prefix `__Host-`: other hosts of the domain cannot set such a
@@ -104,6 +116,15 @@ impl SealedCookies {
         found
     }
 
+    /// Whether a cookie called `name` is one that this deployment has sealed, for whatever purpose.
+    pub fn is_own(&self, request: &Request, name: &str) -> bool {
+        let name = self.name(name);
+        let purposes = [Purpose::Session, Purpose::Ticket, Purpose::Login, Purpose::Ended];
+        all(request).filter(|(found, _)| *found == name.as_bytes()).any(|(_, value)| {
+            purposes.iter().any(|purpose| self.unseal::<IgnoredAny>(*purpose, &name, value).is_some())
+        })
+    }
+
     fn unseal<T: DeserializeOwned>(&self, purpose: Purpose, name: &str, value: &[u8]) -> Option<T> {
         let mut jar = CookieJar::new();
         jar.add_original(Cookie::new(name.to_owned(), std::str::from_utf8(value).ok()?.to_owned()));
@@ -111,13 +132,6 @@ impl SealedCookies {
             let opened = jar.private(key).get(name)?;
             serde_json::from_str(opened.value()).ok()
         })
-    }
-
-    /// The full names of the request's cookies that begin with `prefix`, which is given without `__Host-`.
-    pub fn names(&self, request: &Request, prefix: &str) -> Vec<String> {
-        let prefix = self.name(prefix);
-        let names = all(request).filter_map(|(name, _)| std::str::from_utf8(name).ok());
-        names.filter(|name| name.starts_with(&prefix)).map(ToOwned::to_owned).collect()
     }
 
     /// A cookie that removes the one called `name`, as given to [`seal`](Self::seal). Browsers ignore it unless its
@@ -142,6 +156,7 @@ impl SealedCookies {
             Purpose::Session => &self.session,
             Purpose::Ticket => &self.ticket,
             Purpose::Login => &self.login,
+            Purpose::Ended => &self.ended,
         }
     }
 }

@@ -47,6 +47,8 @@ pub enum Kind {
     UnknownAttempt(Reason),
     /// The user did not allow access at Globus.
     Denied,
+    /// Another user is signed in here: a sign-in does not replace their session without their act.
+    OtherUser,
     /// The callback reports an error. It comes in the address bar, so it proves nothing: anyone can write there.
     GlobusReported(Reason),
     /// Globus refused a token request.
@@ -80,6 +82,8 @@ pub enum WayOn {
     StartAgain,
     /// Another try to renew the tokens.
     RenewAgain,
+    /// The logout page.
+    LogOut,
 }
 
 impl WayOn {
@@ -89,6 +93,7 @@ impl WayOn {
             Self::Home => None,
             Self::StartAgain => Some(("Start again", paths::LOGIN)),
             Self::RenewAgain => Some(("Try again", paths::RENEW)),
+            Self::LogOut => Some(("Log out", paths::LOGOUT)),
         }
     }
 }
@@ -122,7 +127,7 @@ impl Kind {
     #[expect(clippy::too_many_lines, reason = "a table, with one row for each kind")]
     pub fn row(&self) -> Row {
         use Event::{Request, SignIn};
-        use WayOn::{Home, StartAgain};
+        use WayOn::{Home, LogOut, StartAgain};
 
         let row = |(status, reason, event, way_on), title, text| Row { status, reason, event, way_on, title, text };
         match *self {
@@ -172,6 +177,12 @@ impl Kind {
                 "You are not logged in",
                 "Globus reports that access was not allowed. You can try again at any time.",
             ),
+            Self::OtherUser => row(
+                (StatusCode::CONFLICT, Reason::OtherUser, SignIn, LogOut),
+                "Another user is logged in here",
+                "At Globus you are another user than in this app, so nothing was changed. To go on as the user that you \
+                 are at Globus, log out here first, and then log in again.",
+            ),
             Self::GlobusReported(reason) => row(
                 (StatusCode::BAD_REQUEST, reason, SignIn, StartAgain),
                 "Globus reported an error",
@@ -200,7 +211,7 @@ impl Kind {
                 "Wait a moment, then try again.",
             ),
             Self::StoreUnavailable(reason) => row(
-                (StatusCode::SERVICE_UNAVAILABLE, reason, Request, Home),
+                (StatusCode::SERVICE_UNAVAILABLE, reason, Request, LogOut),
                 "We cannot look up your session at the moment",
                 "Our database does not respond. Nothing is lost, and you are not logged out. Wait a \
                  moment, then try again.",
@@ -250,10 +261,10 @@ impl Error {
         &self.cookies
     }
 
-    /// Says during which event the error happened, where that is not the usual one of its kind.
+    /// Says during which event the error happened, if that is not the usual one of its kind.
     #[must_use]
     pub fn during(mut self, event: Event) -> Self {
-        self.during = Some(event);
+        self.during = Some(event).filter(|event| *event != self.kind.row().event);
         self
     }
 
@@ -262,12 +273,16 @@ impl Error {
         &self.kind
     }
 
-    /// What follows from it. After a failed renewal the user is still signed in: the way on is another renewal.
+    /// What follows from it. The way on is to try again what failed, if that can help.
     pub fn row(&self) -> Row {
         let row = self.kind.row();
-        let event = self.during.unwrap_or(row.event);
-        let renewal = event == Event::Renewal && row.way_on == WayOn::StartAgain;
-        Row { event, way_on: if renewal { WayOn::RenewAgain } else { row.way_on }, ..row }
+        let way_on = match self.during {
+            _ if row.way_on == WayOn::Home => WayOn::Home,
+            Some(Event::SignIn) => WayOn::StartAgain,
+            Some(Event::Renewal) => WayOn::RenewAgain,
+            _ => row.way_on,
+        };
+        Row { event: self.during.unwrap_or(row.event), way_on, ..row }
     }
 }
 

@@ -204,12 +204,13 @@ impl Globus {
         left
     }
 
-    /// The page at Globus where the user can log out there as well.
+    /// The address of one of Globus's pages for users, with a link back to this site: `/v2/web/logout` to log out there as
+    /// well, `/v2/web/consents` to withdraw this app's access.
     ///
     /// <https://docs.globus.org/api/helper-pages/auth/>
-    pub fn logout_url(&self, redirect_uri: &str, redirect_name: &str) -> String {
+    pub fn page(&self, path: &str, redirect_uri: &str, redirect_name: &str) -> String {
         let mut url = self.oauth.auth_uri().url().clone();
-        url.set_path("/v2/web/logout");
+        url.set_path(path);
         url.query_pairs_mut()
             .append_pair("client_id", self.oauth.client_id())
             .append_pair("redirect_uri", redirect_uri)

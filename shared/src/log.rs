@@ -20,6 +20,8 @@ pub struct Details<'a> {
     pub reason: Option<Reason>,
     /// The session: its log id and the user's UUID are logged.
     pub session: Option<&'a Session>,
+    /// The user's UUID, if the session could not be read.
+    pub sub: Option<&'a str>,
     /// The status of the response.
     pub status: Option<u16>,
     /// Whether all sessions of the user were ended.
@@ -37,9 +39,9 @@ impl From<Reason> for Details<'_> {
 /// Writes one line: at `error` for a failure that the visitor sees, at `warn` for one that the visitor does not see, and
 /// at `info` otherwise.
 pub fn write(event: Event, outcome: Outcome, details: Details<'_>) {
-    let Details { reason, session, status, everywhere, detail } = details;
+    let Details { reason, session, sub, status, everywhere, detail } = details;
     let (event, reason) = (event.as_str(), reason.map(Reason::as_str));
-    let (id, sub) = (session.map(Session::log_id), session.map(|session| session.identity.sub.as_str()));
+    let (id, sub) = (session.map(Session::log_id), session.map(|session| session.identity.sub.as_str()).or(sub));
     macro_rules! line {
         ($level:ident) => {
             tracing::event!(

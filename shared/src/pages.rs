@@ -18,8 +18,11 @@ use crate::{
 
 const STYLE: &str = include_str!("templates/style.css");
 
-/// The one script, on every page that shows the user.
+/// The script on every page that shows the user.
 const PERSONAL: &str = include_str!("templates/personal.js");
+
+/// The script on every error page.
+const MESSAGE: &str = include_str!("templates/message.js");
 
 const SOURCES: [(&str, &str); 7] = [
     ("base.html", include_str!("templates/base.html")),
@@ -35,7 +38,13 @@ const SOURCES: [(&str, &str); 7] = [
 static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut templates = Environment::new();
     templates.set_undefined_behavior(UndefinedBehavior::Strict);
-    let globals = [("style", STYLE), ("personal", PERSONAL), ("login", paths::LOGIN), ("logout", paths::LOGOUT)];
+    let globals = [
+        ("style", STYLE),
+        ("personal", PERSONAL),
+        ("message", MESSAGE),
+        ("login", paths::LOGIN),
+        ("logout", paths::LOGOUT),
+    ];
     for (name, text) in globals {
         templates.add_global(name, minijinja::Value::from_safe_string(text.to_owned()));
     }
@@ -69,15 +78,19 @@ pub enum Page<'a> {
     },
     /// Asks whether to log out.
     LogOut {
-        /// The name of the user.
-        display_name: &'a str,
+        /// The name of the user, unless the session cannot be read.
+        display_name: Option<&'a str>,
         /// Whether sessions in other browsers can be ended.
         can_end_everywhere: bool,
     },
     /// After a logout.
     LoggedOut {
         /// The address of Globus's own logout page.
-        globus_logout: &'a str,
+        globus_logout: String,
+        /// The address of Globus's page where a user withdraws this app's access.
+        globus_consents: String,
+        /// What the logout could not do.
+        left: Left,
     },
     /// For the operator of a new deployment: the steps that remain.
     SetUp {
@@ -93,6 +106,17 @@ pub enum Page<'a> {
         /// Text and path of a link, in addition to the link to the home page.
         link: Option<(&'a str, &'a str)>,
     },
+}
+
+/// What a logout has left behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Left {
+    /// The session in the table, and its tokens.
+    pub session: bool,
+    /// Sessions in other browsers that were to be ended.
+    pub others: bool,
+    /// Tokens that Globus did not revoke.
+    pub tokens: bool,
 }
 
 /// The tokens of one service, as the home page shows them.
@@ -232,7 +256,14 @@ mod tests {
             received: noon(),
             lifetime: Duration::from_hours(48),
         };
-        Session::new(person(name), vec![token], noon())
+        Session::new("id".to_owned(), person(name), vec![token], noon())
+    }
+
+    const ALL_LEFT: Left = Left { session: true, others: true, tokens: true };
+
+    fn logged_out(left: Left) -> Page<'static> {
+        let page = |name: &str| format!("https://auth.globus.org/v2/web/{name}");
+        Page::LoggedOut { globus_logout: page("logout"), globus_consents: page("consents"), left }
     }
 
     fn home(session: &Session, show_tokens: bool) -> String {
@@ -247,8 +278,10 @@ mod tests {
             Page::SignedOut { expired: true },
             Page::signed_in(&session, true, false, noon()),
             Page::signed_in(&session, false, true, noon()),
-            Page::LogOut { display_name: "Ada", can_end_everywhere: true },
-            Page::LoggedOut { globus_logout: "https://auth.globus.org/v2/web/logout" },
+            Page::LogOut { display_name: Some("Ada"), can_end_everywhere: true },
+            Page::LogOut { display_name: None, can_end_everywhere: true },
+            logged_out(Left::default()),
+            logged_out(ALL_LEFT),
             Page::SetUp { redirect_url: Some("https://gateway.example/login".to_owned()) },
             Page::SetUp { redirect_url: None },
             Page::Message { title: "Title", text: "Text.", link: Some(("Start again", "/login")) },
@@ -299,7 +332,8 @@ mod tests {
 
     #[test]
     fn a_link_cannot_break_out_of_its_attribute() {
-        let page = Page::LoggedOut { globus_logout: "https://x/?\"><script>" };
+        let hostile = "https://x/?\"><script>".to_owned();
+        let page = Page::LoggedOut { globus_logout: hostile.clone(), globus_consents: hostile, left: ALL_LEFT };
         assert!(!render(&page, "").unwrap().contains("\"><script"));
     }
 
@@ -309,8 +343,8 @@ mod tests {
         for page in [
             Page::SignedOut { expired: false },
             Page::signed_in(&session, true, true, noon()),
-            Page::LogOut { display_name: "Ada", can_end_everywhere: true },
-            Page::LoggedOut { globus_logout: "https://auth.globus.org/v2/web/logout" },
+            Page::LogOut { display_name: Some("Ada"), can_end_everywhere: true },
+            logged_out(ALL_LEFT),
             Page::SetUp { redirect_url: None },
             Page::Message { title: "Title", text: "Text.", link: Some(("Start again", "/login")) },
         ] {
@@ -345,7 +379,7 @@ mod tests {
         let session = session(Some("Ada"));
         for page in [
             Page::signed_in(&session, true, false, noon()),
-            Page::LogOut { display_name: "Ada", can_end_everywhere: true },
+            Page::LogOut { display_name: Some("Ada"), can_end_everywhere: true },
         ] {
             assert!(render(&page, "").unwrap().contains(&format!("<script>{PERSONAL}</script>")));
         }
@@ -356,6 +390,7 @@ mod tests {
         for (name, text, said) in [
             ("style", STYLE, include_str!("templates/style.sha256")),
             ("personal", PERSONAL, include_str!("templates/personal.sha256")),
+            ("message", MESSAGE, include_str!("templates/message.sha256")),
         ] {
             let hash = STANDARD.encode(Sha256::digest(text));
             assert_eq!(said, format!("sha256-{hash}"), "templates/{name}.sha256 must contain the value on the right");

@@ -13,9 +13,17 @@ use crate::{
     log::Reason,
 };
 
-/// Refuses any other path with 404, and any method that is not in `methods` with 405. `methods` is the value of
-/// `Allow`, such as `GET, HEAD`.
+/// Refuses any other path with 404, any method that is not in `methods` with 405, and a method that can change something
+/// with 403 unless a page of this site sent the request: another site can make a browser send it, with the user's cookies
+/// (CSRF). `methods` is the value of `Allow`, such as `GET, HEAD`.
 pub fn check_route(request: &Request, path: &str, methods: &'static str) -> Result<()> {
+    check_route_for_any_site(request, path, methods)?;
+    if request.method().is_safe() { Ok(()) } else { check_same_origin(request) }
+}
+
+/// Like [`check_route`], but lets other sites send forms. Only for a handler that uses no session and sets no cookie, such
+/// as a webhook whose sender signs its requests.
+pub fn check_route_for_any_site(request: &Request, path: &str, methods: &'static str) -> Result<()> {
     if request.uri().path() != path {
         return Err(Kind::NotFound.into());
     }
@@ -63,11 +71,11 @@ pub fn is_navigation(request: &Request) -> bool {
 /// Refuses a form that was not sent from a page of this origin.
 ///
 /// `Sec-Fetch-Site` decides if the browser sends it; older ones send `Origin`. A request with neither is refused.
-pub fn check_same_origin(request: &Request, address: &Address) -> Result<()> {
+fn check_same_origin(request: &Request) -> Result<()> {
     let headers = request.headers();
     let same = match header_of(headers, "sec-fetch-site") {
         Some(site) => site == "same-origin",
-        None => header_of(headers, header::ORIGIN.as_str()) == Some(address.origin().as_str()),
+        None => header_of(headers, header::ORIGIN.as_str()) == Some(address(request)?.origin().as_str()),
     };
     if same { Ok(()) } else { Err(Kind::CrossSite.into()) }
 }
@@ -103,9 +111,9 @@ mod tests {
 
     #[track_caller]
     fn assert_same_origin(event: &Event, expected: bool) {
-        let address = Address::parse(BASE_URL).unwrap();
-        let found = check_same_origin(&event.request(), &address);
-        assert_eq!(found.is_ok(), expected, "{event:?}");
+        let found = check_route(&event.request(), "/logout", "GET, POST, PUT, PATCH, DELETE");
+        let refused = found.err().map(|error| error.row().reason.as_str());
+        assert_eq!(refused, if expected { None } else { Some("cross_site") }, "{event:?}");
     }
 
     /// The address for a request that arrives at `domain_name`, in a deployment without `BASE_URL` in eu-west-1.

@@ -17,7 +17,7 @@ use crate::{
 
 /// The headers of every response, unless a handler has set another value.
 ///
-/// A page may load and run one style sheet and one script, named by their hashes; a test compares the hashes with the
+/// A page may load and run one style sheet and two scripts, named by their hashes; a test compares the hashes with the
 /// files. `Referrer-Policy` is not `no-referrer`, with which browsers send `Origin: null` with our own form.
 /// `form-action` also holds for redirects after a form, so no form of ours leads to another origin. HSTS is without
 /// `includeSubDomains`: it would bind other sites below this host name.
@@ -30,6 +30,8 @@ const HEADERS: [(HeaderName, &str); 9] = [
             include_str!("templates/style.sha256"),
             "'; script-src '",
             include_str!("templates/personal.sha256"),
+            "' '",
+            include_str!("templates/message.sha256"),
             "'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
         ),
     ),
@@ -133,7 +135,13 @@ fn page(request: &Request, error: &Error) -> Response<Body> {
 fn json(error: &Error) -> Response<Body> {
     let row = error.row();
     let body = json!({ "error": row.reason.as_str(), "message": row.text });
-    with_allow(with_body(row.status, "application/json", body.to_string().into()), error)
+    let mut response = with_body(row.status, "application/json", body.to_string().into());
+    if row.status == StatusCode::UNAUTHORIZED {
+        // RFC 9110 section 11.6.1 requires a challenge. No scheme is registered for cookies; for one that they do not know,
+        // browsers open no password dialog.
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Cookie realm=\"/login\""));
+    }
+    with_allow(response, error)
 }
 
 fn with_allow(mut response: Response<Body>, error: &Error) -> Response<Body> {

@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     error::{Kind, Result},
     log::Reason,
+    random,
     timestamp::{self, Timestamp},
 };
 
@@ -62,6 +63,9 @@ impl Identity {
 pub struct Session {
     #[serde(rename = "v")]
     version: u8,
+    /// Empty in a session of the first release.
+    #[serde(rename = "d", default, skip_serializing_if = "String::is_empty")]
+    id: String,
     /// When the user signed in.
     #[serde(rename = "b")]
     begun: Timestamp,
@@ -85,6 +89,8 @@ pub enum Visitor {
     Unusable(Reason),
     /// With a session that has ended. Its tokens may still be good for a logout.
     Expired(Session),
+    /// With a session that a late response brought back after a logout. Nobody uses its tokens: they are to be revoked.
+    LoggedOut(Session),
     /// With a session whose token for Globus Auth expires soon, and can be renewed.
     NeedsRenewal(Session),
     /// Signed in.
@@ -96,7 +102,18 @@ impl Visitor {
     pub fn tokens(&self) -> &[Token] {
         match self {
             Self::SignedOut | Self::Unusable(_) => &[],
-            Self::Expired(session) | Self::NeedsRenewal(session) | Self::SignedIn(session) => &session.tokens,
+            Self::Expired(session)
+            | Self::LoggedOut(session)
+            | Self::NeedsRenewal(session)
+            | Self::SignedIn(session) => &session.tokens,
+        }
+    }
+
+    /// The session, if it has not ended. A sign-in must not take it away from another user.
+    pub fn living(&self) -> Option<&Session> {
+        match self {
+            Self::SignedIn(session) | Self::NeedsRenewal(session) => Some(session),
+            Self::SignedOut | Self::Unusable(_) | Self::Expired(_) | Self::LoggedOut(_) => None,
         }
     }
 }
@@ -112,13 +129,26 @@ enum TokenState {
 }
 
 impl Session {
-    /// A session that begins now.
-    pub fn new(identity: Identity, tokens: Vec<Token>, now: Timestamp) -> Self {
-        Self { version: VERSION, begun: now, last_renewal: Duration::ZERO, identity, tokens }
+    /// A session that begins at `begun`, with an id of [`new_id`].
+    pub fn new(id: String, identity: Identity, tokens: Vec<Token>, begun: Timestamp) -> Self {
+        Self { version: VERSION, id, begun, last_renewal: Duration::ZERO, identity, tokens }
     }
 
-    /// The name of this session in the log, from sign-in to logout: a hash that opens nothing.
+    /// When the user signed in.
+    pub fn begun(&self) -> Timestamp {
+        self.begun
+    }
+
+    /// When the session was last written: at its beginning or by its last renewal.
+    pub(crate) fn last_renewal(&self) -> Timestamp {
+        self.begun + self.last_renewal
+    }
+
+    /// The name of this session in the log, from sign-in to logout. It opens nothing.
     pub fn log_id(&self) -> String {
+        if !self.id.is_empty() {
+            return self.id.clone();
+        }
         let hash = Sha256::digest(format!("{}\n{}", self.begun.seconds(), self.identity.sub));
         URL_SAFE_NO_PAD.encode(hash.get(..9).unwrap_or_default())
     }
@@ -128,9 +158,12 @@ impl Session {
         self.version == VERSION
     }
 
-    /// The visitor with this session. It lasts for `max` at most, and beyond the token of Globus Auth only if that can be
-    /// renewed.
-    pub(crate) fn visitor(self, max: Duration, now: Timestamp) -> Visitor {
+    /// The visitor with this session, in a browser whose last logout is marked by `ended`. It lasts for `max` at most, and
+    /// beyond the token of Globus Auth only if that can be renewed.
+    pub(crate) fn visitor(self, ended: Timestamp, max: Duration, now: Timestamp) -> Visitor {
+        if self.begun < ended {
+            return Visitor::LoggedOut(self);
+        }
         if self.time_left(max, now).is_zero() {
             return Visitor::Expired(self);
         }
@@ -207,7 +240,7 @@ impl Session {
     }
 
     fn state(&self, token: &Token, now: Timestamp) -> TokenState {
-        let just_renewed = now < self.begun + self.last_renewal + RENEW_AGAIN_AFTER;
+        let just_renewed = now < self.last_renewal() + RENEW_AGAIN_AFTER;
         if token.is_renewable(now) && !just_renewed {
             TokenState::Renewable
         } else if token.time_left(now).is_zero() {
@@ -216,6 +249,11 @@ impl Session {
             TokenState::Good
         }
     }
+}
+
+/// A name for a session: 72 random bits in base64url, so that no two sessions share it.
+pub fn new_id() -> Result<String> {
+    random::text::<9>()
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use lambda_http::Request;
 use crate::{
     cookies::SealedCookies,
     error::Result,
+    log::Reason,
     session::{Session, Visitor},
     timestamp::Timestamp,
 };
@@ -36,18 +37,21 @@ pub trait TokenStorage: fmt::Debug + Send + Sync {
     /// The visitor who sent the request.
     async fn visitor(&self, request: &Request, now: Timestamp) -> Result<Visitor>;
 
+    /// The user that the session cookie names, without a look at the session.
+    fn subject(&self, request: &Request) -> Option<String>;
+
     /// Keeps a new session in place of this browser's old one.
     async fn create(&self, request: &Request, session: &Session, now: Timestamp) -> Result<Created>;
 
-    /// Ends this browser's session; returns it, so that its tokens can be revoked.
-    async fn end(&self, request: &Request) -> Result<Option<Session>>;
+    /// Ends this browser's session.
+    async fn end(&self, request: &Request) -> Result<Ended>;
 
     /// Whether sessions in other browsers can be ended.
     fn can_end_everywhere(&self) -> bool;
 
-    /// Ends every session of this browser's user, in all browsers; returns this browser's. The tokens of the others are
-    /// encrypted with keys that only those browsers have.
-    async fn end_everywhere(&self, request: &Request) -> Result<Option<Session>>;
+    /// Ends this browser's session, and then every session of its user in other browsers. Their tokens are encrypted with
+    /// keys that only those browsers have. A session that has ended already ends no other.
+    async fn end_everywhere(&self, request: &Request, now: Timestamp) -> Result<Ended>;
 
     /// Begins the renewal of this browser's session. Of several concurrent requests, exactly one gets [`Renewal::Ours`],
     /// if the storage has leases.
@@ -64,6 +68,15 @@ pub struct Created {
     pub cookie: Cookie<'static>,
     /// The session that this browser had, if it could be opened. If it is another user's, its tokens are to be revoked.
     pub replaced: Option<Session>,
+}
+
+/// What a logout has ended.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// This browser's session, if it could be opened. Its tokens are to be revoked.
+    pub session: Option<Session>,
+    /// Why sessions in other browsers are left, if they were to be ended and are not.
+    pub others_left: Option<Reason>,
 }
 
 /// Which request renews a session.
@@ -100,7 +113,7 @@ pub enum Kept {
     No(Visitor),
 }
 
-/// The cookie that removes the session cookie.
-pub fn removal(cookies: &SealedCookies) -> Cookie<'static> {
-    cookies.removal(NAME)
+/// The cookie that removes the session cookie of the request, if it is ours: another app at this host may have one too.
+pub fn removal(request: &Request, cookies: &SealedCookies) -> Option<Cookie<'static>> {
+    cookies.is_own(request, NAME).then(|| cookies.removal(NAME))
 }

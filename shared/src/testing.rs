@@ -63,6 +63,12 @@ pub fn function<T>(pairs: &[(&str, &str)], read: impl FnOnce(&Environment<'_>) -
     Function::start(&lookup, read)
 }
 
+/// The session as the first release stored it: without an id.
+pub fn of_the_first_release(session: Session) -> Session {
+    let begun = session.begun();
+    Session::new(String::new(), session.identity, session.tokens, begun)
+}
+
 /// A session that began at `begun`, with a token for Globus Auth and one for Transfer, both good for 48 hours.
 pub fn session(begun: Timestamp) -> Session {
     let token = |resource_server: &str, scope: &str| Token {
@@ -84,5 +90,5 @@ pub fn session(begun: Timestamp) -> Session {
         token(GLOBUS_AUTH, "openid profile email"),
         token("transfer.api.globus.org", "urn:globus:auth:scope:transfer.api.globus.org:all"),
     ];
-    Session::new(identity, tokens, begun)
+    Session::new("session-id-1".to_owned(), identity, tokens, begun)
 }

@@ -100,7 +100,10 @@ async fn an_instance_that_is_killed_while_it_renews_is_followed_by_another() -> 
     });
     app.stand_in().clear_faults();
 
-    let survivor = at(&app, app.watch());
+    let mut survivor = Warm::start(app.url(), app.variables());
+    visitor.get(&survivor, "/login?refresh").await?.assert_page(503, "?refresh\">Try again</a>");
+    // Twelve seconds of the lease, and thirty by which clocks may differ.
+    survivor.later(Duration::from_secs(42));
     visitor.get(&survivor, "/login?refresh").await?.assert_redirect(302, &format!("{}/", app.url()));
     visitor.is_greeted(&survivor).await?;
     assert_eq!(app.stand_in().requests(Endpoint::Token) - before, 2);
@@ -133,7 +136,7 @@ async fn a_logout_while_a_renewal_is_held_at_globus_is_final() -> Result<()> {
 }
 
 /// A stand-in, and an instance in this process that knows it and has a table or none.
-async fn instance(storage: Storage) -> Result<(Warm, StandIn, Option<Table<'static>>)> {
+pub(crate) async fn instance(storage: Storage) -> Result<(Warm, StandIn, Option<Table<'static>>)> {
     let globus = StandIn::start(0, &[&format!("{BASE_URL}/login")]).await.map_err(|error| error.to_string())?;
     let table = if storage == Storage::Table { Some(DynamoDb::shared()?.table()?) } else { None };
     let ours = [

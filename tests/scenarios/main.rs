@@ -65,6 +65,8 @@ mod globus_sdk;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod late;
+#[cfg(test)]
 mod packaged;
 #[cfg(test)]
 mod programs;

@@ -1,7 +1,7 @@
 //! Sessions in a table, against AWS's own DynamoDB Local: beyond the contract that every storage holds to, what only a
 //! table can do.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kit::{
     Result,
@@ -16,7 +16,7 @@ use shared::{
     log::Reason,
     session::{Session, Visitor},
     storage::{
-        DynamoDbStorage, Kept, Lease, Renewal, TokenStorage as _,
+        DynamoDbStorage, Ended, Kept, Lease, Renewal, TokenStorage as _,
         contract::{self, begin, renewed, sends},
     },
     testing::{Event, configure, noon, session},
@@ -80,7 +80,7 @@ async fn a_saved_copy_of_the_cookie_is_worth_nothing_after_a_logout() -> Result<
     storage.end(&request).await.unwrap();
 
     assert_eq!(visitor(&storage, &request, noon()).await, Visitor::Unusable(Reason::SessionGone));
-    assert_eq!(storage.end(&request).await.unwrap(), None);
+    assert_eq!(storage.end(&request).await.unwrap(), Ended::default());
     assert!(matches!(storage.begin_renewal(&request, noon()).await.unwrap(), Renewal::SignInNeeded));
     assert_eq!(table.scan()?.len(), 0);
     Ok(())
@@ -110,12 +110,11 @@ async fn logging_out_everywhere_ends_all_sessions_of_this_person_only() -> Resul
     let mut other = session(noon());
     other.identity.sub.push('x');
     let other = begin(&storage, &other).await;
-    let ended = begin(&storage, &session(noon())).await;
-    storage.end(&ended).await.unwrap();
 
-    assert_eq!(storage.end_everywhere(&ended).await.unwrap(), None, "the ticket of an ended session ends nothing");
-    assert_eq!(table.scan()?.len(), 31);
-    assert_eq!(storage.end_everywhere(&requests[0]).await.unwrap(), Some(session(noon())));
+    let ended = storage.end_everywhere(&requests[0], noon()).await.unwrap();
+
+    assert_eq!(ended, Ended { session: Some(session(noon())), others_left: None });
+    assert_eq!(table.scan()?.len(), 1);
 
     for request in &requests {
         assert_eq!(visitor(&storage, request, noon()).await, Visitor::Unusable(Reason::SessionGone));
@@ -125,13 +124,129 @@ async fn logging_out_everywhere_ends_all_sessions_of_this_person_only() -> Resul
 }
 
 #[tokio::test]
-async fn a_session_that_nobody_looks_at_ends_and_one_that_is_looked_at_does_not() -> Result<()> {
+async fn the_ticket_of_a_session_that_has_ended_ends_no_newer_session() -> Result<()> {
     let (storage, table) = storage()?;
-    let mut lasting = session(noon());
-    for token in &mut lasting.tokens {
+    let limits = [("idle", IDLE), ("absolute", Duration::from_hours(168))];
+    for (limit, ended_after) in limits {
+        let [logged_out, over] = [begin(&storage, &session(noon())).await, begin(&storage, &session(noon())).await];
+        storage.end(&logged_out).await.unwrap();
+        let now = noon() + ended_after;
+        let newer = sends(&storage.create(&Event::get("/").request(), &session(now), now).await.unwrap().cookie);
+
+        let refused = Some(Reason::SessionEnded);
+        let ended = storage.end_everywhere(&logged_out, now).await.unwrap();
+        assert_eq!(ended, Ended { session: None, others_left: refused }, "{limit}");
+        let ended = storage.end_everywhere(&over, now).await.unwrap();
+        assert_eq!(ended, Ended { session: Some(session(noon())), others_left: refused }, "{limit}");
+
+        assert!(matches!(visitor(&storage, &newer, now).await, Visitor::SignedIn(_)), "{limit}");
+        table.clear()?;
+    }
+    Ok(())
+}
+
+/// As before there was a limit: many requests at once, and this browser's session last, left most of them alive.
+#[tokio::test]
+async fn logging_out_everywhere_ends_five_hundred_sessions() -> Result<()> {
+    let (storage, table) = storage()?;
+    let request = begin(&storage, &session(noon())).await;
+    let mut item = table.scan()?.remove(0);
+    for number in 0..500 {
+        item["session_id"] = json!({ "S": format!("older-{number}") });
+        table.put(&item)?;
+    }
+
+    let ended = storage.end_everywhere(&request, noon()).await.unwrap();
+
+    assert_eq!(ended, Ended { session: Some(session(noon())), others_left: None });
+    assert_eq!(table.scan()?.len(), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_user_has_fifty_sessions_at_most_and_the_oldest_ends() -> Result<()> {
+    let (storage, table) = storage()?;
+    let mut requests = Vec::new();
+    for number in 0..53 {
+        let now = noon() + Duration::from_secs(number);
+        let created = storage.create(&Event::get("/").request(), &session(noon()), now).await.unwrap();
+        requests.push(sends(&created.cookie));
+    }
+
+    assert_eq!(table.scan()?.len(), 50);
+    let now = noon() + Duration::from_secs(53);
+    for (number, request) in requests.iter().enumerate() {
+        let ended = visitor(&storage, request, now).await == Visitor::Unusable(Reason::SessionGone);
+        assert_eq!(ended, number < 3, "session {number}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_last_use_in_the_future_revives_no_idle_session() -> Result<()> {
+    let (storage, table) = storage()?;
+    let idle_from = noon() + IDLE;
+    for (ahead, revived) in [(31, false), (1_000_000_000, false), (30, true)] {
+        let request = begin(&storage, &lasting()).await;
+        let mut item = table.scan()?.remove(0);
+        item["last_used_at"] = json!({ "N": seconds(idle_from + Duration::from_secs(ahead)) });
+        table.put(&item)?;
+
+        let visitor = visitor(&storage, &request, idle_from).await;
+        assert_eq!(matches!(visitor, Visitor::SignedIn(_)), revived, "{ahead} s ahead: {visitor:?}");
+        table.clear()?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_lease_longer_than_any_can_be_blocks_no_renewal() -> Result<()> {
+    let (storage, table) = storage()?;
+    let over = noon() + TOKEN_LIFE;
+    for ahead in [43, 1_000_000_000] {
+        let request = begin(&storage, &session(noon())).await;
+        let mut item = table.scan()?.remove(0);
+        item["lease_id"] = json!({ "S": "of-nobody" });
+        item["lease_until"] = json!({ "N": seconds(over + Duration::from_secs(ahead)) });
+        table.put(&item)?;
+
+        begin_renewal(&storage, &request, over).await;
+        table.clear()?;
+    }
+    Ok(())
+}
+
+/// With refresh tokens that change at each use, a second renewal would lose the session.
+#[tokio::test]
+async fn a_clock_that_is_thirty_seconds_ahead_takes_no_held_lease() -> Result<()> {
+    let (storage, _table) = storage()?;
+    let request = begin(&storage, &session(noon())).await;
+    let over = noon() + TOKEN_LIFE;
+    let (_, _held) = begin_renewal(&storage, &request, over).await;
+
+    // The lease is for twelve seconds. This request waits for four.
+    let begun = Instant::now();
+    let refused = storage.begin_renewal(&request, over + Duration::from_secs(12 + 24)).await.unwrap_err();
+
+    assert_eq!(refused.row().reason.as_str(), "renewal_takes_too_long");
+    assert!(begun.elapsed() < Duration::from_secs(6), "a request waits some seconds at most");
+    begin_renewal(&storage, &request, over + Duration::from_secs(12 + 30)).await;
+    Ok(())
+}
+
+/// A session whose tokens outlast it.
+fn lasting() -> Session {
+    let mut session = session(noon());
+    for token in &mut session.tokens {
         token.lifetime = Duration::from_secs(1_000_000);
     }
-    let (idle, used) = (begin(&storage, &lasting).await, begin(&storage, &lasting).await);
+    session
+}
+
+#[tokio::test]
+async fn a_session_that_nobody_looks_at_ends_and_one_that_is_looked_at_does_not() -> Result<()> {
+    let (storage, table) = storage()?;
+    let (idle, used) = (begin(&storage, &lasting()).await, begin(&storage, &lasting()).await);
 
     let before = table.scan()?;
     assert!(matches!(
@@ -199,7 +314,8 @@ async fn what_was_done_without_a_response_is_not_taken_for_undone() -> Result<()
     assert_eq!(visitor(&storage, &request, over).await, Visitor::SignedIn(session.clone()));
 
     connection.lose_the_response_to("deleteitem");
-    assert_eq!(storage.end(&request).await.unwrap(), Some(session), "its tokens are to be revoked");
+    let ended = Ended { session: Some(session), others_left: None };
+    assert_eq!(storage.end(&request).await.unwrap(), ended, "its tokens are to be revoked");
     assert_eq!(table.scan()?.len(), 0);
     Ok(())
 }
@@ -299,7 +415,7 @@ async fn the_lease_of_a_dead_holder_runs_out_and_its_late_result_is_refused() ->
     let over = noon() + TOKEN_LIFE;
     let (mut late, dead) = begin_renewal(&storage, &request, over).await;
 
-    let next = over + Duration::from_secs(12);
+    let next = over + Duration::from_secs(12 + 30);
     let (mut session, lease) = begin_renewal(&storage, &request, next).await;
     assert_ne!(format!("{lease:?}"), format!("{dead:?}"));
 

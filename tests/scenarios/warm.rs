@@ -1,9 +1,10 @@
-//! The login function in this process, at a time that the test chooses: so no test waits for a token to run out.
+//! The functions in this process, at a time that the test chooses: so no test waits for a token to run out.
 
 use std::time::Duration;
 
 use globus_stand_in::StandIn;
 use kit::Result;
+use lambda_http::Request;
 use shared::{
     App, Function, Timestamp,
     globus::Globus,
@@ -12,7 +13,7 @@ use shared::{
 
 use crate::visitor::{Site, Visitor};
 
-/// An instance of the function.
+/// An instance of each function.
 pub(crate) struct Warm {
     function: Function<(App, Globus)>,
     url: String,
@@ -26,14 +27,20 @@ impl Site for Warm {
     }
 
     async fn send(&self, event: &Event, form: &str) -> Result<Received> {
-        assert_eq!(form, "", "the login function takes no form");
+        let home = async |(app, _): &(App, Globus), request: &Request, now| home::handle(app, request, now).await;
+        let event = if form.is_empty() { event.clone() } else { event.clone().body(form) };
         // The cookies are in the event.
-        Ok(Browser::default().send(&self.function, login::handle, event.clone(), self.time).await)
+        let mut browser = Browser::default();
+        Ok(match event.path() {
+            "/login" => browser.send(&self.function, login::handle, event, self.time).await,
+            "/logout" => browser.send(&self.function, logout::handle, event, self.time).await,
+            _ => browser.send(&self.function, home, event, self.time).await,
+        })
     }
 }
 
 impl Warm {
-    /// The function with these variables, of the site at that address.
+    /// The functions with these variables, of the site at that address.
     pub(crate) fn start(url: &str, variables: &[(String, String)]) -> Self {
         let pairs: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let function = function(&pairs, |env| App::with_globus(App::read(env), env));

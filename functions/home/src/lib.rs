@@ -9,7 +9,7 @@ use shared::{
     log::{self, Event, Outcome},
     pages::Page,
     paths, request,
-    response::{html, with_cookies},
+    response::{html, redirect, with_cookies},
     session::Visitor,
     storage,
 };
@@ -24,8 +24,10 @@ pub async fn handle(app: &App, request: &Request, now: Timestamp) -> Result<Resp
         Visitor::Unusable(reason) => {
             log::write(Event::Request, Outcome::Refused, reason.into());
             let page = html(request, StatusCode::OK, &Page::SignedOut { expired: false })?;
-            Ok(with_cookies(page, [storage::removal(&app.cookies)]))
+            Ok(with_cookies(page, storage::removal(request, &app.cookies)))
         }
+        // The logout function can revoke the tokens.
+        Visitor::LoggedOut(_) => redirect(StatusCode::FOUND, &request::address(request)?.url(paths::LOGOUT)),
         Visitor::NeedsRenewal(_) => Err(Kind::RenewalRequired.into()),
         Visitor::SignedIn(session) => {
             let can_end_everywhere = app.storage.can_end_everywhere();

@@ -9,16 +9,17 @@ mod renew;
 
 use lambda_http::{Body, Request, Response, http::StatusCode};
 use shared::{
-    App, Kind, Result, Timestamp,
-    attempt::{self, Attempt},
+    App, Error, Kind, Result, Timestamp,
+    attempt::Attempt,
     config::Address,
-    globus::Globus,
+    ended,
+    globus::{Globus, SignedIn},
     log::{self, Details, Event, Outcome},
     paths,
     request::{self, parameter},
     response::{redirect, with_cookies},
     return_path::ReturnPath,
-    session::{Session, Visitor},
+    session::{self, Session},
     storage::Created,
 };
 
@@ -74,35 +75,47 @@ fn begin(visit: &Visit<'_>) -> Result<Response<Body>> {
         return visit.redirect_to(&format!("{}?moved&next={}", paths::LOGIN, next.encoded()));
     }
     let (attempt, globus_url) = globus.begin(&address.url(paths::LOGIN), next, *now)?;
-    let cookies = attempt.keep(request, &app.cookies)?;
-    Ok(with_cookies(redirect(StatusCode::FOUND, &globus_url)?, cookies))
+    let kept = attempt.keep(request, &app.cookies)?;
+    Ok(with_cookies(redirect(StatusCode::FOUND, &globus_url)?, [kept]))
 }
 
 /// Receives the browser from Globus. The attempt is spent, whatever the result.
 async fn complete(visit: &Visit<'_>, callback: Callback) -> Result<Response<Body>> {
-    let Visit { app, request, now, .. } = visit;
-    let attempt = match Attempt::find(request, &app.cookies, &callback.state, *now) {
-        Ok(attempt) => attempt,
-        // The page was loaded again, or is one of the history: a signed-in user needs no new session.
-        Err(error) => match app.visitor(request, *now).await? {
-            Visitor::SignedIn(_) | Visitor::NeedsRenewal(_) => return visit.redirect_to(paths::HOME),
-            _ => return Err(error),
-        },
+    let (attempt, spent) = match Attempt::find(visit.request, &visit.app.cookies, &callback.state, visit.now) {
+        Ok(found) => found,
+        Err(error) => return without_attempt(visit, error).await,
     };
-    let spent = attempt::removal(&app.cookies, &callback.state);
     match finish(visit, &attempt, callback).await {
         Ok(response) => Ok(with_cookies(response, [spent])),
         Err(error) => Err(error.with_cookie(spent)),
     }
 }
 
+/// A callback that is forged, or was loaded again from the history. A signed-in user needs no new session.
+async fn without_attempt(visit: &Visit<'_>, error: Error) -> Result<Response<Body>> {
+    let visitor = visit.app.visitor(visit.request, visit.now).await?;
+    let Some(session) = visitor.living() else {
+        return Err(error);
+    };
+    let details = Details { session: Some(session), ..error.row().reason.into() };
+    log::write(Event::SignIn, Outcome::Refused, details);
+    visit.redirect_to(paths::HOME)
+}
+
 /// From the callback to a session.
 async fn finish(visit: &Visit<'_>, attempt: &Attempt, callback: Callback) -> Result<Response<Body>> {
     let Visit { app, globus, request, address, now } = visit;
     let code = callback.code(&app.config.globus_auth)?;
-    let signed_in = globus.complete(code, attempt, &address.url(paths::LOGIN), *now).await?;
-    let session = Session::new(signed_in.identity, signed_in.tokens, *now);
-    let Created { cookie, replaced } = match app.storage.create(request, &session, *now).await {
+    let present = app.visitor(request, *now).await.map_err(|error| error.during(Event::SignIn))?;
+    let id = session::new_id()?;
+    let SignedIn { identity, tokens } = globus.complete(code, attempt, &address.url(paths::LOGIN), *now).await?;
+    // Not before the last logout, even if another instance marked that one by a clock that is ahead.
+    let session = Session::new(id, identity, tokens, ended::mark(request, &app.cookies).max(*now));
+    let created = match present.living() {
+        Some(other) if other.identity.sub != session.identity.sub => Err(Kind::OtherUser.into()),
+        _ => app.storage.create(request, &session, *now).await,
+    };
+    let Created { cookie, replaced } = match created {
         Ok(created) => created,
         Err(error) => {
             // No session has these tokens: nothing else could ever use or revoke them.

@@ -8,58 +8,101 @@ use lambda_http::{
     http::{Method, StatusCode},
 };
 use shared::{
-    App, Result, Timestamp, attempt,
+    App, Kind, Result, Timestamp, attempt,
     config::Address,
+    ended,
     globus::Globus,
     log::{self, Details, Event, Outcome},
-    pages::Page,
+    pages::{Left, Page},
     paths, request,
     response::{html, redirect, with_cookies},
     session::{Session, Visitor},
-    storage,
+    storage::{self, Ended},
 };
+
+/// One request, and all that is needed to respond to it.
+struct Visit<'a> {
+    app: &'a App,
+    globus: &'a Globus,
+    request: &'a Request,
+    address: Address,
+    now: Timestamp,
+}
 
 /// The response to one request.
 pub async fn handle((app, globus): &(App, Globus), request: &Request, now: Timestamp) -> Result<Response<Body>> {
     request::check_route(request, paths::LOGOUT, "GET, HEAD, POST")?;
-    let address = request::address(request)?;
+    let visit = Visit { app, globus, request, address: request::address(request)?, now };
     if request.method() == Method::POST {
-        request::check_same_origin(request, &address)?;
-        return end(app, globus, request, &address).await;
+        return end(&visit, request::field(request, "everywhere").is_some()).await;
     }
-    match app.visitor(request, now).await? {
-        Visitor::SignedIn(session) | Visitor::NeedsRenewal(session) | Visitor::Expired(session) => {
-            ask(app, request, &session)
+    match app.visitor(request, now).await {
+        Ok(Visitor::SignedIn(session) | Visitor::NeedsRenewal(session) | Visitor::Expired(session)) => {
+            ask(&visit, Some(session.identity.display_name()))
         }
-        Visitor::SignedOut | Visitor::Unusable(_) => logged_out(globus, request, &address),
+        Ok(Visitor::SignedOut | Visitor::Unusable(_)) => logged_out(&visit, Left::default()),
+        // The session has ended in this browser; only its tokens are left.
+        Ok(Visitor::LoggedOut(_)) => end(&visit, false).await,
+        // A logout must be possible even if the session cannot be read.
+        Err(error) if matches!(error.kind(), Kind::StoreUnavailable(_)) => ask(&visit, None),
+        Err(error) => Err(error),
     }
 }
 
-fn ask(app: &App, request: &Request, session: &Session) -> Result<Response<Body>> {
-    let display_name = session.identity.display_name();
-    html(request, StatusCode::OK, &Page::LogOut { display_name, can_end_everywhere: app.storage.can_end_everywhere() })
+fn ask(visit: &Visit<'_>, display_name: Option<&str>) -> Result<Response<Body>> {
+    let can_end_everywhere = visit.app.storage.can_end_everywhere();
+    html(visit.request, StatusCode::OK, &Page::LogOut { display_name, can_end_everywhere })
 }
 
 /// The page after a logout. It has a link to Globus's logout page and does not redirect there: that page does not lead
 /// back by itself.
-fn logged_out(globus: &Globus, request: &Request, address: &Address) -> Result<Response<Body>> {
-    let globus_logout = globus.logout_url(&address.url(paths::HOME), "this web app");
-    html(request, StatusCode::OK, &Page::LoggedOut { globus_logout: &globus_logout })
+fn logged_out(visit: &Visit<'_>, left: Left) -> Result<Response<Body>> {
+    let page = |path| visit.globus.page(path, &visit.address.url(paths::HOME), "this web app");
+    let (globus_logout, globus_consents) = (page("/v2/web/logout"), page("/v2/web/consents"));
+    let status = if left.session { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    html(visit.request, status, &Page::LoggedOut { globus_logout, globus_consents, left })
 }
 
 /// First ends the session, so that it cannot be used any more. Then revokes every token, as far as Globus responds in
-/// time, and removes every cookie of this site.
-async fn end(app: &App, globus: &Globus, request: &Request, address: &Address) -> Result<Response<Body>> {
-    let everywhere = request::field(request, "everywhere").is_some();
-    let ended = if everywhere { app.storage.end_everywhere(request).await? } else { app.storage.end(request).await? };
-    if let Some(session) = ended {
-        globus.revoke(&session.tokens).await;
-        let details = Details { session: Some(&session), everywhere: Some(everywhere), ..Details::default() };
-        log::write(Event::Logout, Outcome::Success, details);
+/// time. The browser is cleared whatever fails, and the page says what is left.
+async fn end(visit: &Visit<'_>, everywhere: bool) -> Result<Response<Body>> {
+    let Visit { app, globus, request, address, now } = visit;
+    let (session, mut left) = end_session(visit, everywhere).await;
+    if let Some(session) = &session {
+        left.tokens = globus.revoke(&session.tokens).await > 0;
     }
-    let mut cookies = attempt::removals(request, &app.cookies);
-    cookies.push(storage::removal(&app.cookies));
-    Ok(with_cookies(redirect(StatusCode::SEE_OTHER, &address.url(paths::LOGOUT))?, cookies))
+    let mark = ended::cookie(&app.cookies, session.as_ref(), app.config.session_max, *now)?;
+    let cookies = attempt::removals(request, &app.cookies).chain(storage::removal(request, &app.cookies)).chain([mark]);
+    let response = if left == Left::default() {
+        redirect(StatusCode::SEE_OTHER, &address.url(paths::LOGOUT))?
+    } else {
+        logged_out(visit, left)?
+    };
+    Ok(with_cookies(response, cookies))
+}
+
+/// Ends the session in the storage, and logs it. Returns the session, if there was one, and what is left.
+async fn end_session(visit: &Visit<'_>, everywhere: bool) -> (Option<Session>, Left) {
+    let Visit { app, request, now, .. } = visit;
+    let ended =
+        if everywhere { app.storage.end_everywhere(request, *now).await } else { app.storage.end(request).await };
+    match ended {
+        Ok(Ended { session, others_left }) => {
+            let outcome = if others_left.is_some() { Outcome::Partial } else { Outcome::Success };
+            let everywhere = Some(everywhere);
+            let details = Details { reason: others_left, session: session.as_ref(), everywhere, ..Details::default() };
+            if session.is_some() {
+                log::write(Event::Logout, outcome, details);
+            }
+            (session, Left { others: others_left.is_some(), ..Left::default() })
+        }
+        Err(error) => {
+            let (row, sub) = (error.row(), app.storage.subject(request));
+            let details = Details { sub: sub.as_deref(), status: Some(row.status.as_u16()), ..row.reason.into() };
+            log::write(Event::Logout, row.outcome(), details);
+            (None, Left { session: true, others: everywhere, tokens: false })
+        }
+    }
 }
 
 #[cfg(test)]

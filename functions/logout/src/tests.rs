@@ -42,14 +42,18 @@ async fn a_request_for_the_logout_page_changes_nothing() {
 #[tokio::test]
 async fn a_logout_revokes_every_token_and_removes_every_cookie_of_this_site() {
     let mut user = SignedIn::start().await;
-    user.browser.cookies.insert("__Host-login-abc".to_owned(), "an attempt".to_owned());
-    user.browser.cookies.insert("theme".to_owned(), "dark".to_owned());
+    // An attempt to sign in, in another tab.
+    user.world.send(login::handle, &mut user.browser, Event::get("/login")).await;
+    for others in ["theme", "__Host-login-abc"] {
+        user.browser.cookies.insert(others.to_owned(), "of-another-app".to_owned());
+    }
     let log = Log::listen();
 
     let response = user.send(Event::post("/logout")).await;
 
     response.assert_redirect(303, "https://gateway.example/logout");
-    assert_eq!(user.browser.cookies.keys().collect::<Vec<_>>(), ["theme"]);
+    let left: Vec<_> = user.browser.cookies.keys().map(String::as_str).collect();
+    assert_eq!(left, ["__Host-ended", "__Host-login-abc", "theme"]);
     assert_eq!((user.world.stand_in.issued_tokens().len(), user.world.revoked()), (4, 4));
     assert!(log.text().contains("event=\"logout\" outcome=\"success\""), "{}", log.text());
     let tokens = user.world.stand_in.issued_tokens();
@@ -104,7 +108,8 @@ async fn a_logout_succeeds_while_globus_does_not_respond() {
 
     let response = user.send(Event::post("/logout")).await;
 
-    response.assert_redirect(303, "https://gateway.example/logout");
+    response.assert_page(200, "You are logged out").assert_page(200, "did not revoke every token");
+    response.assert_page(200, "&#x2f;v2&#x2f;web&#x2f;consents?client_id=");
     assert!(!user.is_signed_in());
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
     log.assert_reason("tokens_not_revoked");
@@ -123,7 +128,7 @@ async fn the_tokens_of_an_expired_session_are_revoked_as_well() {
 }
 
 #[tokio::test]
-async fn a_logout_without_a_readable_session_succeeds() {
+async fn a_logout_without_a_readable_session_removes_no_other_apps_cookie() {
     let mut user = SignedIn::start().await;
     for cookie in [None, Some("unreadable")] {
         user.browser = Browser::default();
@@ -132,7 +137,9 @@ async fn a_logout_without_a_readable_session_succeeds() {
         }
         user.send(Event::get("/logout")).await.assert_page(200, "You are logged out");
         let response = user.send(Event::post("/logout")).await;
-        response.assert_redirect(303, "https://gateway.example/logout").assert_cleared(SESSION);
+        response.assert_redirect(303, "https://gateway.example/logout");
+        let names: Vec<_> = response.cookies.iter().map(|cookie| cookie.split('=').next().unwrap()).collect();
+        assert_eq!(names, ["__Host-ended"]);
     }
 }
 
@@ -168,4 +175,47 @@ async fn every_sample_event_gets_its_response() {
         response.assert_page(status, text);
     }
     assert_eq!(Event::samples_for("logout-"), samples.map(|(name, ..)| name.to_owned()).into());
+}
+
+#[tokio::test]
+async fn the_mark_of_a_logout_lasts_as_long_as_a_session_can() {
+    let mut user = SignedIn::start().await;
+    let response = user.send(Event::post("/logout")).await;
+
+    let mark = response.cookies.iter().find(|cookie| cookie.starts_with("__Host-ended=")).unwrap();
+    assert!(mark.ends_with("; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=604800"), "{mark}");
+}
+
+/// The response to a renewal in another tab arrives after the logout.
+#[tokio::test]
+async fn a_late_response_does_not_undo_a_logout_and_its_tokens_are_revoked() {
+    let mut user = SignedIn::start().await;
+    user.world.later(Duration::from_hours(48));
+    let mut other_tab = user.browser.clone();
+    let late = user.world.send(login::handle, &mut other_tab, Event::get("/login?refresh")).await;
+    user.send(Event::post("/logout")).await;
+    user.browser.receive(&late);
+    assert!(user.is_signed_in(), "the browser has a session cookie again");
+    let log = Log::listen();
+
+    let response = user.send(Event::get("/logout")).await;
+
+    response.assert_redirect(303, "https://gateway.example/logout");
+    assert!(!response.body.contains("Ada"));
+    assert!(!user.is_signed_in());
+    let issued = user.world.stand_in.issued_tokens();
+    assert_eq!((issued.len(), user.world.revoked()), (6, 6), "two of them are of the renewal");
+    assert!(log.text().contains("event=\"logout\" outcome=\"success\""), "{}", log.text());
+    user.send(Event::get("/logout")).await.assert_page(200, "You are logged out");
+}
+
+#[tokio::test]
+async fn another_user_can_log_in_right_after_a_logout() {
+    let mut user = SignedIn::start().await;
+    user.send(Event::post("/logout")).await;
+
+    let response = user.world.sign_in(login::handle, &mut user.browser, "sparse").await;
+
+    response.assert_redirect(302, "https://gateway.example/");
+    assert_eq!(user.world.session_of(&user.browser).await.unwrap().identity.name, None);
 }

@@ -167,7 +167,7 @@ fn unicode_white_space_before_a_name_plants_no_host_cookie() {
     for space in ["\u{85}", "\u{a0}", "\u{1680}", "\u{2000}", "\u{2028}", "\u{3000}", "\u{b}", "\u{c}", "\u{feff}"] {
         let before = format!("{space}{planted}");
         let behind = planted.replacen('=', &format!("{space}="), 1);
-        assert_eq!(ring.names(&Event::get("/").cookie(&before).request(), "sess"), Vec::<String>::new());
+        assert!(!ring.is_own(&Event::get("/").cookie(&before).request(), "session"), "{before:?}");
         for planted in [before, behind] {
             assert_eq!(open(&ring, &[&planted]), Opened::Absent, "{planted:?}");
             assert_eq!(open(&ring, &[&planted, &own]), Opened::Value("own".to_owned()), "{planted:?}");

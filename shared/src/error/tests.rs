@@ -70,7 +70,8 @@ fn a_failed_renewal_is_logged_as_one_and_offers_another_try() {
 
     assert_eq!(of(Kind::GlobusUnavailable(Reason::RenewalTakesTooLong)), try_again);
     assert_eq!(of(Kind::ResponseRefused(Reason::TokenType)), try_again);
-    assert_eq!(of(Kind::StoreUnavailable(Reason::StoreTimeout)), ("renewal", None));
+    assert_eq!(of(Kind::StoreUnavailable(Reason::StoreTimeout)), try_again);
+    assert_eq!(of(Kind::SessionTooLarge), ("renewal", None), "the next one would be as large");
 }
 
 #[test]
@@ -89,5 +90,9 @@ fn an_error_links_to_a_new_sign_in_only_if_it_can_help() {
     assert_eq!(link(Kind::UnknownAttempt(Reason::StateUnknown)), Some(("Start again", "/login")));
     assert_eq!(link(Kind::GlobusUnavailable(Reason::GlobusTimeout)), Some(("Start again", "/login")));
     assert_eq!(link(Kind::NotFound), None);
+    assert_eq!(link(Kind::OtherUser), Some(("Log out", "/logout")));
+    assert_eq!(link(Kind::StoreUnavailable(Reason::StoreTimeout)), Some(("Log out", "/logout")));
+    let sign_in = Error::from(Kind::StoreUnavailable(Reason::StoreTimeout)).during(Event::SignIn);
+    assert_eq!(sign_in.row().way_on.link(), Some(("Start again", "/login")));
     assert_eq!(link(Kind::SessionTooLarge), None, "the next sign-in would be as large");
 }

@@ -405,9 +405,9 @@ async fn a_revocation_without_a_response_ends_after_two_seconds() {
 }
 
 #[tokio::test]
-async fn the_logout_url_of_globus_names_this_app_and_a_link_back() {
+async fn a_page_of_globus_names_this_app_and_a_link_back() {
     let world = World::start().await;
-    let url = world.globus().logout_url("https://gateway.example/?a=b&c", "Ours & yours");
+    let url = world.globus().page("/v2/web/logout", "https://gateway.example/?a=b&c", "Ours & yours");
 
     let expected = format!(
         "{}/v2/web/logout?client_id={CLIENT_ID}&redirect_uri=https%3A%2F%2Fgateway.example%2F%3Fa%3Db%26c&redirect_name=Ours+%26+yours",

@@ -3,7 +3,6 @@ use crate::{
     config::{Config, Site},
     cookies::SealedCookies,
     log::Reason,
-    storage,
     testing::{Event, Log, configure},
 };
 
@@ -96,8 +95,11 @@ fn a_page_for_signed_in_users_sends_others_to_login_and_back() {
     let form = refused(&Event::post("/files"), Kind::SignInRequired);
     assert_eq!(header(&form, "location"), "/login?next=%2F");
 
-    let program = refused(&Event::get("/files").header("accept", "application/json"), Kind::SignInRequired);
-    assert_eq!(program.status(), 401);
+    for kind in [Kind::SignInRequired, Kind::RenewalRequired] {
+        let program = refused(&Event::get("/files").header("accept", "application/json"), kind);
+        assert_eq!(program.status(), 401);
+        assert_eq!(header(&program, "www-authenticate"), "Cookie realm=\"/login\"");
+    }
 }
 
 #[test]
@@ -130,7 +132,7 @@ fn a_configuration_error_names_the_variable_in_the_log_only() {
 #[test]
 fn the_response_to_an_error_sets_its_cookies() {
     let cookies = SealedCookies::new(&configure(&[], Config::read).unwrap(), &Site::default());
-    let error = Error::from(Kind::Denied).with_cookie(storage::removal(&cookies));
+    let error = Error::from(Kind::Denied).with_cookie(cookies.removal("session"));
 
     let response = respond(Some(&Event::get("/login").request()), Err(error));
     assert!(header(&response, "set-cookie").starts_with("__Host-session=;"));

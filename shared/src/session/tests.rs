@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::{config::Secret, testing::noon};
 
@@ -28,7 +30,7 @@ fn token(resource_server: &str, lifetime: u64) -> Token {
 
 /// A session that began at noon. Its tokens for Globus Auth and Transfer live this number of seconds.
 fn session(auth: u64, transfer: u64) -> Session {
-    Session::new(identity(), vec![token(GLOBUS_AUTH, auth), token(TRANSFER, transfer)], noon())
+    Session::new("id-of-ada".to_owned(), identity(), vec![token(GLOBUS_AUTH, auth), token(TRANSFER, transfer)], noon())
 }
 
 fn without_refresh_tokens(mut session: Session) -> Session {
@@ -44,11 +46,11 @@ fn after(seconds: u64) -> Timestamp {
 
 /// The state of the session's visitor, in words.
 fn standing(session: &Session, now: Timestamp) -> &'static str {
-    match session.clone().visitor(WEEK, now) {
+    match session.clone().visitor(Timestamp::default(), WEEK, now) {
         Visitor::SignedIn(_) => "signed in",
         Visitor::NeedsRenewal(_) => "needs renewal",
         Visitor::Expired(_) => "expired",
-        Visitor::SignedOut | Visitor::Unusable(_) => "no session",
+        Visitor::SignedOut | Visitor::Unusable(_) | Visitor::LoggedOut(_) => "no session",
     }
 }
 
@@ -163,11 +165,26 @@ fn debug_output_holds_no_token() {
 }
 
 #[test]
-fn a_session_has_one_log_id_of_its_own_also_after_a_renewal() {
+fn a_session_has_one_log_id_also_after_a_renewal() {
     let mut session = session(600, 600);
-    let id = session.log_id();
     session.replace_tokens(vec![token(GLOBUS_AUTH, 172_800)], after(590));
-    assert_eq!(session.log_id(), id);
-    assert_eq!(id.len(), 12);
-    assert_ne!(Session::new(identity(), Vec::new(), after(1)).log_id(), id);
+    assert_eq!(session.log_id(), "id-of-ada");
+}
+
+#[test]
+fn two_sessions_that_begin_in_one_second_have_different_log_ids() {
+    let ids: BTreeSet<_> = (0..1_000).map(|_| new_id().unwrap()).collect();
+    assert_eq!(ids.len(), 1_000);
+    assert!(ids.iter().all(|id| id.len() == 12), "72 bits in base64url");
+}
+
+#[test]
+fn a_session_of_the_first_release_is_named_by_a_hash() {
+    let first = Session { id: String::new(), ..session(600, 600) };
+    let other_user = Identity { sub: "other".to_owned(), ..identity() };
+    let others = [Session { begun: after(1), ..first.clone() }, Session { identity: other_user, ..first.clone() }];
+
+    assert_eq!(first.log_id().len(), 12);
+    assert!(others.iter().all(|other| other.log_id() != first.log_id()));
+    assert!(!first.log_id().contains("8ca28797"));
 }

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use lambda_http::Request;
 
-use super::{Kept, Renewal, TokenStorage};
+use super::{Ended, Kept, Renewal, TokenStorage};
 use crate::{
-    config::Secret,
+    config::{Config, Secret},
+    cookies::SealedCookies,
+    ended,
     log::Reason,
     session::{GLOBUS_AUTH, Session, Token, Visitor},
-    testing::{Event, noon, session},
+    testing::{Event, configure, noon, session},
     timestamp::Timestamp,
 };
 
@@ -29,6 +31,7 @@ pub async fn check(storage: &dyn TokenStorage) {
     the_session_of_another_user_is_kept(storage).await;
     ending_a_session_returns_it(storage).await;
     a_new_session_returns_the_one_that_it_replaces(storage).await;
+    a_session_from_before_a_logout_of_this_browser_has_ended(storage).await;
 }
 
 async fn a_session_comes_back_whole(storage: &dyn TokenStorage) {
@@ -98,16 +101,21 @@ async fn the_session_of_another_user_is_kept(storage: &dyn TokenStorage) {
     other.identity.sub.push_str("-somebody-else");
     let (one, another) = (begin(storage, &session(noon())).await, begin(storage, &other).await);
 
-    assert!(storage.end_everywhere(&one).await.unwrap().is_some());
+    let ended = storage.end_everywhere(&one, noon()).await.unwrap();
+    assert_eq!(ended.session, Some(session(noon())));
 
     assert_eq!(storage.visitor(&another, noon()).await.unwrap(), Visitor::SignedIn(other));
 }
 
 async fn ending_a_session_returns_it(storage: &dyn TokenStorage) {
     let request = begin(storage, &session(noon())).await;
-    assert_eq!(storage.end(&request).await.unwrap(), Some(session(noon())));
-    assert_eq!(storage.end(&Event::get("/").request()).await.unwrap(), None);
-    assert_eq!(storage.end(&Event::get("/").cookie("__Host-session=garbage").request()).await.unwrap(), None);
+    assert_eq!(storage.subject(&request).as_deref(), Some("8c8b2a0e-0000-4000-8000-000000000001"));
+    let whole = Ended { session: Some(session(noon())), others_left: None };
+    assert_eq!(storage.end(&request).await.unwrap(), whole);
+    for request in [Event::get("/").request(), Event::get("/").cookie("__Host-session=garbage").request()] {
+        assert_eq!(storage.subject(&request), None);
+        assert_eq!(storage.end(&request).await.unwrap(), Ended::default());
+    }
 }
 
 async fn a_new_session_returns_the_one_that_it_replaces(storage: &dyn TokenStorage) {
@@ -119,6 +127,30 @@ async fn a_new_session_returns_the_one_that_it_replaces(storage: &dyn TokenStora
     assert_eq!(replaced(request).await, Some(session(noon())));
     assert_eq!(replaced(Event::get("/").request()).await, None);
     assert_eq!(replaced(Event::get("/").cookie("__Host-session=garbage").request()).await, None);
+}
+
+async fn a_session_from_before_a_logout_of_this_browser_has_ended(storage: &dyn TokenStorage) {
+    let cookie = storage.create(&Event::get("/").request(), &session(noon()), noon()).await.unwrap().cookie;
+    let visitor = async |marked: Timestamp, now: Timestamp| {
+        let mut event = Event::get("/").cookie(&cookie.stripped().to_string());
+        event = event.cookie(&logged_out(marked).stripped().to_string());
+        (
+            storage.visitor(&event.request(), now).await.unwrap(),
+            storage.begin_renewal(&event.request(), now).await.unwrap(),
+        )
+    };
+    let due = noon() + TOKEN_LIFE;
+
+    assert!(matches!(visitor(noon(), noon()).await, (Visitor::LoggedOut(_), Renewal::SignInNeeded)));
+    assert!(matches!(visitor(noon(), due).await, (Visitor::LoggedOut(_), Renewal::SignInNeeded)));
+    let before = noon() - Duration::from_secs(1);
+    assert!(matches!(visitor(before, noon()).await, (Visitor::SignedIn(_), Renewal::NotNeeded)));
+}
+
+/// The cookie of a logout at this time, in a browser without a session.
+fn logged_out(now: Timestamp) -> cookie::Cookie<'static> {
+    let cookies = configure(&[], |env| Ok(SealedCookies::new(&Config::read(env)?, env.site()))).unwrap();
+    ended::cookie(&cookies, None, Duration::from_hours(168), now).unwrap()
 }
 
 /// Keeps a session; returns a request of the browser that has it.

@@ -9,10 +9,11 @@ use async_trait::async_trait;
 use cookie::Cookie;
 use lambda_http::Request;
 
-use super::{Created, Kept, Lease, NAME, Renewal, TokenStorage};
+use super::{Created, Ended, Kept, Lease, NAME, Renewal, TokenStorage};
 use crate::{
     config::Config,
     cookies::{MAX_COOKIE, Opened, Purpose, SealedCookies},
+    ended,
     error::{Kind, Result},
     log::Reason,
     session::{Session, Visitor},
@@ -48,11 +49,18 @@ impl CookieStorage {
         }
     }
 
+    fn session(&self, request: &Request) -> Option<Session> {
+        match self.open(request) {
+            Opened::Value(session) => Some(session),
+            Opened::Absent | Opened::Unreadable => None,
+        }
+    }
+
     fn read(&self, request: &Request, now: Timestamp) -> Visitor {
         match self.open(request) {
             Opened::Absent => Visitor::SignedOut,
             Opened::Unreadable => Visitor::Unusable(Reason::CookieUnreadable),
-            Opened::Value(session) => session.visitor(self.max, now),
+            Opened::Value(session) => session.visitor(ended::mark(request, &self.cookies), self.max, now),
         }
     }
 }
@@ -63,23 +71,24 @@ impl TokenStorage for CookieStorage {
         Ok(self.read(request, now))
     }
 
-    async fn create(&self, request: &Request, session: &Session, now: Timestamp) -> Result<Created> {
-        Ok(Created { cookie: self.cookie(session, now)?, replaced: self.end(request).await? })
+    fn subject(&self, request: &Request) -> Option<String> {
+        self.session(request).map(|session| session.identity.sub)
     }
 
-    async fn end(&self, request: &Request) -> Result<Option<Session>> {
-        match self.open(request) {
-            Opened::Value(session) => Ok(Some(session)),
-            Opened::Absent | Opened::Unreadable => Ok(None),
-        }
+    async fn create(&self, request: &Request, session: &Session, now: Timestamp) -> Result<Created> {
+        Ok(Created { cookie: self.cookie(session, now)?, replaced: self.session(request) })
+    }
+
+    async fn end(&self, request: &Request) -> Result<Ended> {
+        Ok(Ended { session: self.session(request), others_left: None })
     }
 
     fn can_end_everywhere(&self) -> bool {
         false
     }
 
-    async fn end_everywhere(&self, request: &Request) -> Result<Option<Session>> {
-        self.end(request).await
+    async fn end_everywhere(&self, request: &Request, _: Timestamp) -> Result<Ended> {
+        Ok(Ended { session: self.session(request), others_left: Some(Reason::NoSessionTable) })
     }
 
     async fn begin_renewal(&self, request: &Request, now: Timestamp) -> Result<Renewal> {
@@ -88,7 +97,7 @@ impl TokenStorage for CookieStorage {
                 Renewal::Ours(session.into(), Lease::None)
             }
             Visitor::SignedIn(_) | Visitor::NeedsRenewal(_) => Renewal::NotNeeded,
-            Visitor::SignedOut | Visitor::Unusable(_) | Visitor::Expired(_) => Renewal::SignInNeeded,
+            _ => Renewal::SignInNeeded,
         })
     }
 
@@ -104,7 +113,7 @@ mod tests {
         App,
         config::{Secret, Site},
         storage::contract::{self, sends},
-        testing::{Event, configure, noon, session},
+        testing::{Event, configure, noon, of_the_first_release, session},
     };
 
     fn storage() -> CookieStorage {
@@ -131,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn nine_services_fit_into_a_cookie_and_eleven_are_refused() {
+    fn eight_services_fit_into_a_cookie_and_ten_are_refused() {
         let with = |count: usize| {
             let mut session = session(noon());
             let mut token = session.tokens.remove(1);
@@ -141,8 +150,8 @@ mod tests {
             session.tokens = vec![token; count];
             storage().cookie(&session, noon())
         };
-        assert!(with(9).unwrap().to_string().len() <= MAX_COOKIE);
-        assert_eq!(with(11).unwrap_err().kind(), &Kind::SessionTooLarge);
+        assert!(with(8).unwrap().to_string().len() <= 4_096);
+        assert_eq!(with(10).unwrap_err().kind(), &Kind::SessionTooLarge);
     }
 
     #[test]
@@ -173,6 +182,6 @@ mod tests {
     fn a_cookie_of_the_first_release_can_be_read() {
         let cookie = include_str!("samples/session-1.txt").trim();
         let request = Event::get("/").cookie(&format!("__Host-session={cookie}")).request();
-        assert_eq!(storage().read(&request, noon()), Visitor::SignedIn(session(noon())));
+        assert_eq!(storage().read(&request, noon()), Visitor::SignedIn(of_the_first_release(session(noon()))));
     }
 }

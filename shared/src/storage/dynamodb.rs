@@ -15,18 +15,19 @@ mod ticket;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use futures_util::future::try_join_all;
+use futures_util::{StreamExt as _, stream};
 use lambda_http::Request;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
-use super::{Created, Kept, Lease, NAME, Renewal, TokenStorage};
+use super::{Created, Ended, Kept, Lease, NAME, Renewal, TokenStorage};
 use crate::{
     config::{Config, TableConfig},
     cookies::{MAX_COOKIE, Opened, Purpose, SealedCookies},
-    error::{Kind, Result},
+    ended,
+    error::{Error, Kind, Result},
     http_client,
     log::{self, Event, Outcome, Reason},
+    random,
     session::{Session, Visitor},
     timestamp::Timestamp,
 };
@@ -37,10 +38,24 @@ use ticket::Ticket;
 /// How long one request may renew before another may try. It is longer than the request to Globus and the write after it,
 /// so that only a request that has died loses its lease.
 const LEASE: Duration = Duration::from_secs(12);
+
+/// How far the clocks of two instances may differ. A lease holds for this much longer, and a time in an item that is
+/// further ahead is not believed.
+const SKEW: Duration = Duration::from_secs(30);
 const _: () = assert!(LEASE.as_secs() > http_client::TIMEOUT.as_secs() + table::WAIT_FOR.as_secs());
 
 /// How often a request that waits for another's renewal reads the item.
 const POLL_EVERY: Duration = Duration::from_millis(200);
+
+/// How long a request waits for another's renewal.
+const WAIT_FOR_RENEWAL: Duration = Duration::from_secs(4);
+
+/// How many sessions a user can have. A new one more ends the oldest.
+const MOST_SESSIONS: usize = 50;
+
+/// How many items are deleted at once, and how long other sessions are being ended.
+const DELETE_AT_ONCE: usize = 16;
+const END_OTHERS_WITHIN: Duration = Duration::from_secs(8);
 
 /// Keeps sessions in a DynamoDB table.
 #[derive(Debug)]
@@ -66,12 +81,13 @@ impl DynamoDbStorage {
 
     /// The session that a ticket leads to, and its item; or the reason why there is none.
     async fn load(&self, ticket: &Ticket, now: Timestamp) -> Result<Result<(Session, Item), Reason>> {
-        let Some(item) = self.table.get(ticket).await? else {
+        let Some(mut item) = self.table.get(ticket).await? else {
             return Ok(Err(Reason::SessionGone));
         };
         let Some(mut session) = item.open(ticket) else {
             return Ok(Err(Reason::SessionUnreadable));
         };
+        item.disbelieve_the_future(&session, now);
         if item.is_leased(now) {
             session.being_renewed(now);
         }
@@ -79,8 +95,41 @@ impl DynamoDbStorage {
     }
 
     /// The visitor with a session that was found. DynamoDB deletes an item some time after its session has ended.
-    fn visitor_with(&self, session: Session, item: &Item, now: Timestamp) -> Visitor {
-        if item.is_idle(self.idle, now) { Visitor::Expired(session) } else { session.visitor(self.max, now) }
+    fn visitor_with(&self, session: Session, item: &Item, request: &Request, now: Timestamp) -> Visitor {
+        let idle = item.is_idle(self.idle, now);
+        match session.visitor(ended::mark(request, &self.cookies), self.max, now) {
+            Visitor::SignedIn(session) | Visitor::NeedsRenewal(session) if idle => Visitor::Expired(session),
+            visitor => visitor,
+        }
+    }
+
+    /// Whether the ticket leads to a session that has not ended.
+    async fn is_living(&self, ticket: &Ticket, request: &Request, now: Timestamp) -> Result<bool> {
+        let found = self.load(ticket, now).await?;
+        Ok(found.is_ok_and(|(session, item)| self.visitor_with(session, &item, request, now).living().is_some()))
+    }
+
+    /// Ends the session of a ticket; returns it, if it could be opened.
+    async fn end_one(&self, ticket: &Ticket) -> Result<Option<Session>> {
+        // Read first: if the response to the deletion is lost, the SDK's next try finds nothing any more.
+        let before = self.table.get(ticket).await?;
+        let item = self.table.delete(ticket).await?.or(before);
+        Ok(item.and_then(|item| item.open(ticket)))
+    }
+
+    /// Ends the sessions of a user but for the `newest` ones and that of `ticket`, as many as can be ended in time.
+    async fn end_others(&self, ticket: &Ticket, newest: usize) -> Result<()> {
+        let in_time = timeout(END_OTHERS_WITHIN, self.end_all_others(ticket, newest)).await;
+        in_time.unwrap_or_else(|_| Err(Kind::StoreUnavailable(Reason::StoreTimeout).into()))
+    }
+
+    async fn end_all_others(&self, ticket: &Ticket, newest: usize) -> Result<()> {
+        let mut others = self.table.sessions(ticket.sub()).await?;
+        others.retain(|(_, id)| id != ticket.id());
+        others.sort_unstable_by_key(|(created, _)| std::cmp::Reverse(*created));
+        let surplus = others.into_iter().skip(newest).map(|(_, id)| Ticket::without_key(ticket.sub(), id));
+        let deletions = stream::iter(surplus).map(|other| async move { self.table.delete(&other).await.map(drop) });
+        deletions.buffer_unordered(DELETE_AT_ONCE).fold(Ok(()), async |before, deleted| before.and(deleted)).await
     }
 
     /// Notes that the session is in use, at most every tenth of the idle limit. Returns `false` if the session has ended
@@ -100,8 +149,8 @@ impl DynamoDbStorage {
 
     /// The right to renew, unless another request has it or the session has changed.
     async fn take_lease(&self, ticket: &Ticket, item: &Item, now: Timestamp) -> Result<Option<Lease>> {
-        let id = URL_SAFE_NO_PAD.encode(random::<16>()?);
-        let written = self.table.take_lease(ticket, item.version, &id, now, now + LEASE).await?;
+        let id = random::text::<16>()?;
+        let written = self.table.take_lease(ticket, item.version, &id, now).await?;
         Ok((written == Written::Yes).then_some(Lease::Exclusive { id, version: item.version }))
     }
 }
@@ -118,9 +167,16 @@ impl TokenStorage for DynamoDbStorage {
             Ok(found) => found,
             Err(reason) => return Ok(Visitor::Unusable(reason)),
         };
-        let visitor = self.visitor_with(session, &item, now);
+        let visitor = self.visitor_with(session, &item, request, now);
         let ended = matches!(visitor, Visitor::SignedIn(_)) && !self.note_use(&ticket, &item, now).await;
         Ok(if ended { Visitor::Unusable(Reason::SessionGone) } else { visitor })
+    }
+
+    fn subject(&self, request: &Request) -> Option<String> {
+        match self.ticket(request) {
+            Opened::Value(ticket) => Some(ticket.sub().to_owned()),
+            Opened::Absent | Opened::Unreadable => None,
+        }
     }
 
     async fn create(&self, request: &Request, session: &Session, now: Timestamp) -> Result<Created> {
@@ -131,41 +187,39 @@ impl TokenStorage for DynamoDbStorage {
             return Err(Kind::ResponseRefused(Reason::SubjectTooLong).into());
         }
         self.table.put(&ticket, session, now, now + time_left).await?;
-        let replaced = self.end(request).await.unwrap_or_else(|error| {
-            // No browser has its ticket any more, and DynamoDB deletes it after its end.
-            log::write(Event::SignIn, Outcome::Partial, error.row().reason.into());
-            None
-        });
+        // Old sessions that stay are no reason to refuse the new one: DynamoDB deletes them after their end.
+        let failed = |error: Error| log::write(Event::SignIn, Outcome::Partial, error.row().reason.into());
+        let replaced = match self.ticket(request) {
+            Opened::Value(old) => self.end_one(&old).await.map_err(failed).unwrap_or_default(),
+            Opened::Absent | Opened::Unreadable => None,
+        };
+        self.end_others(&ticket, MOST_SESSIONS - 1).await.unwrap_or_else(failed);
         Ok(Created { cookie, replaced })
     }
 
-    async fn end(&self, request: &Request) -> Result<Option<Session>> {
-        let Opened::Value(ticket) = self.ticket(request) else {
-            return Ok(None);
-        };
-        // Read first: if the response to the deletion is lost, the SDK's next try finds nothing any more.
-        let before = self.table.get(&ticket).await?;
-        let item = self.table.delete(&ticket).await?.or(before);
-        Ok(item.and_then(|item| item.open(&ticket)))
+    async fn end(&self, request: &Request) -> Result<Ended> {
+        match self.ticket(request) {
+            Opened::Value(ticket) => Ok(Ended { session: self.end_one(&ticket).await?, others_left: None }),
+            Opened::Absent | Opened::Unreadable => Ok(Ended::default()),
+        }
     }
 
     fn can_end_everywhere(&self) -> bool {
         true
     }
 
-    async fn end_everywhere(&self, request: &Request) -> Result<Option<Session>> {
+    async fn end_everywhere(&self, request: &Request, now: Timestamp) -> Result<Ended> {
         let Opened::Value(ticket) = self.ticket(request) else {
-            return Ok(None);
+            return Ok(Ended { session: None, others_left: Some(Reason::SessionEnded) });
         };
-        // Only for a signed-in user: the ticket of a session that has ended must not end newer ones.
-        if self.table.get(&ticket).await?.and_then(|item| item.open(&ticket)).is_none() {
-            return Ok(None);
-        }
-        let ids = self.table.session_ids(ticket.sub()).await?.into_iter().filter(|id| id != ticket.id());
-        let others = ids.map(|id| Ticket::without_key(ticket.sub(), id));
-        try_join_all(others.map(|other| async move { self.table.delete(&other).await })).await?;
-        // This one last: if another could not be ended, the user can try again.
-        self.end(request).await
+        let living = self.is_living(&ticket, request, now).await?;
+        let session = self.end_one(&ticket).await?;
+        let others_left = if living {
+            self.end_others(&ticket, 0).await.err().map(|error| error.row().reason)
+        } else {
+            Some(Reason::SessionEnded)
+        };
+        Ok(Ended { session, others_left })
     }
 
     async fn begin_renewal(&self, request: &Request, now: Timestamp) -> Result<Renewal> {
@@ -178,7 +232,8 @@ impl TokenStorage for DynamoDbStorage {
             let Ok((session, item)) = self.load(&ticket, now).await? else {
                 return Ok(Renewal::SignInNeeded);
             };
-            let (Visitor::SignedIn(session) | Visitor::NeedsRenewal(session)) = self.visitor_with(session, &item, now)
+            let (Visitor::SignedIn(session) | Visitor::NeedsRenewal(session)) =
+                self.visitor_with(session, &item, request, now)
             else {
                 return Ok(Renewal::SignInNeeded);
             };
@@ -190,8 +245,8 @@ impl TokenStorage for DynamoDbStorage {
             {
                 return Ok(Renewal::Ours(session.into(), lease));
             }
-            // Another request renews. If it dies, its lease ends, and one of those that wait takes the next.
-            if begun.elapsed() > LEASE + POLL_EVERY * 5 {
+            // Another request renews. If it dies, its lease ends, and a later request takes the next.
+            if begun.elapsed() > WAIT_FOR_RENEWAL {
                 return Err(Kind::GlobusUnavailable(Reason::RenewalTakesTooLong).into());
             }
             sleep(POLL_EVERY).await;
@@ -207,13 +262,6 @@ impl TokenStorage for DynamoDbStorage {
             Written::No => Ok(Kept::No(self.visitor(request, now).await?)),
         }
     }
-}
-
-/// Random bytes from the system, by ring, which the TLS stack uses too.
-fn random<const LENGTH: usize>() -> Result<[u8; LENGTH]> {
-    let mut bytes = [0; LENGTH];
-    let filled = ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut bytes);
-    filled.map(|()| bytes).map_err(|_| Kind::Internal(Reason::NoRandomNumbers).into())
 }
 
 #[cfg(test)]

@@ -96,6 +96,18 @@ impl Event {
         self
     }
 
+    /// With this form as its body.
+    #[must_use]
+    pub fn body(mut self, form: &str) -> Self {
+        self.0["body"] = form.into();
+        self
+    }
+
+    /// The path.
+    pub fn path(&self) -> &str {
+        self.0["rawPath"].as_str().unwrap_or_default()
+    }
+
     /// As JSON.
     pub fn json(&self) -> String {
         self.0.to_string()

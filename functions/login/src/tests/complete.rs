@@ -74,10 +74,11 @@ async fn twenty_linked_identities_and_a_second_at_sign_are_accepted() {
 
 /// After this the first user's tokens are in no session: nothing else could ever revoke them.
 #[tokio::test]
-async fn a_sign_in_over_another_users_session_leaves_no_token_of_theirs_alive() {
+async fn a_sign_in_over_another_users_old_session_leaves_no_token_of_theirs_alive() {
     let world = World::start().await;
     let mut browser = Browser::default();
     sign_in(&world, &mut browser, "ada").await;
+    expire(&world, &mut browser).await;
     let of_ada = world.stand_in.issued_tokens();
 
     sign_in(&world, &mut browser, "sparse").await.assert_redirect(302, "https://gateway.example/");
@@ -97,14 +98,43 @@ async fn a_sign_in_over_ones_own_session_revokes_nothing() {
     assert_eq!(world.revoked(), 0);
 }
 
+/// Lets this browser's session be one that has reached its absolute limit.
+async fn expire(world: &World, browser: &mut Browser) {
+    let Session { identity, tokens, .. } = world.session_of(browser).await.unwrap();
+    let begun = world.now - Duration::from_hours(169);
+    let old = Session::new("old".to_owned(), identity, tokens, begun);
+    let request = browser.with_cookies(Event::get("/login")).request();
+    browser.keep(&world.state().0.storage.create(&request, &old, begun).await.unwrap().cookie);
+    assert!(world.session_of(browser).await.is_none());
+}
+
+/// For example if another site has sent the browser to `/login`, and Globus knows it as another user.
 #[tokio::test]
-async fn a_new_sign_in_replaces_the_previous_session() {
+async fn a_sign_in_does_not_take_a_living_session_from_another_user() {
+    let world = World::start().await;
+    let (mut browser, log) = (Browser::default(), Log::listen());
+    sign_in(&world, &mut browser, "ada").await;
+
+    let response = sign_in(&world, &mut browser, "sparse").await;
+
+    response.assert_page(409, "Another user is logged in here").assert_page(409, "logout\">Log out</a>");
+    log.assert_reason("other_user");
+    assert_eq!(world.session_of(&browser).await.unwrap().identity.name.as_deref(), Some("Ada Lovelace"));
+    let issued = world.stand_in.issued_tokens();
+    let revoked: Vec<_> = issued.iter().map(|token| world.stand_in.is_revoked(token)).collect();
+    assert_eq!(revoked, [false, false, false, false, true, true, true, true]);
+    assert_eq!(browser.cookies.keys().collect::<Vec<_>>(), [SESSION]);
+}
+
+#[tokio::test]
+async fn a_new_sign_in_of_the_same_user_replaces_the_session() {
     let world = World::start().await;
     let mut browser = Browser::default();
     sign_in(&world, &mut browser, "ada").await;
-    sign_in(&world, &mut browser, "sparse").await;
+    let first = world.session_of(&browser).await.unwrap();
+    sign_in(&world, &mut browser, "ada").await;
 
-    assert_eq!(world.session_of(&browser).await.unwrap().identity.name, None);
+    assert_ne!(world.session_of(&browser).await.unwrap().log_id(), first.log_id());
 }
 
 #[tokio::test]

@@ -158,8 +158,10 @@ async fn session_fixation_fails_since_a_session_is_made_new_at_every_sign_in() {
     sign_in(&world, &mut attacker, "sparse").await;
     victim.cookies.clone_from(&attacker.cookies);
 
-    sign_in(&world, &mut victim, "ada").await;
+    sign_in(&world, &mut victim, "ada").await.assert_page(409, "Another user is logged in here");
 
+    victim.cookies.clear();
+    sign_in(&world, &mut victim, "ada").await;
     assert_ne!(victim.cookies[SESSION], attacker.cookies[SESSION]);
     assert_eq!(world.session_of(&attacker).await.unwrap().identity.name, None);
 }

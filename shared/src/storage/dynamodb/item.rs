@@ -6,13 +6,14 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
 use super::{
-    random,
+    LEASE, SKEW,
     table::{Attributes, attribute},
     ticket::Ticket,
 };
 use crate::{
     error::{Kind, Result},
     log::Reason,
+    random,
     session::Session,
     timestamp::Timestamp,
 };
@@ -64,16 +65,27 @@ impl Item {
         now >= self.last_used_at + limit
     }
 
-    /// Whether a request is renewing the session.
+    /// Whether a request is renewing the session: until its lease ends by the clock of any instance.
     pub(super) fn is_leased(&self, now: Timestamp) -> bool {
-        now < self.lease_until
+        now < self.lease_until + SKEW
+    }
+
+    /// The numbers of an item are not authenticated. A time that no instance can have written is replaced: the last use by
+    /// the last time that is known for certain, a lease by none.
+    pub(super) fn disbelieve_the_future(&mut self, session: &Session, now: Timestamp) {
+        if self.last_used_at > now + SKEW {
+            self.last_used_at = session.last_renewal();
+        }
+        if self.lease_until > now + LEASE + SKEW {
+            self.lease_until = Timestamp::default();
+        }
     }
 }
 
 /// The session, encrypted for its item: a random nonce, then ciphertext and tag of AES-256-GCM.
 pub(super) fn seal(session: &Session, ticket: &Ticket, version: u64) -> Result<Vec<u8>> {
     let broken = || Kind::Internal(Reason::SessionNotSealed);
-    let nonce = random::<NONCE_LEN>()?;
+    let nonce = random::bytes::<NONCE_LEN>()?;
     let mut bytes = serde_json::to_vec(session).map_err(|_| broken())?;
     let key = key(ticket).ok_or_else(broken)?;
     key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), context(ticket, version), &mut bytes)

@@ -24,7 +24,7 @@ use aws_sdk_dynamodb::{
 };
 
 use super::{
-    connector,
+    LEASE, SKEW, connector,
     failure::{failure, is_refused_by_condition},
     item::{self, Item},
     ticket::Ticket,
@@ -144,19 +144,25 @@ impl Table {
         Ok(response.attributes.map(Item::from))
     }
 
-    /// The ids of all sessions of a user.
-    pub(super) async fn session_ids(&self, sub: &str) -> Result<Vec<String>> {
-        let mut ids = Vec::new();
+    /// All sessions of a user: when each was created, and its id.
+    pub(super) async fn sessions(&self, sub: &str) -> Result<Vec<(Timestamp, String)>> {
+        let mut sessions = Vec::new();
         let mut from = None;
         loop {
             let query = self.client.query().table_name(&self.name).consistent_read(true);
-            let query = query.key_condition_expression("#sub = :sub").projection_expression(SESSION_ID);
+            let query = query
+                .key_condition_expression("#sub = :sub")
+                .projection_expression(format!("{SESSION_ID}, {CREATED_AT}"));
             let query = query.expression_attribute_names("#sub", SUB).expression_attribute_values(":sub", text(sub));
             let page = query.set_exclusive_start_key(from).send().await.map_err(|error| failure(&error))?;
-            ids.extend(page.items.into_iter().flatten().filter_map(|item| item.get(SESSION_ID)?.as_s().ok().cloned()));
+            sessions.extend(page.items.into_iter().flatten().filter_map(|item| {
+                let created = item.get(CREATED_AT).and_then(|created| created.as_n().ok()?.parse().ok());
+                let id = item.get(SESSION_ID)?.as_s().ok()?.clone();
+                Some((Timestamp::from_seconds(created.unwrap_or_default()), id))
+            }));
             from = page.last_evaluated_key;
             if from.is_none() {
-                return Ok(ids);
+                return Ok(sessions);
             }
         }
     }
@@ -171,25 +177,20 @@ impl Table {
         written(update).await
     }
 
-    /// Takes the lease `id`, unless another one is valid or the item is of another version.
-    pub(super) async fn take_lease(
-        &self,
-        ticket: &Ticket,
-        version: u64,
-        id: &str,
-        now: Timestamp,
-        until: Timestamp,
-    ) -> Result<Written> {
+    /// Takes the lease `id`, unless another one is valid by the clock of any instance, or the item is of another version.
+    pub(super) async fn take_lease(&self, ticket: &Ticket, version: u64, id: &str, now: Timestamp) -> Result<Written> {
         let update = self
             .update(ticket)
             .update_expression(format!("SET {LEASE_ID} = :id, {LEASE_UNTIL} = :until"))
             .condition_expression(format!(
-                "{VERSION} = :version AND (attribute_not_exists({LEASE_UNTIL}) OR {LEASE_UNTIL} <= :now OR {LEASE_ID} = :id)"
+                "{VERSION} = :version AND (attribute_not_exists({LEASE_UNTIL}) OR {LEASE_ID} = :id OR NOT {LEASE_UNTIL} BETWEEN :past AND :future)"
             ))
             .expression_attribute_values(":id", text(id))
-            .expression_attribute_values(":until", time(until))
+            .expression_attribute_values(":until", time(now + LEASE))
             .expression_attribute_values(":version", number(version))
-            .expression_attribute_values(":now", time(now));
+            // Inclusive at both ends: a lease that ended at `now - SKEW` is over.
+            .expression_attribute_values(":past", time(now - SKEW + Duration::from_secs(1)))
+            .expression_attribute_values(":future", time(now + LEASE + SKEW));
         written(update).await
     }
 

@@ -12,11 +12,12 @@ use std::{
 };
 
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::{table::Attributes, *};
 use crate::{
     App,
-    testing::{Event, Log, configure, noon, session},
+    testing::{Event, Log, configure, noon, of_the_first_release, session},
 };
 
 /// A server in place of DynamoDB. It sends the same response to every request.
@@ -174,7 +175,8 @@ fn no_number_in_an_item_causes_a_panic() {
     for odd in ["0", "18446744073709551615", "9223372036854775807", "-1", "1.5", "x"] {
         let numbers = ["version", "format", "last_used_at", "lease_until"];
         let attributes = numbers.map(|name| (name.to_owned(), AttributeValue::N(odd.to_owned())));
-        let item = Item::from(Attributes::from(attributes));
+        let mut item = Item::from(Attributes::from(attributes));
+        item.disbelieve_the_future(&session(noon()), noon());
         item.is_idle(Duration::from_hours(24), noon());
         item.is_leased(noon());
         assert_eq!(item.open(&Ticket::new("somebody").unwrap()), None);
@@ -196,7 +198,7 @@ fn a_ticket_and_an_item_of_the_first_release_can_be_read() {
         ("version".to_owned(), number(1)),
         ("sealed".to_owned(), AttributeValue::B(Blob::new(sealed))),
     ]));
-    let mut renewed = session(noon());
+    let mut renewed = of_the_first_release(session(noon()));
     renewed.replace_tokens(Vec::new(), noon() + Duration::from_secs(7));
     assert_eq!(item.open(&ticket), Some(renewed));
 }

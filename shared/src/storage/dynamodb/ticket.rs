@@ -3,8 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
-use super::random;
-use crate::{config::Secret, error::Result};
+use crate::{config::Secret, error::Result, random};
 
 /// The version of the stored form. A new version is read for one release before it is written.
 const VERSION: u8 = 1;
@@ -16,8 +15,7 @@ pub(super) struct Ticket(u8, String, String, Secret);
 impl Ticket {
     /// A ticket for a new session: the session id has 128 random bits, the key 256.
     pub(super) fn new(sub: &str) -> Result<Self> {
-        let [id, key] = [URL_SAFE_NO_PAD.encode(random::<16>()?), URL_SAFE_NO_PAD.encode(random::<32>()?)];
-        Ok(Self(VERSION, sub.to_owned(), id, Secret::new(key)))
+        Ok(Self(VERSION, sub.to_owned(), random::text::<16>()?, Secret::new(random::text::<32>()?)))
     }
 
     /// A ticket to another browser's session: enough to delete it, not to open it.
