@@ -173,6 +173,14 @@ def routes(resolver):
     return found
 
 
+def throttles(resolver):
+    """The requests a second that each route takes; `*` is for the routes without a limit of their own."""
+    (stage,) = [r for r in resolver.template["Resources"].values() if r["Type"] == "AWS::ApiGatewayV2::Stage"]
+    properties = resolver.resolve(stage["Properties"])
+    settings = {"*": properties["DefaultRouteSettings"], **properties["RouteSettings"]}
+    return {route: limits["ThrottlingRateLimit"] for route, limits in settings.items()}
+
+
 def invokable(resolver):
     """The functions that API Gateway may call, each with its path."""
     found = []
@@ -216,6 +224,7 @@ def main():
         "metrics": metrics(resolver),
         "routes": routes(resolver),
         "tables": tables,
+        "throttles": throttles(resolver),
     }))
 
 

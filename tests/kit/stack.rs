@@ -50,6 +50,8 @@ pub struct Stack {
     pub routes: Vec<Route>,
     /// Which function the API may call for which paths, as patterns of method and path such as `*/login`.
     pub invokable: Vec<(String, String)>,
+    /// How many requests a second each route takes, by its key such as `ANY /login`; `*` is for all others.
+    pub throttles: BTreeMap<String, u64>,
     /// Its tables, as CloudFormation would make them.
     pub tables: BTreeMap<String, Value>,
     /// The names of the metrics that are counted in the log.
@@ -90,11 +92,13 @@ impl Stack {
         let functions = said["functions"].as_object().into_iter().flatten();
         let functions = functions.map(|(name, function)| (name.clone(), Function::read(name, function, table)));
         let pair = |permission: &Value| (text(&permission["function"]), text(&permission["path"]));
+        let throttles = said["throttles"].as_object().into_iter().flatten();
         let tables = said["tables"].as_object().into_iter().flatten();
         Self {
             functions: functions.collect(),
             routes: list(&said["routes"]).iter().map(Route::read).collect(),
             invokable: list(&said["invokable"]).iter().map(pair).collect(),
+            throttles: throttles.filter_map(|(route, rate)| Some((route.clone(), rate.as_u64()?))).collect(),
             tables: tables.map(|(name, table)| (name.clone(), table.clone())).collect(),
             counted: list(&said["metrics"]["counted"]).iter().map(text).collect(),
             dashboard: said["metrics"]["dashboard"].clone(),

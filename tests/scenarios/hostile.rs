@@ -34,6 +34,7 @@ async fn login_csrf_with_a_callback_of_another_browser_signs_nobody_in(storage: 
     let victim = Browser::open().await?;
     victim.goto(&callback).await?;
     victim.shows("This login cannot be completed").await?;
+    assert_eq!(victim.url().await?, scene.url("/login"), "code and state do not stay in the history");
     assert_eq!(scene.app.stand_in().requests(Endpoint::Token), 0);
     assert!(victim.cookies_for(scene.app.url()).await?.is_empty());
     victim.close().await?;

@@ -11,7 +11,8 @@ on_each_storage! {
     the_keyboard_alone_is_enough
     a_person_of_whom_globus_knows_little_is_told_what_is_not_given
     every_person_can_sign_in_and_markup_in_a_name_is_only_text
-    whoever_declines_is_told_so_and_can_start_again
+    a_user_who_declines_is_told_so_and_can_start_again
+    another_user_at_globus_is_asked_to_log_out_first
     two_tabs_sign_in_at_once_and_finish_in_either_order
     a_deep_link_is_where_a_person_lands
     the_sign_in_begins_at_the_name_where_it_will_end
@@ -87,6 +88,28 @@ async fn on_https_a_browser_takes_the_cookies_of_a_deployment(storage: Storage) 
     scene.close().await
 }
 
+async fn another_user_at_globus_is_asked_to_log_out_first(storage: Storage) -> Result<()> {
+    let scene = Scene::open(storage, &[]).await?;
+    scene.sign_in("ada", "Hello Ada Lovelace!").await?;
+    // At Globus the browser is another user by now.
+    scene.browser.goto(&format!("{}/v2/web/logout", scene.app.stand_in().url())).await?;
+    scene.goto("/login").await?;
+    scene.choose("sparse").await?;
+    scene.browser.shows("Another user is logged in here").await?;
+    scene.is_at("/login").await?;
+    scene.is_in_order("other-user").await?;
+
+    scene.browser.press("main a[href='/logout']").await?;
+    scene.browser.shows("You are logged in as Ada Lovelace").await?;
+    scene.browser.press("main button").await?;
+    scene.browser.shows("You are logged out").await?;
+    // Globus knows the browser.
+    scene.browser.press("main a[href='/login']").await?;
+    scene.browser.shows("Hello ").await?;
+    assert!(!scene.browser.text().await?.contains("Ada"));
+    scene.close().await
+}
+
 async fn the_keyboard_alone_is_enough(storage: Storage) -> Result<()> {
     const TAB: &str = "\u{e004}";
     const ENTER: &str = "\u{e007}";
@@ -133,7 +156,7 @@ async fn every_person_can_sign_in_and_markup_in_a_name_is_only_text(storage: Sto
     Ok(())
 }
 
-async fn whoever_declines_is_told_so_and_can_start_again(storage: Storage) -> Result<()> {
+async fn a_user_who_declines_is_told_so_and_can_start_again(storage: Storage) -> Result<()> {
     let scene = Scene::open(storage, &[]).await?;
     scene.begin().await?;
     scene.browser.press("[data-action=deny]").await?;

@@ -89,6 +89,18 @@ fn the_api_may_call_the_function_of_each_of_its_routes() -> Result<()> {
     Ok(())
 }
 
+/// A stranger can make each of these routes call Globus or write to the table.
+#[test]
+fn login_and_logout_take_fewer_requests_a_second_than_pages() -> Result<()> {
+    for stack in stacks()? {
+        let limits: Vec<_> = stack.throttles.iter().map(|(route, rate)| (route.as_str(), *rate)).collect();
+        assert_eq!(limits, [("*", 100), ("ANY /login", 20), ("ANY /logout", 10)]);
+        let keys: Vec<_> = stack.routes.iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+        assert!(limits[1..].iter().all(|(route, _)| keys.iter().any(|key| key == route)), "{keys:?}");
+    }
+    Ok(())
+}
+
 /// API Gateway itself waits for 30 seconds, and what it says then is no page of ours.
 #[test]
 fn every_function_is_given_up_before_the_api_gives_up() -> Result<()> {

@@ -70,6 +70,32 @@ async fn while_the_table_is_down_a_page_says_so_and_sessions_stay() -> Result<()
     scene.browser.close().await
 }
 
+/// On a shared computer the next person must not be the user who has just logged out.
+#[tokio::test]
+async fn a_logout_while_the_table_is_down_leaves_no_session_in_the_browser() -> Result<()> {
+    let scene = Scene::open(Storage::Table, &[]).await?;
+    scene.sign_in("ada", "Hello Ada Lovelace!").await?;
+    scene.app.table().map_or(Ok(()), Table::delete)?;
+
+    scene.browser.reload().await?;
+    scene.browser.press("main a[href='/logout']").await?;
+    scene.browser.press("main button").await?;
+    scene.browser.shows("You are logged out").await?;
+    scene.is_in_order("logged-out-table-down").await?;
+    assert_eq!(scene.cookies().await?, ["ended"]);
+    let log = scene.app.log();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains("event=\"logout\"")).collect();
+    assert!(
+        matches!(lines.as_slice(), [line] if line.contains("store_table_missing") && line.contains("sub=\"ada10ace-")),
+        "{log}"
+    );
+
+    scene.browser.press("main a[href*='/v2/web/consents']").await?;
+    scene.browser.shows("Your consents").await?;
+    // The table is gone, and with it what the end of every scenario looks at.
+    scene.browser.close().await
+}
+
 /// Thirty services, whose tokens fill a cookie several times over.
 #[tokio::test]
 async fn a_sign_in_too_large_for_a_cookie_says_so_and_with_a_table_works() -> Result<()> {

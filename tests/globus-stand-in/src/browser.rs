@@ -105,6 +105,12 @@ pub(crate) async fn logout(
     Ok(([(SET_COOKIE, cookie.to_string())], page).into_response())
 }
 
+/// `GET /v2/web/consents`: at Globus, the page where a user withdraws an application's access.
+pub(crate) async fn consents() -> Response {
+    let text = "At Globus, users withdraw here the access that they have given to an application.";
+    Page::Message { heading: "Your consents", text }.into_response()
+}
+
 /// All other paths.
 pub(crate) async fn nothing_here() -> Response {
     (

@@ -91,6 +91,7 @@ fn routes(provider: Arc<Provider>) -> Router {
         .route("/jwk.json", get(api::jwks))
         .route("/.well-known/openid-configuration", get(api::discovery))
         .route("/v2/web/logout", get(browser::logout))
+        .route("/v2/web/consents", get(browser::consents))
         .fallback(browser::nothing_here)
         .with_state(provider)
 }

@@ -17,6 +17,23 @@ async fn login_csrf_with_a_state_of_another_browser_is_refused() {
     world.assert_stopped_before_globus(&victim).await;
 }
 
+/// The user sees nothing of it; the operator does.
+#[tokio::test]
+async fn a_forged_callback_against_a_signed_in_user_is_logged_and_changes_nothing() {
+    let world = World::start().await;
+    let mut browser = Browser::default();
+    sign_in(&world, &mut browser, "ada").await;
+    let log = Log::listen();
+
+    let forged = Event::callback(&format!("{BASE_URL}/login?code=x&state=invented"));
+    let response = send(&world, &mut browser, forged).await;
+
+    response.assert_redirect(302, "https://gateway.example/").assert_no_cookie();
+    log.assert_reason("state_unknown");
+    assert!(log.text().contains("event=\"sign_in\" outcome=\"refused\""), "{}", log.text());
+    assert_eq!(world.stand_in.requests(Endpoint::Token), 1, "none but that of the user's own sign-in");
+}
+
 #[tokio::test]
 async fn a_missing_or_invented_state_is_refused() {
     let world = World::start().await;
