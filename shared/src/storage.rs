@@ -25,6 +25,8 @@ use crate::{
 
 pub use cookie_storage::CookieStorage;
 pub use dynamodb::DynamoDbStorage;
+#[cfg(any(test, feature = "testing"))]
+pub use dynamodb::testing::create_with_the_same_id;
 
 /// The name of the session cookie, without `__Host-`.
 const NAME: &str = "session";

@@ -18,6 +18,7 @@ use shared::{
     storage::{
         DynamoDbStorage, Ended, Kept, Lease, Renewal, TokenStorage as _,
         contract::{self, begin, renewed, sends},
+        create_with_the_same_id,
     },
     testing::{Event, configure, noon, session},
 };
@@ -284,7 +285,7 @@ async fn an_id_that_comes_twice_is_an_error_and_nobodys_session_is_written_over(
     let mut other = session(noon());
     other.identity.name = Some("Somebody Else".to_owned());
 
-    let refused = storage.create_with_the_same_id(&request, &other, noon()).await.unwrap_err();
+    let refused = create_with_the_same_id(&storage, &request, &other, noon()).await.unwrap_err();
 
     assert_eq!(refused.row().reason.as_str(), "session_id_taken");
     assert_eq!(visitor(&storage, &request, noon()).await, Visitor::SignedIn(session(noon())));

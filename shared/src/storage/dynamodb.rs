@@ -9,7 +9,7 @@ mod failure;
 mod item;
 mod table;
 #[cfg(any(test, feature = "testing"))]
-mod testing;
+pub(super) mod testing;
 mod ticket;
 
 use std::{sync::Arc, time::Duration};
