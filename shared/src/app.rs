@@ -104,6 +104,6 @@ mod tests {
         assert_eq!(reason(&own, 48).await, Err("renewal_required"));
         assert_eq!(reason(&own, 168).await, Err("sign_in_required"), "the absolute limit");
         assert_eq!(reason("other=1", 0).await, Err("sign_in_required"));
-        assert_eq!(reason("__Host-session=garbage", 0).await, Err("sign_in_required"));
+        assert_eq!(reason("__Host-session-8af82921=garbage", 0).await, Err("sign_in_required"));
     }
 }

@@ -115,15 +115,12 @@ fn open(request: &Request, cookies: &SealedCookies, slot: &str) -> Opened<Attemp
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        config::{Config, Site},
-        testing::{Browser, Event, configure, noon},
-    };
+    use crate::testing::{Browser, Event, noon, sealed_cookies};
 
     const MINUTE: Duration = Duration::from_mins(1);
 
     fn cookies() -> SealedCookies {
-        SealedCookies::new(&configure(&[], Config::read).unwrap(), &Site::default())
+        sealed_cookies(&[]).unwrap()
     }
 
     fn attempt(state: &str, begun: Timestamp) -> Attempt {
@@ -222,7 +219,7 @@ mod tests {
 
     #[test]
     fn another_apps_cookie_in_a_slot_stays_while_there_is_another_slot() {
-        let foreign = |slot: usize| (format!("__Host-login-{slot}"), "of-another-app".to_owned());
+        let foreign = |slot: usize| (format!("__Host-login-{slot}-8af82921"), "of-another-app".to_owned());
         let mut browser = Browser { cookies: (0..4).map(foreign).collect() };
         for number in 0..3 {
             keep(&mut browser, attempt(&format!("{number}"), noon() + MINUTE * number));
@@ -256,7 +253,7 @@ mod tests {
     fn a_logout_removes_every_attempt_and_nothing_of_another_app() {
         let mut browser = browser(&[attempt("a", noon()), attempt("b", noon())]);
         let own: Vec<_> = browser.cookies.keys().cloned().collect();
-        let others = (0..600).map(|number| (format!("__Host-login-{number:04}"), "planted".to_owned()));
+        let others = (5..600).map(|number| (format!("__Host-login-{number}-8af82921"), "planted".to_owned()));
         browser.cookies.extend(others);
 
         let request = browser.with_cookies(Event::get("/logout")).request();

@@ -1,7 +1,8 @@
 //! Sealed cookies: values that only this deployment can read or make.
 //!
 //! A value is encrypted and authenticated with AES-256-GCM by the `cookie` crate's private jar, which also binds the
-//! cookie's name. The key is derived by HKDF ([RFC 5869](https://www.rfc-editor.org/rfc/rfc5869)) from a session key
+//! cookie's name. The name carries a mark of the deployment: two of them at one host leave each other's cookies alone.
+//! The key is derived by HKDF ([RFC 5869](https://www.rfc-editor.org/rfc/rfc5869)) from a session key
 //! and from the context of the cookie: purpose, issuer and client id. So a value is not accepted under another name,
 //! for another purpose, or in another deployment that shares the session key.
 
@@ -12,7 +13,7 @@ use serde::{
     Serialize,
     de::{DeserializeOwned, IgnoredAny},
 };
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 
 use crate::{
     config::{Config, Secret, Site},
@@ -55,6 +56,8 @@ pub struct SealedCookies {
     ticket: Vec<Key>,
     login: Vec<Key>,
     ended: Vec<Key>,
+    /// What the names of this deployment end with.
+    suffix: String,
     secure: bool,
 }
 
@@ -73,6 +76,7 @@ impl SealedCookies {
             ticket: ring("ticket"),
             login: ring("login"),
             ended: ring("ended"),
+            suffix: suffix(config, site),
             secure: site.is_https(),
         }
     }
@@ -80,6 +84,11 @@ impl SealedCookies {
     /// The cookie's full name. On https it has the prefix `__Host-`: other hosts of the domain cannot set such a
     /// cookie.
     pub fn name(&self, name: &str) -> String {
+        format!("{}-{}", self.first_name(name), self.suffix)
+    }
+
+    /// The name in the first release, which is read until every session of that release has ended.
+    fn first_name(&self, name: &str) -> String {
         if self.secure { format!("__Host-{name}") } else { name.to_owned() }
     }
 
@@ -101,13 +110,24 @@ impl SealedCookies {
         Ok(self.cookie(name, sealed, Duration::seconds(seconds)))
     }
 
-    /// Opens the cookie called `name`. Several by that name, of which one opens, may come from an attacker who cannot
-    /// seal; if they open to different values, none of them is believed.
+    /// Opens the cookie called `name`, or that of the first release if there is none. Of the latter, one that does not open
+    /// is another app's: its name does not say whose it is.
     pub fn open<T: DeserializeOwned + PartialEq>(&self, request: &Request, purpose: Purpose, name: &str) -> Opened<T> {
-        let name = self.name(name);
+        match self.open_one(request, purpose, &self.name(name)) {
+            Opened::Absent => match self.open_one(request, purpose, &self.first_name(name)) {
+                Opened::Unreadable => Opened::Absent,
+                of_the_first_release => of_the_first_release,
+            },
+            opened => opened,
+        }
+    }
+
+    /// Opens the cookie with this full name. Several by that name, of which one opens, may come from an attacker who cannot
+    /// seal; if they open to different values, none of them is believed.
+    fn open_one<T: DeserializeOwned + PartialEq>(&self, request: &Request, purpose: Purpose, name: &str) -> Opened<T> {
         let mut found = Opened::Absent;
         for (_, value) in all(request).filter(|(found, _)| *found == name.as_bytes()) {
-            found = match (found, self.unseal(purpose, &name, value)) {
+            found = match (found, self.unseal(purpose, name, value)) {
                 (Opened::Value(one), Some(other)) if one != other => return Opened::Unreadable,
                 (Opened::Value(value), _) | (_, Some(value)) => Opened::Value(value),
                 _ => Opened::Unreadable,
@@ -116,13 +136,24 @@ impl SealedCookies {
         found
     }
 
-    /// Whether a cookie called `name` is one that this deployment has sealed, for whatever purpose.
-    pub fn is_own(&self, request: &Request, name: &str) -> bool {
-        let name = self.name(name);
+    /// The cookies that remove the one called `name` and that of the first release: each only if this deployment has
+    /// sealed it, for whatever purpose.
+    pub fn removals(&self, request: &Request, name: &str) -> Vec<Cookie<'static>> {
+        let own = [self.name(name), self.first_name(name)].into_iter().filter(|name| self.is_own(request, name));
+        own.map(|name| self.cookie(name, String::new(), Duration::ZERO)).collect()
+    }
+
+    /// The cookie that removes the one called `name` in the first release, if this deployment has sealed it.
+    pub fn removal_of_first(&self, request: &Request, name: &str) -> Option<Cookie<'static>> {
+        let name = self.first_name(name);
+        self.is_own(request, &name).then(|| self.cookie(name, String::new(), Duration::ZERO))
+    }
+
+    fn is_own(&self, request: &Request, name: &str) -> bool {
         let purposes = [Purpose::Session, Purpose::Ticket, Purpose::Login, Purpose::Ended];
-        all(request).filter(|(found, _)| *found == name.as_bytes()).any(|(_, value)| {
-            purposes.iter().any(|purpose| self.unseal::<IgnoredAny>(*purpose, &name, value).is_some())
-        })
+        all(request)
+            .filter(|(found, _)| *found == name.as_bytes())
+            .any(|(_, value)| purposes.iter().any(|purpose| self.unseal::<IgnoredAny>(*purpose, name, value).is_some()))
     }
 
     fn unseal<T: DeserializeOwned>(&self, purpose: Purpose, name: &str, value: &[u8]) -> Option<T> {
@@ -181,6 +212,13 @@ fn stripped(mut text: &[u8]) -> &[u8] {
         text = rest;
     }
     text
+}
+
+/// What marks the cookies of this deployment: 32 bits of a hash of what tells it from another at the same host.
+fn suffix(config: &Config, site: &Site) -> String {
+    let base_url = site.base_url.as_ref().map(|address| address.url("")).unwrap_or_default();
+    let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(format!("{}\n{base_url}", config.client_id)));
+    format!("{:08x}", u32::from_be_bytes([a, b, c, d]))
 }
 
 /// The key for one purpose of this deployment. The cookie crate encrypts with the second half of its 64 bytes.

@@ -43,14 +43,11 @@ pub fn cookie(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        config::{Config, Site},
-        testing::{Browser, Event, configure, noon, session},
-    };
+    use crate::testing::{Browser, Event, noon, sealed_cookies, session};
 
     /// The mark in a browser after a logout at noon.
     fn marked(ended: Option<&Session>) -> (Timestamp, Option<i64>) {
-        let cookies = SealedCookies::new(&configure(&[], Config::read).unwrap(), &Site::default());
+        let cookies = sealed_cookies(&[]).unwrap();
         let cookie = cookie(&cookies, ended, Duration::from_hours(168), noon()).unwrap();
         let mut browser = Browser::default();
         browser.keep(&cookie);
@@ -70,8 +67,8 @@ mod tests {
 
     #[test]
     fn a_browser_without_a_logout_and_a_forged_mark_end_no_session() {
-        let cookies = SealedCookies::new(&configure(&[], Config::read).unwrap(), &Site::default());
-        for cookie in ["other=1", "__Host-ended=9999999999", "__Host-ended="] {
+        let cookies = sealed_cookies(&[]).unwrap();
+        for cookie in ["other=1", "__Host-ended-8af82921=9999999999", "__Host-ended-8af82921="] {
             assert_eq!(mark(&Event::get("/").cookie(cookie).request(), &cookies), Timestamp::from_seconds(0));
         }
     }

@@ -68,6 +68,8 @@ pub trait TokenStorage: fmt::Debug + Send + Sync {
 pub struct Created {
     /// The cookie that leads to it.
     pub cookie: Cookie<'static>,
+    /// The cookie that removes the one that led to the replaced session, if that one has another name.
+    pub removal: Option<Cookie<'static>>,
     /// The session that this browser had, if it could be opened. If it is another user's, its tokens are to be revoked.
     pub replaced: Option<Session>,
 }
@@ -109,13 +111,13 @@ pub enum Lease {
 /// Whether a renewed session was kept.
 #[derive(Debug)]
 pub enum Kept {
-    /// Yes. If the session is in a cookie, this is the cookie.
-    Yes(Option<Cookie<'static>>),
+    /// Yes. If the session is in a cookie, these are to be set.
+    Yes(Vec<Cookie<'static>>),
     /// No: it has ended or changed in the meantime. This is the visitor now.
     No(Visitor),
 }
 
-/// The cookie that removes the session cookie of the request, if it is ours: another app at this host may have one too.
-pub fn removal(request: &Request, cookies: &SealedCookies) -> Option<Cookie<'static>> {
-    cookies.is_own(request, NAME).then(|| cookies.removal(NAME))
+/// The cookies that remove the session cookie of the request, if it is ours.
+pub fn removals(request: &Request, cookies: &SealedCookies) -> Vec<Cookie<'static>> {
+    cookies.removals(request, NAME)
 }

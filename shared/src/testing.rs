@@ -17,9 +17,11 @@ pub use event::Event;
 pub use log::Log;
 pub use world::{World, query};
 
+use globus_stand_in::CLIENT_ID;
+
 use crate::{
-    config::{ConfigError, Environment, Reading, Secret},
-    error::Result,
+    config::{Config, ConfigError, Environment, Reading, Secret},
+    cookies::SealedCookies,
     function::Function,
     session::{GLOBUS_AUTH, Identity, Session, Token},
     timestamp::Timestamp,
@@ -27,6 +29,9 @@ use crate::{
 
 /// A session key.
 pub const KEY: &str = "a-session-key-of-at-least-32-characters";
+
+/// The name of the session cookie in tests.
+pub const SESSION: &str = "__Host-session-8af82921";
 
 /// The address of the site in tests.
 pub const BASE_URL: &str = "https://gateway.example";
@@ -54,13 +59,18 @@ pub fn configure<T>(
 pub fn function<T>(pairs: &[(&str, &str)], read: impl FnOnce(&Environment<'_>) -> Reading<T>) -> Function<T> {
     let complete = [
         ("BASE_URL", BASE_URL),
-        ("GLOBUS_CLIENT_ID", "7fb58e00-0000-4000-8000-000000000000"),
+        ("GLOBUS_CLIENT_ID", CLIENT_ID),
         ("GLOBUS_CLIENT_SECRET", "c2VjcmV0IHdpdGggKyBhbmQgLyBpbiBpdCAuLi4u+/8="),
         ("SESSION_KEYS", KEY),
     ];
     let lookup =
         |name: &str| pairs.iter().chain(&complete).find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
     Function::start(&lookup, read)
+}
+
+/// The sealed cookies of a deployment with these settings.
+pub fn sealed_cookies(pairs: &[(&str, &str)]) -> Result<SealedCookies, ConfigError> {
+    configure(pairs, |env| Ok(SealedCookies::new(&Config::read(env)?, env.site())))
 }
 
 /// The session as the first release stored it: without an id.

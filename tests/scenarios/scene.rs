@@ -86,10 +86,10 @@ impl Scene {
         Ok(())
     }
 
-    /// The names of the app's cookies in the browser, whichever page it shows.
+    /// The names of the app's cookies in the browser, whichever page it shows, without what marks the deployment.
     pub(crate) async fn cookies(&self) -> Result<Vec<String>> {
         let cookies = self.browser.cookies_for(self.app.url()).await?;
-        Ok(cookies.into_iter().map(|(name, _)| name).collect())
+        Ok(cookies.into_iter().map(|(name, _)| name.rsplit_once('-').map_or("", |(name, _)| name).to_owned()).collect())
     }
 
     /// On every screen: a screenshot, no accessibility violation, no message in the console, and

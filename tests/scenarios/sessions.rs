@@ -140,7 +140,7 @@ async fn a_session_that_cannot_be_read_shows_no_user_and_a_sign_in_replaces_it(s
     scene.sign_in("ada", "Hello Ada Lovelace!").await?;
     let cookies = scene.browser.cookies_for(scene.app.url()).await?;
     let altered = cookies[0].1.replacen(|c: char| c.is_ascii_lowercase(), "X", 1);
-    scene.browser.set_cookie(scene.app.url(), "session", &altered, "Lax").await?;
+    scene.browser.set_cookie(scene.app.url(), &cookies[0].0, &altered, "Lax").await?;
     scene.browser.reload().await?;
     scene.browser.shows("Log in with Globus").await?;
     scene.sign_in("ada", "Hello Ada Lovelace!").await?;

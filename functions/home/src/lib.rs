@@ -24,7 +24,7 @@ pub async fn handle(app: &App, request: &Request, now: Timestamp) -> Result<Resp
         Visitor::Unusable(reason) => {
             log::write(Event::Request, Outcome::Refused, reason.into());
             let page = html(request, StatusCode::OK, &Page::SignedOut { expired: false })?;
-            Ok(with_cookies(page, storage::removal(request, &app.cookies)))
+            Ok(with_cookies(page, storage::removals(request, &app.cookies)))
         }
         // The logout function can revoke the tokens.
         Visitor::LoggedOut(_) => redirect(StatusCode::FOUND, &request::address(request)?.url(paths::LOGOUT)),

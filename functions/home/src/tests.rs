@@ -2,12 +2,10 @@ use std::time::Duration;
 
 use shared::{
     Function, ended,
-    testing::{self, Browser, Event, Log, Received, noon, session},
+    testing::{self, Browser, Event, Log, Received, SESSION, noon, session},
 };
 
 use super::*;
-
-const SESSION: &str = "__Host-session";
 
 /// How long the tokens of `session` live, in seconds.
 const TOKEN_LIFE: u64 = 48 * 3600;

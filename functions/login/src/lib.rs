@@ -115,7 +115,7 @@ async fn finish(visit: &Visit<'_>, attempt: &Attempt, callback: Callback) -> Res
         Some(other) if other.identity.sub != session.identity.sub => Err(Kind::OtherUser.into()),
         _ => app.storage.create(request, &session, *now).await,
     };
-    let Created { cookie, replaced } = match created {
+    let Created { cookie, removal, replaced } = match created {
         Ok(created) => created,
         Err(error) => {
             // No session has these tokens: nothing else could ever use or revoke them.
@@ -128,7 +128,7 @@ async fn finish(visit: &Visit<'_>, attempt: &Attempt, callback: Callback) -> Res
         globus.revoke(&old.tokens).await;
     }
     log::write(Event::SignIn, Outcome::Success, Details { session: Some(&session), ..Details::default() });
-    Ok(with_cookies(visit.redirect_to(attempt.next.as_str())?, [cookie]))
+    Ok(with_cookies(visit.redirect_to(attempt.next.as_str())?, [cookie].into_iter().chain(removal)))
 }
 
 #[cfg(test)]

@@ -7,11 +7,9 @@ mod renew;
 use std::time::Duration;
 
 use globus_stand_in::{CLIENT_ID, CLIENT_SECRET, Endpoint};
-use shared::testing::{self, BASE_URL, Browser, Event, Received, World, now, query};
+use shared::testing::{self, BASE_URL, Browser, Event, Received, SESSION, World, now, query};
 
 use super::*;
-
-const SESSION: &str = "__Host-session";
 
 /// Sends an event to this function.
 async fn send(world: &World, browser: &mut Browser, event: Event) -> Received {

@@ -72,7 +72,8 @@ async fn end(visit: &Visit<'_>, everywhere: bool) -> Result<Response<Body>> {
         left.tokens = globus.revoke(&session.tokens).await > 0;
     }
     let mark = ended::cookie(&app.cookies, session.as_ref(), app.config.session_max, *now)?;
-    let cookies = attempt::removals(request, &app.cookies).chain(storage::removal(request, &app.cookies)).chain([mark]);
+    let cookies =
+        attempt::removals(request, &app.cookies).chain(storage::removals(request, &app.cookies)).chain([mark]);
     let response = if left == Left::default() {
         redirect(StatusCode::SEE_OTHER, &address.url(paths::LOGOUT))?
     } else {

@@ -1,11 +1,9 @@
 use std::time::{Duration, Instant};
 
 use globus_stand_in::{CLIENT_ID, Endpoint, Fault};
-use shared::testing::{self, Browser, Event, Log, Received, World, now};
+use shared::testing::{self, Browser, Event, Log, Received, SESSION, World, now};
 
 use super::*;
-
-const SESSION: &str = "__Host-session";
 
 /// The browser of a signed-in user.
 struct SignedIn {
@@ -53,7 +51,7 @@ async fn a_logout_revokes_every_token_and_removes_every_cookie_of_this_site() {
 
     response.assert_redirect(303, "https://gateway.example/logout");
     let left: Vec<_> = user.browser.cookies.keys().map(String::as_str).collect();
-    assert_eq!(left, ["__Host-ended", "__Host-login-abc", "theme"]);
+    assert_eq!(left, ["__Host-ended-8af82921", "__Host-login-abc", "theme"]);
     assert_eq!((user.world.stand_in.issued_tokens().len(), user.world.revoked()), (4, 4));
     assert!(log.text().contains("event=\"logout\" outcome=\"success\""), "{}", log.text());
     let tokens = user.world.stand_in.issued_tokens();
@@ -139,7 +137,7 @@ async fn a_logout_without_a_readable_session_removes_no_other_apps_cookie() {
         let response = user.send(Event::post("/logout")).await;
         response.assert_redirect(303, "https://gateway.example/logout");
         let names: Vec<_> = response.cookies.iter().map(|cookie| cookie.split('=').next().unwrap()).collect();
-        assert_eq!(names, ["__Host-ended"]);
+        assert_eq!(names, ["__Host-ended-8af82921"]);
     }
 }
 
@@ -182,7 +180,7 @@ async fn the_mark_of_a_logout_lasts_as_long_as_a_session_can() {
     let mut user = SignedIn::start().await;
     let response = user.send(Event::post("/logout")).await;
 
-    let mark = response.cookies.iter().find(|cookie| cookie.starts_with("__Host-ended=")).unwrap();
+    let mark = response.cookies.iter().find(|cookie| cookie.starts_with("__Host-ended-8af82921=")).unwrap();
     assert!(mark.ends_with("; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=604800"), "{mark}");
 }
 

@@ -1,14 +1,12 @@
 use std::time::Duration;
 
 use super::*;
-use crate::config::Environment;
-use crate::testing::{Event, KEY, configure};
+use crate::testing::{Event, KEY, sealed_cookies};
 
 const NEW_KEY: &str = "another-session-key-that-is-long-enough";
 
 fn ring(pairs: &[(&str, &str)]) -> SealedCookies {
-    let read = |env: &Environment<'_>| Ok(SealedCookies::new(&Config::read(env)?, env.site()));
-    configure(pairs, read).unwrap()
+    sealed_cookies(pairs).unwrap()
 }
 
 fn seal(ring: &SealedCookies, value: &str) -> Cookie<'static> {
@@ -46,7 +44,7 @@ fn a_cookie_on_https_has_every_protection_of_browsers() {
 fn a_cookie_on_localhost_works_without_https() {
     let cookie = seal(&ring(&[("BASE_URL", "http://localhost:9000")]), "x");
 
-    assert_eq!(cookie.name(), "session");
+    assert!(cookie.name().starts_with("session-"), "{}", cookie.name());
     assert_eq!(cookie.secure(), Some(false));
 }
 
@@ -72,7 +70,7 @@ fn a_value_under_another_cookies_name_is_refused() {
     let ring = ring(&[]);
     let other = ring.seal(Purpose::Session, "other", &"x", Duration::from_mins(1)).unwrap();
 
-    let pasted = format!("__Host-session={}", other.value());
+    let pasted = format!("__Host-session-8af82921={}", other.value());
     assert_eq!(open(&ring, &[&pasted]), Opened::Unreadable);
 }
 
@@ -90,7 +88,9 @@ fn a_value_from_another_deployment_with_the_same_key_is_refused() {
     let value = sent(&seal(&ours, "x"));
 
     for other in [("GLOBUS_CLIENT_ID", "other"), ("GLOBUS_AUTH_URL", "https://auth.preview.globus.org")] {
-        assert_eq!(open(&ring(&[other]), &[&value]), Opened::Unreadable);
+        let theirs = ring(&[other]);
+        let pasted = format!("{}={}", theirs.name("session"), value.split_once('=').unwrap().1);
+        assert_eq!(open(&theirs, &[&pasted]), Opened::Unreadable);
     }
 }
 
@@ -120,7 +120,7 @@ fn the_readable_one_of_several_cookies_with_one_name_is_used() {
     let ring = ring(&[]);
     let good = sent(&seal(&ring, "x"));
 
-    for cookies in [["__Host-session=bad", good.as_str()], [good.as_str(), "__Host-session=bad"]] {
+    for cookies in [["__Host-session-8af82921=bad", good.as_str()], [good.as_str(), "__Host-session-8af82921=bad"]] {
         assert_eq!(open(&ring, &cookies), Opened::Value("x".to_owned()));
     }
 }
@@ -154,7 +154,7 @@ fn every_seal_of_one_value_is_different() {
 #[test]
 fn a_cookie_is_removed_with_the_attributes_it_was_set_with() {
     let cleared = ring(&[]).removal("session").to_string();
-    assert_eq!(cleared, "__Host-session=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0");
+    assert_eq!(cleared, "__Host-session-8af82921=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0");
 }
 
 /// A sibling domain can set a cookie with this name, since it does not begin with `__Host-`; a parser that trims Unicode
@@ -167,7 +167,7 @@ fn unicode_white_space_before_a_name_plants_no_host_cookie() {
     for space in ["\u{85}", "\u{a0}", "\u{1680}", "\u{2000}", "\u{2028}", "\u{3000}", "\u{b}", "\u{c}", "\u{feff}"] {
         let before = format!("{space}{planted}");
         let behind = planted.replacen('=', &format!("{space}="), 1);
-        assert!(!ring.is_own(&Event::get("/").cookie(&before).request(), "session"), "{before:?}");
+        assert!(ring.removals(&Event::get("/").cookie(&before).request(), "session").is_empty(), "{before:?}");
         for planted in [before, behind] {
             assert_eq!(open(&ring, &[&planted]), Opened::Absent, "{planted:?}");
             assert_eq!(open(&ring, &[&planted, &own]), Opened::Value("own".to_owned()), "{planted:?}");
@@ -188,6 +188,50 @@ fn of_several_cookies_that_open_to_different_values_none_is_believed() {
     let (one, other) = (sent(&seal(&ring, "one")), sent(&seal(&ring, "other")));
 
     assert_eq!(open(&ring, &[&one, &other]), Opened::Unreadable);
-    assert_eq!(open(&ring, &[&one, "__Host-session=bad", &other, &one]), Opened::Unreadable);
+    assert_eq!(open(&ring, &[&one, "__Host-session-8af82921=bad", &other, &one]), Opened::Unreadable);
     assert_eq!(open(&ring, &[&one, &sent(&seal(&ring, "one"))]), Opened::Value("one".to_owned()));
+}
+
+#[test]
+fn two_deployments_at_one_host_have_different_cookie_names() {
+    let name = |pairs: &[(&str, &str)]| ring(pairs).name("session");
+    let at = |base_url| name(&[("BASE_URL", base_url)]);
+
+    assert_eq!(name(&[]), "__Host-session-8af82921");
+    let names = [
+        name(&[]),
+        name(&[("GLOBUS_CLIENT_ID", "other")]),
+        at("https://gateway.example/a"),
+        at("https://gateway.example/b"),
+        at("http://localhost:9000"),
+    ];
+    assert_eq!(names.iter().collect::<std::collections::BTreeSet<_>>().len(), 5, "{names:?}");
+}
+
+#[test]
+fn another_apps_cookies_are_neither_read_nor_removed() {
+    let (ours, other) = (ring(&[]), ring(&[("BASE_URL", "https://gateway.example/b")]));
+    let theirs = [sent(&seal(&other, "theirs")), "__Host-session=x".to_owned(), "session=x".to_owned()];
+    let event = theirs.iter().fold(Event::get("/"), |event, cookie| event.cookie(cookie));
+
+    assert_eq!(ours.open::<String>(&event.request(), Purpose::Session, "session"), Opened::Absent);
+    assert!(ours.removals(&event.request(), "session").is_empty());
+    assert!(ours.removal_of_first(&event.request(), "session").is_none());
+}
+
+#[test]
+fn a_cookie_of_the_first_release_is_read_until_there_is_a_new_one() {
+    let ring = ring(&[]);
+    // As the first release sealed it: under its own name.
+    let mut jar = CookieJar::new();
+    jar.private_mut(&ring.session[0]).add(Cookie::new("__Host-session", "\"first\""));
+    let first = sent(jar.get("__Host-session").unwrap());
+    let new = sent(&seal(&ring, "new"));
+
+    assert_eq!(open(&ring, &[&first]), Opened::Value("first".to_owned()));
+    assert_eq!(open(&ring, &[&first, &new]), Opened::Value("new".to_owned()));
+    let request = Event::get("/").cookie(&first).cookie(&new).request();
+    let names = |cookies: Vec<Cookie<'_>>| cookies.iter().map(|cookie| cookie.name().to_owned()).collect::<Vec<_>>();
+    assert_eq!(names(ring.removals(&request, "session")), ["__Host-session-8af82921", "__Host-session"]);
+    assert_eq!(names(ring.removal_of_first(&request, "session").into_iter().collect()), ["__Host-session"]);
 }

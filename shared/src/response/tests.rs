@@ -1,9 +1,8 @@
 use super::*;
 use crate::{
-    config::{Config, Site},
-    cookies::SealedCookies,
+    config::Config,
     log::Reason,
-    testing::{Event, Log, configure},
+    testing::{Event, Log, configure, sealed_cookies},
 };
 
 fn header<'a>(response: &'a Response<Body>, name: &str) -> &'a str {
@@ -131,11 +130,11 @@ fn a_configuration_error_names_the_variable_in_the_log_only() {
 
 #[test]
 fn the_response_to_an_error_sets_its_cookies() {
-    let cookies = SealedCookies::new(&configure(&[], Config::read).unwrap(), &Site::default());
+    let cookies = sealed_cookies(&[]).unwrap();
     let error = Error::from(Kind::Denied).with_cookie(cookies.removal("session"));
 
     let response = respond(Some(&Event::get("/login").request()), Err(error));
-    assert!(header(&response, "set-cookie").starts_with("__Host-session=;"));
+    assert!(header(&response, "set-cookie").starts_with("__Host-session-8af82921=;"));
 }
 
 #[test]

@@ -8,12 +8,11 @@ use lambda_http::Request;
 
 use super::{Ended, Kept, Renewal, TokenStorage};
 use crate::{
-    config::{Config, Secret},
-    cookies::SealedCookies,
+    config::Secret,
     ended,
     log::Reason,
     session::{GLOBUS_AUTH, Session, Token, Visitor},
-    testing::{Event, configure, noon, session},
+    testing::{Event, noon, sealed_cookies, session},
     timestamp::Timestamp,
 };
 
@@ -44,8 +43,8 @@ async fn no_cookie_differs_from_a_bad_cookie(storage: &dyn TokenStorage) {
     let visitor = async |cookie| storage.visitor(&Event::get("/").cookie(cookie).request(), noon()).await.unwrap();
     assert_eq!(visitor("other=1").await, Visitor::SignedOut);
     assert_eq!(visitor("session=unprefixed").await, Visitor::SignedOut);
-    assert_eq!(visitor("__Host-session=garbage").await, Visitor::Unusable(Reason::CookieUnreadable));
-    assert_eq!(visitor("__Host-session=").await, Visitor::Unusable(Reason::CookieUnreadable));
+    assert_eq!(visitor("__Host-session-8af82921=garbage").await, Visitor::Unusable(Reason::CookieUnreadable));
+    assert_eq!(visitor("__Host-session-8af82921=").await, Visitor::Unusable(Reason::CookieUnreadable));
 }
 
 async fn a_changed_byte_anywhere_in_the_cookie_is_noticed(storage: &dyn TokenStorage) {
@@ -81,10 +80,10 @@ async fn a_renewed_session_replaces_the_old_one(storage: &dyn TokenStorage) {
         panic!("this request did not get the renewal");
     };
     session.replace_tokens(vec![renewed(ends)], ends);
-    let Kept::Yes(cookie) = storage.finish_renewal(&request, lease, &session, ends).await.unwrap() else {
+    let Kept::Yes(cookies) = storage.finish_renewal(&request, lease, &session, ends).await.unwrap() else {
         panic!("the renewed session was not kept");
     };
-    let request = cookie.map_or(request, |cookie| sends(&cookie));
+    let request = cookies.first().map_or(request, sends);
     assert_eq!(storage.visitor(&request, ends).await.unwrap(), Visitor::SignedIn((*session).clone()));
     assert_eq!(session.token(GLOBUS_AUTH, ends).unwrap(), "renewed");
 }
@@ -112,7 +111,7 @@ async fn ending_a_session_returns_it(storage: &dyn TokenStorage) {
     assert_eq!(storage.subject(&request).as_deref(), Some("8c8b2a0e-0000-4000-8000-000000000001"));
     let whole = Ended { session: Some(session(noon())), others_left: None };
     assert_eq!(storage.end(&request).await.unwrap(), whole);
-    for request in [Event::get("/").request(), Event::get("/").cookie("__Host-session=garbage").request()] {
+    for request in [Event::get("/").request(), Event::get("/").cookie("__Host-session-8af82921=garbage").request()] {
         assert_eq!(storage.subject(&request), None);
         assert_eq!(storage.end(&request).await.unwrap(), Ended::default());
     }
@@ -126,7 +125,7 @@ async fn a_new_session_returns_the_one_that_it_replaces(storage: &dyn TokenStora
     };
     assert_eq!(replaced(request).await, Some(session(noon())));
     assert_eq!(replaced(Event::get("/").request()).await, None);
-    assert_eq!(replaced(Event::get("/").cookie("__Host-session=garbage").request()).await, None);
+    assert_eq!(replaced(Event::get("/").cookie("__Host-session-8af82921=garbage").request()).await, None);
 }
 
 async fn a_session_from_before_a_logout_of_this_browser_has_ended(storage: &dyn TokenStorage) {
@@ -149,8 +148,7 @@ async fn a_session_from_before_a_logout_of_this_browser_has_ended(storage: &dyn 
 
 /// The cookie of a logout at this time, in a browser without a session.
 fn logged_out(now: Timestamp) -> cookie::Cookie<'static> {
-    let cookies = configure(&[], |env| Ok(SealedCookies::new(&Config::read(env)?, env.site()))).unwrap();
-    ended::cookie(&cookies, None, Duration::from_hours(168), now).unwrap()
+    ended::cookie(&sealed_cookies(&[]).unwrap(), None, Duration::from_hours(168), now).unwrap()
 }
 
 /// Keeps a session; returns a request of the browser that has it.

@@ -76,7 +76,8 @@ impl TokenStorage for CookieStorage {
     }
 
     async fn create(&self, request: &Request, session: &Session, now: Timestamp) -> Result<Created> {
-        Ok(Created { cookie: self.cookie(session, now)?, replaced: self.session(request) })
+        let removal = self.cookies.removal_of_first(request, NAME);
+        Ok(Created { cookie: self.cookie(session, now)?, removal, replaced: self.session(request) })
     }
 
     async fn end(&self, request: &Request) -> Result<Ended> {
@@ -101,8 +102,9 @@ impl TokenStorage for CookieStorage {
         })
     }
 
-    async fn finish_renewal(&self, _: &Request, _: Lease, session: &Session, now: Timestamp) -> Result<Kept> {
-        self.cookie(session, now).map(|cookie| Kept::Yes(Some(cookie)))
+    async fn finish_renewal(&self, request: &Request, _: Lease, session: &Session, now: Timestamp) -> Result<Kept> {
+        let removal = self.cookies.removal_of_first(request, NAME);
+        Ok(Kept::Yes(std::iter::once(self.cookie(session, now)?).chain(removal).collect()))
     }
 }
 
@@ -111,14 +113,14 @@ mod tests {
     use super::*;
     use crate::{
         App,
-        config::{Secret, Site},
+        config::Secret,
         storage::contract::{self, sends},
-        testing::{Event, configure, noon, of_the_first_release, session},
+        testing::{Event, configure, noon, of_the_first_release, sealed_cookies, session},
     };
 
     fn storage() -> CookieStorage {
         let config = configure(&[], Config::read).unwrap();
-        CookieStorage::new(&config, Arc::new(SealedCookies::new(&config, &Site::default())))
+        CookieStorage::new(&config, Arc::new(sealed_cookies(&[]).unwrap()))
     }
 
     /// The visitor whose session cookie has this content.

@@ -194,7 +194,7 @@ impl TokenStorage for DynamoDbStorage {
             Opened::Absent | Opened::Unreadable => None,
         };
         self.end_others(&ticket, MOST_SESSIONS - 1).await.unwrap_or_else(failed);
-        Ok(Created { cookie, replaced })
+        Ok(Created { cookie, removal: self.cookies.removal_of_first(request, NAME), replaced })
     }
 
     async fn end(&self, request: &Request) -> Result<Ended> {
@@ -258,7 +258,7 @@ impl TokenStorage for DynamoDbStorage {
             return Ok(Kept::No(Visitor::Unusable(Reason::CookieUnreadable)));
         };
         match self.table.replace(&ticket, session, version + 1, &id).await? {
-            Written::Yes => Ok(Kept::Yes(None)),
+            Written::Yes => Ok(Kept::Yes(Vec::new())),
             Written::No => Ok(Kept::No(self.visitor(request, now).await?)),
         }
     }

@@ -48,7 +48,7 @@ use browser::Choice;
 use provider::{Provider, Session, Settings};
 
 /// The one application that is registered here.
-pub const CLIENT_ID: &str = "2b5c1d7e-4f60-4a83-9c2e-7d1f0b6a8e95";
+pub const CLIENT_ID: &str = "7fb58e00-0000-4000-8000-000000000000";
 
 /// Its secret, in the shape of Globus's: 44 characters of base64, with the three that are not letters or digits.
 pub const CLIENT_SECRET: &str = "c3RhbmQt+W4gc2VjcmV0/G5vdCBmb3IgR2xvYnVzIQA=";

@@ -100,7 +100,7 @@ async fn a_whole_sign_in_stays_at_the_address_of_the_site() {
         let callback = place.event(callback.strip_prefix(place.site).unwrap());
         let landed = send(&world, &mut browser, callback.clone()).await;
         landed.assert_redirect(302, &format!("{}/files", place.site));
-        let cookie = landed.cookies.iter().find(|cookie| cookie.starts_with("__Host-session=")).unwrap();
+        let cookie = landed.cookies.iter().find(|cookie| cookie.starts_with("__Host-session-")).unwrap();
         assert!(cookie.contains("; Secure; Path=/;"), "{}: {cookie}", place.what);
 
         let again = send(&world, &mut browser, callback).await;

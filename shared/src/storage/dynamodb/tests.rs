@@ -137,7 +137,7 @@ async fn a_dynamodb_that_is_down_is_reported_as_unreachable() {
 async fn a_request_without_a_ticket_does_not_call_dynamodb() {
     let endpoint = Endpoint::start(500, "{}", Duration::ZERO);
     let app = endpoint.app();
-    for event in [Event::get("/"), Event::get("/").cookie("__Host-session=garbage")] {
+    for event in [Event::get("/"), Event::get("/").cookie("__Host-session-8af82921=garbage")] {
         let visitor = app.visitor(&event.request(), noon()).await.unwrap();
         assert!(matches!(visitor, Visitor::SignedOut | Visitor::Unusable(Reason::CookieUnreadable)));
     }

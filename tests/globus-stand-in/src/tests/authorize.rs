@@ -85,7 +85,7 @@ async fn shows_a_page_unless_the_redirect_uri_is_exactly_a_registered_one() {
 #[tokio::test]
 async fn shows_a_page_for_a_client_that_is_not_registered() {
     let stand_in = start().await;
-    for client_id in ["", "7fb58e00-0000-4000-8000-000000000000"] {
+    for client_id in ["", "2b5c1d7e-4f60-4a83-9c2e-7d1f0b6a8e95"] {
         let received = get(&stand_in, &authorize_path(&[("client_id", client_id)])).await;
         assert_shown(&received, "Invalid client_id parameter value.");
     }
