@@ -16,6 +16,7 @@ use crate::{
     cookies::{Opened, Purpose, SealedCookies},
     error::{Kind, Result},
     log::Reason,
+    logout_mark,
     return_path::ReturnPath,
     timestamp::Timestamp,
 };
@@ -24,13 +25,14 @@ use crate::{
 pub const LIFETIME: Duration = Duration::from_mins(10);
 
 /// The slots. API Gateway accepts 10,240 bytes of headers, and a session cookie needs up to 4,096 of them.
-const SLOTS: [&str; 5] = ["login-0", "login-1", "login-2", "login-3", "login-4"];
+const SLOTS: [&str; 5] = ["attempt-0", "attempt-1", "attempt-2", "attempt-3", "attempt-4"];
 
 /// What a slot holds. Stored as a JSON list, which is short: `next` needs room.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Stored(u8, Timestamp, Secret, Secret, Secret, String);
 
-/// The version of [`Stored`]. Version 1 had its state in the cookie's name.
+/// The version of [`Stored`]. Version 1, of the first release, is not read: it had its state in the cookie's name. A
+/// sign-in that is in progress while that release is replaced starts again.
 const VERSION: u8 = 2;
 
 /// One attempt to sign in.
@@ -58,7 +60,8 @@ impl Attempt {
         cookies.seal(Purpose::Login, slot, &stored, LIFETIME)
     }
 
-    /// The slot to use. Of several that are free, `state` decides: tabs that begin at the same moment use different ones.
+    /// The slot to use. Of several that are free, `state` decides, so that tabs that begin at the same moment seldom use the
+    /// same one.
     fn slot(&self, request: &Request, cookies: &SealedCookies) -> &'static str {
         let mut slots = SLOTS;
         let spread = self.state.expose().bytes().map(usize::from).sum::<usize>();
@@ -72,8 +75,8 @@ impl Attempt {
         slots.into_iter().min_by_key(taken_since).unwrap_or(SLOTS[0])
     }
 
-    /// The attempt named `state`, if this browser began it within the last ten minutes; and the cookie that removes it,
-    /// since an attempt is spent by its callback.
+    /// The attempt named `state`, if this browser began it within the last ten minutes and has not logged out since; and
+    /// the cookie that removes it, since an attempt is spent by its callback.
     pub fn find(
         request: &Request,
         cookies: &SealedCookies,
@@ -84,7 +87,8 @@ impl Attempt {
             Opened::Value(attempt) if attempt.state.expose() == state => Some((attempt, cookies.removal(slot))),
             _ => None,
         });
-        match found {
+        let logged_out = logout_mark::read(request, cookies, now);
+        match found.filter(|(attempt, _)| attempt.begun >= logged_out) {
             None => Err(Kind::UnknownAttempt(Reason::StateUnknown).into()),
             // An attempt from the future was sealed by an instance whose clock is a little ahead.
             Some((attempt, _)) if now.since(attempt.begun) >= LIFETIME => {
@@ -157,7 +161,7 @@ mod tests {
     /// A browser whose first slot holds `stored`, sealed for `purpose`.
     fn browser_with(purpose: Purpose, stored: &Stored) -> Browser {
         let mut browser = Browser::default();
-        browser.keep(&cookies().seal(purpose, "login-0", stored, LIFETIME).unwrap());
+        browser.keep(&cookies().seal(purpose, "attempt-0", stored, LIFETIME).unwrap());
         browser
     }
 
@@ -219,7 +223,7 @@ mod tests {
 
     #[test]
     fn another_apps_cookie_in_a_slot_stays_while_there_is_another_slot() {
-        let foreign = |slot: usize| (format!("__Host-login-{slot}-8af82921"), "of-another-app".to_owned());
+        let foreign = |slot: usize| (format!("__Host-attempt-{slot}-8af82921"), "of-another-app".to_owned());
         let mut browser = Browser { cookies: (0..4).map(foreign).collect() };
         for number in 0..3 {
             keep(&mut browser, attempt(&format!("{number}"), noon() + MINUTE * number));
@@ -253,7 +257,7 @@ mod tests {
     fn a_logout_removes_every_attempt_and_nothing_of_another_app() {
         let mut browser = browser(&[attempt("a", noon()), attempt("b", noon())]);
         let own: Vec<_> = browser.cookies.keys().cloned().collect();
-        let others = (5..600).map(|number| (format!("__Host-login-{number}-8af82921"), "planted".to_owned()));
+        let others = (5..600).map(|number| (format!("__Host-attempt-{number}-8af82921"), "planted".to_owned()));
         browser.cookies.extend(others);
 
         let request = browser.with_cookies(Event::get("/logout")).request();

@@ -36,7 +36,7 @@ pub enum Purpose {
     /// A sign-in in progress.
     Login,
     /// The mark of a logout.
-    Ended,
+    LogoutMark,
 }
 
 /// The result of opening a cookie of a request.
@@ -55,7 +55,7 @@ pub struct SealedCookies {
     session: Vec<Key>,
     ticket: Vec<Key>,
     login: Vec<Key>,
-    ended: Vec<Key>,
+    logout_mark: Vec<Key>,
     /// What the names of this deployment end with.
     suffix: String,
     secure: bool,
@@ -75,7 +75,7 @@ impl SealedCookies {
             session: ring("session"),
             ticket: ring("ticket"),
             login: ring("login"),
-            ended: ring("ended"),
+            logout_mark: ring("logout mark"),
             suffix: suffix(config, site),
             secure: site.is_https(),
         }
@@ -136,24 +136,23 @@ impl SealedCookies {
         found
     }
 
-    /// The cookies that remove the one called `name` and that of the first release: each only if this deployment has
-    /// sealed it, for whatever purpose.
-    pub fn removals(&self, request: &Request, name: &str) -> Vec<Cookie<'static>> {
-        let own = [self.name(name), self.first_name(name)].into_iter().filter(|name| self.is_own(request, name));
-        own.map(|name| self.cookie(name, String::new(), Duration::ZERO)).collect()
+    /// The cookies that remove the request's cookie called `name` and that of the first release.
+    pub fn removals(&self, request: &Request, name: &str) -> impl Iterator<Item = Cookie<'static>> {
+        let full_name = self.name(name);
+        let sent = all(request).any(|(found, _)| found == full_name.as_bytes());
+        sent.then(|| self.removal(name)).into_iter().chain(self.removal_of_first(request, name))
     }
 
-    /// The cookie that removes the one called `name` in the first release, if this deployment has sealed it.
+    /// The cookie that removes the one called `name` in the first release, if this deployment has sealed it: the name
+    /// does not say whose it is.
     pub fn removal_of_first(&self, request: &Request, name: &str) -> Option<Cookie<'static>> {
         let name = self.first_name(name);
-        self.is_own(request, &name).then(|| self.cookie(name, String::new(), Duration::ZERO))
-    }
-
-    fn is_own(&self, request: &Request, name: &str) -> bool {
-        let purposes = [Purpose::Session, Purpose::Ticket, Purpose::Login, Purpose::Ended];
-        all(request)
-            .filter(|(found, _)| *found == name.as_bytes())
-            .any(|(_, value)| purposes.iter().any(|purpose| self.unseal::<IgnoredAny>(*purpose, name, value).is_some()))
+        let mut values = all(request).filter(|(found, _)| *found == name.as_bytes()).map(|(_, value)| value);
+        let own = values.any(|value| {
+            let opens = |purpose| self.unseal::<IgnoredAny>(purpose, &name, value).is_some();
+            opens(Purpose::Session) || opens(Purpose::Ticket)
+        });
+        own.then(|| self.cookie(name, String::new(), Duration::ZERO))
     }
 
     fn unseal<T: DeserializeOwned>(&self, purpose: Purpose, name: &str, value: &[u8]) -> Option<T> {
@@ -187,7 +186,7 @@ impl SealedCookies {
             Purpose::Session => &self.session,
             Purpose::Ticket => &self.ticket,
             Purpose::Login => &self.login,
-            Purpose::Ended => &self.ended,
+            Purpose::LogoutMark => &self.logout_mark,
         }
     }
 }

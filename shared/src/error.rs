@@ -59,6 +59,8 @@ pub enum Kind {
     ResponseRefused(Reason),
     /// Globus cannot be reached, takes too long, or reports an error of its own.
     GlobusUnavailable(Reason),
+    /// Another request has been renewing this session for some seconds, or has died while it did.
+    RenewalBusy,
     /// DynamoDB cannot be reached, takes too long, or refuses.
     StoreUnavailable(Reason),
     /// Another service that a page needs failed.
@@ -126,8 +128,8 @@ impl Kind {
     /// Everything that depends on the kind, one row for each.
     #[expect(clippy::too_many_lines, reason = "a table, with one row for each kind")]
     pub fn row(&self) -> Row {
-        use Event::{Request, SignIn};
-        use WayOn::{Home, LogOut, StartAgain};
+        use Event::{Renewal, Request, SignIn};
+        use WayOn::{Home, LogOut, RenewAgain, StartAgain};
 
         let row = |(status, reason, event, way_on), title, text| Row { status, reason, event, way_on, title, text };
         match *self {
@@ -169,8 +171,8 @@ impl Kind {
             Self::UnknownAttempt(reason) => row(
                 (StatusCode::BAD_REQUEST, reason, SignIn, StartAgain),
                 "This login cannot be completed",
-                "It was started in another browser, too long ago, or is already complete. Nothing is \
-                 lost: start again.",
+                "We could not match it to this browser. It may be too old or already used, or cookies may be blocked. \
+                 Nothing is lost: start again.",
             ),
             Self::Denied => row(
                 (StatusCode::FORBIDDEN, Reason::AccessDenied, SignIn, StartAgain),
@@ -209,6 +211,11 @@ impl Kind {
                 (StatusCode::SERVICE_UNAVAILABLE, reason, SignIn, StartAgain),
                 "Globus is not responding",
                 "Wait a moment, then try again.",
+            ),
+            Self::RenewalBusy => row(
+                (StatusCode::SERVICE_UNAVAILABLE, Reason::RenewalTakesTooLong, Renewal, RenewAgain),
+                "Your login is being renewed",
+                "Another tab is doing it, and is not ready yet. Nothing is lost. Wait a moment, then try again.",
             ),
             Self::StoreUnavailable(reason) => row(
                 (StatusCode::SERVICE_UNAVAILABLE, reason, Request, LogOut),

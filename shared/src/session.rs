@@ -85,11 +85,12 @@ pub struct Session {
 pub enum Visitor {
     /// Without a session cookie.
     SignedOut,
-    /// With a session cookie that leads to no session, for this reason. The cookie should be removed.
+    /// With a session cookie that leads to no session, for this reason.
     Unusable(Reason),
     /// With a session that has ended. Its tokens may still be good for a logout.
     Expired(Session),
-    /// With a session that a late response brought back after a logout. Nobody uses its tokens: they are to be revoked.
+    /// With a session from before a logout of this browser, which a late response has brought back. Its tokens are to be
+    /// revoked.
     LoggedOut(Session),
     /// With a session whose token for Globus Auth expires soon, and can be renewed.
     NeedsRenewal(Session),
@@ -158,10 +159,10 @@ impl Session {
         self.version == VERSION
     }
 
-    /// The visitor with this session, in a browser whose last logout is marked by `ended`. It lasts for `max` at most, and
+    /// The visitor with this session, in a browser whose last logout is marked by `logout`. It lasts for `max` at most, and
     /// beyond the token of Globus Auth only if that can be renewed.
-    pub(crate) fn visitor(self, ended: Timestamp, max: Duration, now: Timestamp) -> Visitor {
-        if self.begun < ended {
+    pub(crate) fn visitor(self, logout: Timestamp, max: Duration, now: Timestamp) -> Visitor {
+        if self.begun < logout {
             return Visitor::LoggedOut(self);
         }
         if self.time_left(max, now).is_zero() {

@@ -117,7 +117,7 @@ pub enum Kept {
     No(Visitor),
 }
 
-/// The cookies that remove the session cookie of the request, if it is ours.
-pub fn removals(request: &Request, cookies: &SealedCookies) -> Vec<Cookie<'static>> {
+/// The cookies that remove the session cookie of the request.
+pub fn removals(request: &Request, cookies: &SealedCookies) -> impl Iterator<Item = Cookie<'static>> {
     cookies.removals(request, NAME)
 }

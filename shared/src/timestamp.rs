@@ -7,6 +7,9 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+/// How far the clocks of two instances may differ.
+pub const SKEW: Duration = Duration::from_secs(30);
+
 /// Whole seconds since 1970-01-01 UTC: `NumericDate` of [RFC 7519](https://www.rfc-editor.org/rfc/rfc7519#section-2)
 /// without a fraction. Arithmetic stops at the ends of the range.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

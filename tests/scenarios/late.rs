@@ -126,7 +126,7 @@ async fn a_logout_while_the_table_is_down_clears_the_browser_and_says_what_is_le
         page.assert_page(503, "You are logged out").assert_page(503, "its tokens are not revoked");
         page.assert_page(503, "Withdraw access at Globus");
         assert_eq!(page.body.contains("session in your other browsers"), !form.is_empty());
-        assert_eq!(visitor.browser.cookies.keys().collect::<Vec<_>>(), ["__Host-ended-8af82921"]);
+        assert_eq!(visitor.browser.cookies.keys().collect::<Vec<_>>(), ["__Host-logout-8af82921"]);
         assert!(globus.issued_tokens().iter().all(|token| !globus.is_revoked(token)));
         visitor.get(&warm, "/").await?.assert_page(200, "Log in with Globus");
     }

@@ -197,7 +197,6 @@ async fn logging_out_everywhere_ends_the_session_in_another_browser() -> Result<
 
     other.reload().await?;
     other.shows("Log in with Globus").await?;
-    assert!(other.cookies_for(scene.app.url()).await?.is_empty());
     other.close().await?;
     scene.close().await
 }

@@ -59,7 +59,7 @@ async fn a_person_signs_in_sees_who_they_are_and_logs_out(storage: Storage) -> R
     scene.browser.shows("You are logged out").await?;
     scene.is_in_order("logged-out").await?;
     assert!(tokens.iter().all(|token| scene.app.stand_in().is_revoked(token)));
-    assert_eq!(scene.cookies().await?, ["ended"]);
+    assert_eq!(scene.cookies().await?, ["logout"]);
 
     scene.browser.press("a[rel=noreferrer]").await?;
     scene.browser.shows("Logged out of the application").await?;
@@ -74,7 +74,7 @@ async fn on_https_a_browser_takes_the_cookies_of_a_deployment(storage: Storage) 
     let scene = Scene::open_https(storage).await?;
     scene.begin().await?;
     let cookies = scene.cookies().await?;
-    assert!(matches!(cookies.as_slice(), [one] if one.starts_with("__Host-login-")), "{cookies:?}");
+    assert!(matches!(cookies.as_slice(), [one] if one.starts_with("__Host-attempt-")), "{cookies:?}");
     scene.choose("ada").await?;
     scene.browser.shows("Hello Ada Lovelace!").await?;
     scene.is_at("/").await?;
@@ -82,7 +82,7 @@ async fn on_https_a_browser_takes_the_cookies_of_a_deployment(storage: Storage) 
 
     scene.browser.press("main button").await?;
     scene.browser.shows("You are logged out").await?;
-    assert_eq!(scene.cookies().await?, ["__Host-ended"]);
+    assert_eq!(scene.cookies().await?, ["__Host-logout"]);
     scene.browser.back().await?;
     scene.browser.shows("Log in with Globus").await?;
     scene.close().await

@@ -82,7 +82,7 @@ async fn a_logout_while_the_table_is_down_leaves_no_session_in_the_browser() -> 
     scene.browser.press("main button").await?;
     scene.browser.shows("You are logged out").await?;
     scene.is_in_order("logged-out-table-down").await?;
-    assert_eq!(scene.cookies().await?, ["ended"]);
+    assert_eq!(scene.cookies().await?, ["logout"]);
     let log = scene.app.log();
     let lines: Vec<_> = log.lines().filter(|line| line.contains("event=\"logout\"")).collect();
     assert!(

@@ -9,9 +9,8 @@ use shared::{
     log::{self, Event, Outcome},
     pages::Page,
     paths, request,
-    response::{html, redirect, with_cookies},
+    response::{html, redirect},
     session::Visitor,
-    storage,
 };
 
 /// The response to one request.
@@ -23,8 +22,8 @@ pub async fn handle(app: &App, request: &Request, now: Timestamp) -> Result<Resp
         Visitor::Expired(_) => html(request, StatusCode::OK, &Page::SignedOut { expired: true }),
         Visitor::Unusable(reason) => {
             log::write(Event::Request, Outcome::Refused, reason.into());
-            let page = html(request, StatusCode::OK, &Page::SignedOut { expired: false })?;
-            Ok(with_cookies(page, storage::removals(request, &app.cookies)))
+            // The cookie stays: a sign-in in another tab may just have replaced it, and this response may arrive later.
+            html(request, StatusCode::OK, &Page::SignedOut { expired: false })
         }
         // The logout function can revoke the tokens.
         Visitor::LoggedOut(_) => redirect(StatusCode::FOUND, &request::address(request)?.url(paths::LOGOUT)),

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use shared::{
-    Function, ended,
+    Function, logout_mark,
     testing::{self, Browser, Event, Log, Received, SESSION, noon, session},
 };
 
@@ -109,7 +109,8 @@ async fn an_unreadable_cookie_means_signed_out_and_may_be_another_apps() {
 async fn a_session_from_before_a_logout_is_led_to_the_end_of_that_logout() {
     let mut browser = signed_in(&[]).await;
     let app = function(&[]).state.unwrap();
-    browser.keep(&ended::cookie(&app.cookies, None, app.config.session_max, noon()).unwrap());
+    let request = browser.with_cookies(Event::get("/")).request();
+    browser.keep(&logout_mark::cookie(&request, &app.cookies, None, app.config.session_max, noon()).unwrap());
 
     let response = visit(&mut browser, &[], Event::get("/")).await;
 

@@ -12,10 +12,9 @@ use shared::{
     App, Error, Kind, Result, Timestamp,
     attempt::Attempt,
     config::Address,
-    ended,
     globus::{Globus, SignedIn},
     log::{self, Details, Event, Outcome},
-    paths,
+    logout_mark, paths,
     request::{self, parameter},
     response::{redirect, with_cookies},
     return_path::ReturnPath,
@@ -74,7 +73,8 @@ fn begin(visit: &Visit<'_>) -> Result<Response<Body>> {
     if request::is_elsewhere(request, address) && parameter(request, "moved")?.is_none() {
         return visit.redirect_to(&format!("{}?moved&next={}", paths::LOGIN, next.encoded()));
     }
-    let (attempt, globus_url) = globus.begin(&address.url(paths::LOGIN), next, *now)?;
+    let begun = visit.now.max(logout_mark::read(request, &app.cookies, *now));
+    let (attempt, globus_url) = globus.begin(&address.url(paths::LOGIN), next, begun)?;
     let kept = attempt.keep(request, &app.cookies)?;
     Ok(with_cookies(redirect(StatusCode::FOUND, &globus_url)?, [kept]))
 }
@@ -109,8 +109,9 @@ async fn finish(visit: &Visit<'_>, attempt: &Attempt, callback: Callback) -> Res
     let present = app.visitor(request, *now).await.map_err(|error| error.during(Event::SignIn))?;
     let id = session::new_id()?;
     let SignedIn { identity, tokens } = globus.complete(code, attempt, &address.url(paths::LOGIN), *now).await?;
+    let logout = logout_mark::read(request, &app.cookies, *now);
     // Not before the last logout, even if another instance marked that one by a clock that is ahead.
-    let session = Session::new(id, identity, tokens, ended::mark(request, &app.cookies).max(*now));
+    let session = Session::new(id, identity, tokens, logout.max(*now));
     let created = match present.living() {
         Some(other) if other.identity.sub != session.identity.sub => Err(Kind::OtherUser.into()),
         _ => app.storage.create(request, &session, *now).await,
@@ -123,9 +124,9 @@ async fn finish(visit: &Visit<'_>, attempt: &Attempt, callback: Callback) -> Res
             return Err(error.during(Event::SignIn));
         }
     };
-    // Tokens of the same user stay: Globus may have given one of them again.
-    if let Some(old) = replaced.filter(|old| old.identity.sub != session.identity.sub) {
-        globus.revoke(&old.tokens).await;
+    // The tokens of the same user's session stay, unless a logout was to revoke them: other sessions may have them too.
+    if let Some(old) = replaced.filter(|old| old.identity.sub != session.identity.sub || old.begun() < logout) {
+        globus.revoke_unless_in(&old.tokens, &session.tokens).await;
     }
     log::write(Event::SignIn, Outcome::Success, Details { session: Some(&session), ..Details::default() });
     Ok(with_cookies(visit.redirect_to(attempt.next.as_str())?, [cookie].into_iter().chain(removal)))

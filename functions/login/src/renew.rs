@@ -37,7 +37,9 @@ async fn carry_out(visit: &Visit<'_>, mut session: Session, lease: Lease) -> Res
             return back(visit);
         }
         Err(error) => {
-            globus.revoke_unless_in(&tokens, &before).await;
+            // The session may be kept all the same: the response to the write was lost.
+            let kept = app.visitor(request, *now).await.map_or_else(|_| before, |visitor| visitor.tokens().to_vec());
+            globus.revoke_unless_in(&tokens, &kept).await;
             return Err(error.during(Event::Renewal));
         }
     };

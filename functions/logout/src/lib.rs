@@ -1,7 +1,9 @@
 //! `/logout`: asks on GET, ends the session on POST.
 //!
-//! Only a form of this site ends a session: a GET, which any site can make a browser send, changes nothing, and a POST
-//! from another site is refused.
+//! Only a form of this site ends a session: a POST from another site is refused. A GET, which any site can make a browser
+//! send, changes nothing, but revokes the tokens of a session that has been logged out already.
+
+use std::time::{Duration, Instant};
 
 use lambda_http::{
     Body, Request, Response,
@@ -10,9 +12,9 @@ use lambda_http::{
 use shared::{
     App, Kind, Result, Timestamp, attempt,
     config::Address,
-    ended,
     globus::Globus,
-    log::{self, Details, Event, Outcome},
+    log::{self, Details, Event, Outcome, Reason},
+    logout_mark,
     pages::{Left, Page},
     paths, request,
     response::{html, redirect, with_cookies},
@@ -40,11 +42,14 @@ pub async fn handle((app, globus): &(App, Globus), request: &Request, now: Times
         Ok(Visitor::SignedIn(session) | Visitor::NeedsRenewal(session) | Visitor::Expired(session)) => {
             ask(&visit, Some(session.identity.display_name()))
         }
-        Ok(Visitor::SignedOut | Visitor::Unusable(_)) => logged_out(&visit, Left::default()),
-        // The session has ended in this browser; only its tokens are left.
-        Ok(Visitor::LoggedOut(_)) => end(&visit, false).await,
+        Ok(Visitor::LoggedOut(_)) if request.method() == Method::GET => complete(&visit).await,
+        Ok(Visitor::SignedOut | Visitor::Unusable(_) | Visitor::LoggedOut(_)) => logged_out(&visit, Left::default()),
         // A logout must be possible even if the session cannot be read.
-        Err(error) if matches!(error.kind(), Kind::StoreUnavailable(_)) => ask(&visit, None),
+        Err(error) if matches!(error.kind(), Kind::StoreUnavailable(_)) => {
+            let row = error.row();
+            log::write(row.event, row.outcome(), row.reason.into());
+            ask(&visit, None)
+        }
         Err(error) => Err(error),
     }
 }
@@ -63,15 +68,31 @@ fn logged_out(visit: &Visit<'_>, left: Left) -> Result<Response<Body>> {
     html(visit.request, status, &Page::LoggedOut { globus_logout, globus_consents, left })
 }
 
+/// Completes a logout: a response that was late has brought the session back into the browser, with tokens.
+async fn complete(visit: &Visit<'_>) -> Result<Response<Body>> {
+    let Visit { app, globus, request, .. } = visit;
+    let ended = app.storage.end(request).await?;
+    let mut left = Left::default();
+    if let Some(session) = &ended.session {
+        left.tokens = globus.revoke(&session.tokens).await > 0;
+        let details = Details { session: Some(session), ..Reason::LateResponse.into() };
+        log::write(Event::Logout, Outcome::Success, details);
+    }
+    Ok(with_cookies(logged_out(visit, left)?, storage::removals(request, &app.cookies)))
+}
+
 /// First ends the session, so that it cannot be used any more. Then revokes every token, as far as Globus responds in
 /// time. The browser is cleared whatever fails, and the page says what is left.
 async fn end(visit: &Visit<'_>, everywhere: bool) -> Result<Response<Body>> {
     let Visit { app, globus, request, address, now } = visit;
+    let begun = Instant::now();
     let (session, mut left) = end_session(visit, everywhere).await;
     if let Some(session) = &session {
         left.tokens = globus.revoke(&session.tokens).await > 0;
     }
-    let mark = ended::cookie(&app.cookies, session.as_ref(), app.config.session_max, *now)?;
+    // At the end of the logout: it also ends what another tab has begun while Globus was asked.
+    let end = *now + begun.elapsed() + Duration::from_secs(1);
+    let mark = logout_mark::cookie(request, &app.cookies, session.as_ref(), app.config.session_max, end)?;
     let cookies =
         attempt::removals(request, &app.cookies).chain(storage::removals(request, &app.cookies)).chain([mark]);
     let response = if left == Left::default() {
@@ -92,7 +113,7 @@ async fn end_session(visit: &Visit<'_>, everywhere: bool) -> (Option<Session>, L
             let outcome = if others_left.is_some() { Outcome::Partial } else { Outcome::Success };
             let everywhere = Some(everywhere);
             let details = Details { reason: others_left, session: session.as_ref(), everywhere, ..Details::default() };
-            if session.is_some() {
+            if session.is_some() || others_left.is_some() {
                 log::write(Event::Logout, outcome, details);
             }
             (session, Left { others: others_left.is_some(), ..Left::default() })

@@ -167,7 +167,7 @@ fn unicode_white_space_before_a_name_plants_no_host_cookie() {
     for space in ["\u{85}", "\u{a0}", "\u{1680}", "\u{2000}", "\u{2028}", "\u{3000}", "\u{b}", "\u{c}", "\u{feff}"] {
         let before = format!("{space}{planted}");
         let behind = planted.replacen('=', &format!("{space}="), 1);
-        assert!(ring.removals(&Event::get("/").cookie(&before).request(), "session").is_empty(), "{before:?}");
+        assert!(ring.removals(&Event::get("/").cookie(&before).request(), "session").next().is_none(), "{before:?}");
         for planted in [before, behind] {
             assert_eq!(open(&ring, &[&planted]), Opened::Absent, "{planted:?}");
             assert_eq!(open(&ring, &[&planted, &own]), Opened::Value("own".to_owned()), "{planted:?}");
@@ -215,7 +215,7 @@ fn another_apps_cookies_are_neither_read_nor_removed() {
     let event = theirs.iter().fold(Event::get("/"), |event, cookie| event.cookie(cookie));
 
     assert_eq!(ours.open::<String>(&event.request(), Purpose::Session, "session"), Opened::Absent);
-    assert!(ours.removals(&event.request(), "session").is_empty());
+    assert!(ours.removals(&event.request(), "session").next().is_none());
     assert!(ours.removal_of_first(&event.request(), "session").is_none());
 }
 
@@ -232,6 +232,6 @@ fn a_cookie_of_the_first_release_is_read_until_there_is_a_new_one() {
     assert_eq!(open(&ring, &[&first, &new]), Opened::Value("new".to_owned()));
     let request = Event::get("/").cookie(&first).cookie(&new).request();
     let names = |cookies: Vec<Cookie<'_>>| cookies.iter().map(|cookie| cookie.name().to_owned()).collect::<Vec<_>>();
-    assert_eq!(names(ring.removals(&request, "session")), ["__Host-session-8af82921", "__Host-session"]);
+    assert_eq!(names(ring.removals(&request, "session").collect()), ["__Host-session-8af82921", "__Host-session"]);
     assert_eq!(names(ring.removal_of_first(&request, "session").into_iter().collect()), ["__Host-session"]);
 }

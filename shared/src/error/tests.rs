@@ -68,7 +68,8 @@ fn a_failed_renewal_is_logged_as_one_and_offers_another_try() {
     };
     let try_again = ("renewal", Some(("Try again", "/login?refresh")));
 
-    assert_eq!(of(Kind::GlobusUnavailable(Reason::RenewalTakesTooLong)), try_again);
+    assert_eq!(of(Kind::RenewalBusy), try_again);
+    assert_eq!(of(Kind::GlobusUnavailable(Reason::GlobusTimeout)), try_again);
     assert_eq!(of(Kind::ResponseRefused(Reason::TokenType)), try_again);
     assert_eq!(of(Kind::StoreUnavailable(Reason::StoreTimeout)), try_again);
     assert_eq!(of(Kind::SessionTooLarge), ("renewal", None), "the next one would be as large");

@@ -9,8 +9,8 @@ use lambda_http::Request;
 use super::{Ended, Kept, Renewal, TokenStorage};
 use crate::{
     config::Secret,
-    ended,
     log::Reason,
+    logout_mark,
     session::{GLOBUS_AUTH, Session, Token, Visitor},
     testing::{Event, noon, sealed_cookies, session},
     timestamp::Timestamp,
@@ -148,7 +148,8 @@ async fn a_session_from_before_a_logout_of_this_browser_has_ended(storage: &dyn 
 
 /// The cookie of a logout at this time, in a browser without a session.
 fn logged_out(now: Timestamp) -> cookie::Cookie<'static> {
-    ended::cookie(&sealed_cookies(&[]).unwrap(), None, Duration::from_hours(168), now).unwrap()
+    let request = Event::get("/").request();
+    logout_mark::cookie(&request, &sealed_cookies(&[]).unwrap(), None, Duration::from_hours(168), now).unwrap()
 }
 
 /// Keeps a session; returns a request of the browser that has it.

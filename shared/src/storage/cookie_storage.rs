@@ -13,9 +13,9 @@ use super::{Created, Ended, Kept, Lease, NAME, Renewal, TokenStorage};
 use crate::{
     config::Config,
     cookies::{MAX_COOKIE, Opened, Purpose, SealedCookies},
-    ended,
     error::{Kind, Result},
     log::Reason,
+    logout_mark,
     session::{Session, Visitor},
     timestamp::Timestamp,
 };
@@ -60,7 +60,7 @@ impl CookieStorage {
         match self.open(request) {
             Opened::Absent => Visitor::SignedOut,
             Opened::Unreadable => Visitor::Unusable(Reason::CookieUnreadable),
-            Opened::Value(session) => session.visitor(ended::mark(request, &self.cookies), self.max, now),
+            Opened::Value(session) => session.visitor(logout_mark::read(request, &self.cookies, now), self.max, now),
         }
     }
 }
@@ -89,7 +89,7 @@ impl TokenStorage for CookieStorage {
     }
 
     async fn end_everywhere(&self, request: &Request, _: Timestamp) -> Result<Ended> {
-        Ok(Ended { session: self.session(request), others_left: Some(Reason::NoSessionTable) })
+        self.end(request).await
     }
 
     async fn begin_renewal(&self, request: &Request, now: Timestamp) -> Result<Renewal> {

@@ -23,11 +23,10 @@ use super::{Created, Ended, Kept, Lease, NAME, Renewal, TokenStorage};
 use crate::{
     config::{Config, TableConfig},
     cookies::{MAX_COOKIE, Opened, Purpose, SealedCookies},
-    ended,
     error::{Error, Kind, Result},
     http_client,
     log::{self, Event, Outcome, Reason},
-    random,
+    logout_mark, random,
     session::{Session, Visitor},
     timestamp::Timestamp,
 };
@@ -35,13 +34,10 @@ use item::Item;
 use table::{Table, Written};
 use ticket::Ticket;
 
-/// How long one request may renew before another may try. It is longer than the request to Globus and the write after it,
+/// How long one request may renew before another may try, beside the skew of clocks. It is longer than the request to Globus and the write after it,
 /// so that only a request that has died loses its lease.
 const LEASE: Duration = Duration::from_secs(12);
 
-/// How far the clocks of two instances may differ. A lease holds for this much longer, and a time in an item that is
-/// further ahead is not believed.
-const SKEW: Duration = Duration::from_secs(30);
 const _: () = assert!(LEASE.as_secs() > http_client::TIMEOUT.as_secs() + table::WAIT_FOR.as_secs());
 
 /// How often a request that waits for another's renewal reads the item.
@@ -53,9 +49,12 @@ const WAIT_FOR_RENEWAL: Duration = Duration::from_secs(4);
 /// How many sessions a user can have. A new one more ends the oldest.
 const MOST_SESSIONS: usize = 50;
 
-/// How many items are deleted at once, and how long other sessions are being ended.
+/// How many items are deleted at once.
 const DELETE_AT_ONCE: usize = 16;
-const END_OTHERS_WITHIN: Duration = Duration::from_secs(8);
+
+/// How long a logout goes on ending other sessions, and how long a sign-in does.
+const END_ALL_WITHIN: Duration = Duration::from_secs(8);
+const END_OLDEST_WITHIN: Duration = Duration::from_secs(2);
 
 /// Keeps sessions in a DynamoDB table.
 #[derive(Debug)]
@@ -97,7 +96,7 @@ impl DynamoDbStorage {
     /// The visitor with a session that was found. DynamoDB deletes an item some time after its session has ended.
     fn visitor_with(&self, session: Session, item: &Item, request: &Request, now: Timestamp) -> Visitor {
         let idle = item.is_idle(self.idle, now);
-        match session.visitor(ended::mark(request, &self.cookies), self.max, now) {
+        match session.visitor(logout_mark::read(request, &self.cookies, now), self.max, now) {
             Visitor::SignedIn(session) | Visitor::NeedsRenewal(session) if idle => Visitor::Expired(session),
             visitor => visitor,
         }
@@ -111,15 +110,16 @@ impl DynamoDbStorage {
 
     /// Ends the session of a ticket; returns it, if it could be opened.
     async fn end_one(&self, ticket: &Ticket) -> Result<Option<Session>> {
-        // Read first: if the response to the deletion is lost, the SDK's next try finds nothing any more.
-        let before = self.table.get(ticket).await?;
+        // Read first: if the response to the deletion is lost, the SDK's next try finds nothing any more. A read that fails
+        // does not keep the session alive.
+        let before = self.table.get(ticket).await.ok().flatten();
         let item = self.table.delete(ticket).await?.or(before);
         Ok(item.and_then(|item| item.open(ticket)))
     }
 
     /// Ends the sessions of a user but for the `newest` ones and that of `ticket`, as many as can be ended in time.
-    async fn end_others(&self, ticket: &Ticket, newest: usize) -> Result<()> {
-        let in_time = timeout(END_OTHERS_WITHIN, self.end_all_others(ticket, newest)).await;
+    async fn end_others(&self, ticket: &Ticket, newest: usize, within: Duration) -> Result<()> {
+        let in_time = timeout(within, self.end_all_others(ticket, newest)).await;
         in_time.unwrap_or_else(|_| Err(Kind::StoreUnavailable(Reason::StoreTimeout).into()))
     }
 
@@ -193,7 +193,7 @@ impl TokenStorage for DynamoDbStorage {
             Opened::Value(old) => self.end_one(&old).await.map_err(failed).unwrap_or_default(),
             Opened::Absent | Opened::Unreadable => None,
         };
-        self.end_others(&ticket, MOST_SESSIONS - 1).await.unwrap_or_else(failed);
+        self.end_others(&ticket, MOST_SESSIONS - 1, END_OLDEST_WITHIN).await.unwrap_or_else(failed);
         Ok(Created { cookie, removal: self.cookies.removal_of_first(request, NAME), replaced })
     }
 
@@ -212,14 +212,14 @@ impl TokenStorage for DynamoDbStorage {
         let Opened::Value(ticket) = self.ticket(request) else {
             return Ok(Ended { session: None, others_left: Some(Reason::SessionEnded) });
         };
-        let living = self.is_living(&ticket, request, now).await?;
+        let living = self.is_living(&ticket, request, now).await;
         let session = self.end_one(&ticket).await?;
-        let others_left = if living {
-            self.end_others(&ticket, 0).await.err().map(|error| error.row().reason)
-        } else {
-            Some(Reason::SessionEnded)
+        let others = match living {
+            Ok(true) => self.end_others(&ticket, 0, END_ALL_WITHIN).await,
+            Ok(false) => return Ok(Ended { session, others_left: Some(Reason::SessionEnded) }),
+            Err(error) => Err(error),
         };
-        Ok(Ended { session, others_left })
+        Ok(Ended { session, others_left: others.err().map(|error| error.row().reason) })
     }
 
     async fn begin_renewal(&self, request: &Request, now: Timestamp) -> Result<Renewal> {
@@ -247,7 +247,7 @@ impl TokenStorage for DynamoDbStorage {
             }
             // Another request renews. If it dies, its lease ends, and a later request takes the next.
             if begun.elapsed() > WAIT_FOR_RENEWAL {
-                return Err(Kind::GlobusUnavailable(Reason::RenewalTakesTooLong).into());
+                return Err(Kind::RenewalBusy.into());
             }
             sleep(POLL_EVERY).await;
         }

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
 use super::{
-    LEASE, SKEW,
+    LEASE,
     table::{Attributes, attribute},
     ticket::Ticket,
 };
@@ -15,7 +15,7 @@ use crate::{
     log::Reason,
     random,
     session::Session,
-    timestamp::Timestamp,
+    timestamp::{SKEW, Timestamp},
 };
 
 /// The format of items. A new format is read for one release before it is written.

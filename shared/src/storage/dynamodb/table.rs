@@ -24,7 +24,7 @@ use aws_sdk_dynamodb::{
 };
 
 use super::{
-    LEASE, SKEW, connector,
+    LEASE, connector,
     failure::{failure, is_refused_by_condition},
     item::{self, Item},
     ticket::Ticket,
@@ -35,7 +35,7 @@ use crate::{
     http_client,
     log::Reason,
     session::Session,
-    timestamp::Timestamp,
+    timestamp::{SKEW, Timestamp},
 };
 
 /// The time limits of one attempt, and of a request with all its attempts. A function that waits is paid for.

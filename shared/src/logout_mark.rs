@@ -1,0 +1,98 @@
+//! The mark of a logout: every session of this browser that began before it has ended.
+//!
+//! A response can arrive late. If tab 1 renews its tokens, or completes a sign-in, while the user logs out in tab 2, the
+//! response to tab 1 sets a session cookie after the logout has removed it. A cookie cannot be taken back on its way, so
+//! a logout also sets this mark, and a session from before it is not accepted in this browser any more.
+
+use std::time::Duration;
+
+use cookie::Cookie;
+use lambda_http::Request;
+
+use crate::{
+    cookies::{Opened, Purpose, SealedCookies},
+    error::Result,
+    session::Session,
+    timestamp::{SKEW, Timestamp},
+};
+
+const NAME: &str = "logout";
+
+/// The mark of this browser's last logout; the epoch if there was none. A new session begins at this time or later. A mark
+/// in the future by more than clocks can differ is not believed.
+pub fn read(request: &Request, cookies: &SealedCookies, now: Timestamp) -> Timestamp {
+    match cookies.open(request, Purpose::LogoutMark, NAME) {
+        Opened::Value(mark) if mark <= now + SKEW => mark,
+        _ => Timestamp::default(),
+    }
+}
+
+/// The cookie that marks a logout, for as long as a session from before it can last.
+///
+/// `now` is the end of the logout. The mark is one second ahead, since times are whole seconds; after the beginning of the
+/// session that ends, even if that was begun by an instance whose clock is ahead; and never before an earlier mark.
+pub fn cookie(
+    request: &Request,
+    cookies: &SealedCookies,
+    session: Option<&Session>,
+    session_max: Duration,
+    now: Timestamp,
+) -> Result<Cookie<'static>> {
+    let latest = session.map_or(now, |session| session.begun().max(now)) + Duration::from_secs(1);
+    cookies.seal(Purpose::LogoutMark, NAME, &latest.max(read(request, cookies, now)), session_max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Browser, Event, noon, sealed_cookies, session};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Marks a logout at noon in this browser; returns the mark, and how many seconds it lasts.
+    fn log_out(browser: &mut Browser, session: Option<&Session>) -> (Timestamp, Option<i64>) {
+        let cookies = sealed_cookies(&[]).unwrap();
+        let request = browser.with_cookies(Event::get("/")).request();
+        let cookie = cookie(&request, &cookies, session, Duration::from_hours(168), noon()).unwrap();
+        browser.keep(&cookie);
+        (mark_at(browser, noon()), cookie.max_age().map(cookie::time::Duration::whole_seconds))
+    }
+
+    fn mark_at(browser: &Browser, now: Timestamp) -> Timestamp {
+        read(&browser.with_cookies(Event::get("/")).request(), &sealed_cookies(&[]).unwrap(), now)
+    }
+
+    #[test]
+    fn the_mark_is_after_the_logout_and_after_the_session_that_it_ended() {
+        let ahead = noon() + SECOND * 20;
+
+        assert_eq!(log_out(&mut Browser::default(), None), (noon() + SECOND, Some(604_800)));
+        assert_eq!(log_out(&mut Browser::default(), Some(&session(noon()))).0, noon() + SECOND);
+        let marked = log_out(&mut Browser::default(), Some(&session(ahead))).0;
+        assert_eq!(marked, ahead + SECOND, "begun by an instance whose clock is ahead");
+    }
+
+    #[test]
+    fn a_second_logout_does_not_move_the_mark_back() {
+        let mut browser = Browser::default();
+        let first = log_out(&mut browser, Some(&session(noon() + SECOND * 20))).0;
+        assert_eq!(log_out(&mut browser, None).0, first);
+    }
+
+    #[test]
+    fn a_mark_in_the_far_future_ends_no_session() {
+        let mut browser = Browser::default();
+        log_out(&mut browser, None);
+        assert_eq!(mark_at(&browser, noon() - SECOND * 29), noon() + SECOND);
+        assert_eq!(mark_at(&browser, noon() - SECOND * 30), Timestamp::from_seconds(0));
+    }
+
+    #[test]
+    fn a_browser_without_a_logout_and_a_forged_mark_end_no_session() {
+        for value in ["9999999999", "", "x"] {
+            let forged = Browser { cookies: [("__Host-logout-8af82921".to_owned(), value.to_owned())].into() };
+            assert_eq!(mark_at(&forged, noon()), Timestamp::from_seconds(0));
+        }
+        assert_eq!(mark_at(&Browser::default(), noon()), Timestamp::from_seconds(0));
+    }
+}
