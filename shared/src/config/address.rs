@@ -6,7 +6,7 @@ use super::{Environment, Reading};
 
 /// Scheme, host and port of an address, normalised as browsers write it in an `Origin` header: `https://example.org`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin(String);
+pub struct Origin(pub(super) String);
 
 impl Origin {
     /// Accepts what [`Address::parse`] does, without a path.
@@ -121,9 +121,7 @@ pub struct Site {
 
 impl Site {
     pub(super) fn read(env: &Environment<'_>) -> Reading<Self> {
-        let expected = "must be an https address (http for localhost only)";
-        let base_url = env.parsed("BASE_URL", expected, None, |text| Address::parse(text).map(Some));
-        Ok(Self { base_url: base_url?, region: env.optional("AWS_REGION") })
+        Ok(Self { base_url: env.address("BASE_URL")?, region: env.optional("AWS_REGION") })
     }
 
     /// Whether browsers reach the site by https. Without `BASE_URL` they do: the API's own name is on https.

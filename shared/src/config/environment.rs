@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, fmt, time::Duration};
 
-use super::Site;
+use super::{Address, Origin, Site};
 
 /// A setting, or the proof that the problem with it was noted.
 pub type Reading<T> = Result<T, Noted>;
@@ -111,6 +111,34 @@ impl<'a> Environment<'a> {
             None => Ok(default),
             Some(value) => parse(&value).ok_or_else(|| self.note(variable, expected)),
         }
+    }
+
+    /// An address that the site trusts; `None` if there is none.
+    pub(super) fn address(&self, variable: &'static str) -> Reading<Option<Address>> {
+        let expected = "must be an https address (http for localhost only, and not in Lambda)";
+        let allowed = |address: &Address| self.allows(address.origin());
+        self.parsed(variable, expected, None, |text| Address::parse(text).filter(allowed).map(Some))
+    }
+
+    /// The same without a path.
+    pub(super) fn origin(&self, variable: &'static str) -> Reading<Option<Origin>> {
+        let expected = "must be an https address without a path (http for localhost only, and not in Lambda)";
+        let allowed = |origin: &Origin| self.allows(origin);
+        self.parsed(variable, expected, None, |text| Origin::parse(text).filter(allowed).map(Some))
+    }
+
+    /// An address of plain http is of this machine. In Lambda nothing else runs there: it is a setting of a local run that
+    /// was deployed.
+    fn allows(&self, origin: &Origin) -> bool {
+        origin.is_https() || !self.is_lambda()
+    }
+
+    /// Whether this is Lambda itself, which says how it initialized the function. `cargo lambda watch` and AWS's Runtime
+    /// Interface Emulator do not; `sam local` does, and says that it is local.
+    ///
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
+    fn is_lambda(&self) -> bool {
+        self.optional("AWS_LAMBDA_INITIALIZATION_TYPE").is_some() && self.optional("AWS_SAM_LOCAL").is_none()
     }
 
     /// A number of hours from 1 to 8,760, which is a year.

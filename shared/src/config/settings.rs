@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use super::{Environment, Origin, Reading, Secret};
 
-const EXPECTED_ORIGIN: &str = "must be an https address without a path (http for localhost only)";
-
 const DEFAULT_GLOBUS_AUTH: &str = "https://auth.globus.org";
 
 /// The four scopes of Globus's own example.
@@ -33,15 +31,14 @@ impl Config {
             let plain = id.bytes().all(|byte| byte.is_ascii_graphic());
             if plain { Ok(id) } else { Err(env.note("GLOBUS_CLIENT_ID", "must be the id Globus gave, a UUID")) }
         });
-        let globus_auth = env.optional("GLOBUS_AUTH_URL").unwrap_or_else(|| DEFAULT_GLOBUS_AUTH.to_owned());
-        let globus_auth = Origin::parse(&globus_auth).ok_or_else(|| env.note("GLOBUS_AUTH_URL", EXPECTED_ORIGIN));
+        let globus_auth = env.origin("GLOBUS_AUTH_URL");
         let session_keys = session_keys(env);
         let session_max = env.hours("SESSION_MAX_HOURS", 168);
         let show_tokens = env.parsed("SHOW_TOKENS", "must be true or false", false, |text| text.parse().ok());
 
         Ok(Self {
             client_id: client_id?,
-            globus_auth: globus_auth?,
+            globus_auth: globus_auth?.unwrap_or_else(|| Origin(DEFAULT_GLOBUS_AUTH.to_owned())),
             session_keys: session_keys?,
             session_max: session_max?,
             show_tokens: show_tokens?,
@@ -127,14 +124,18 @@ impl TableConfig {
         let name = env.required("TOKEN_TABLE");
         let idle = env.hours("SESSION_IDLE_HOURS", 24);
         let region = env.required("AWS_REGION");
-        let endpoint = env.parsed("AWS_ENDPOINT_URL_DYNAMODB", EXPECTED_ORIGIN, None, |text| {
-            Origin::parse(text).map(|origin| Some(origin.url("")))
-        });
+        let endpoint = env.origin("AWS_ENDPOINT_URL_DYNAMODB");
         let key_id = env.required("AWS_ACCESS_KEY_ID");
         let key = env.required("AWS_SECRET_ACCESS_KEY").map(Secret::new);
         let token = env.optional("AWS_SESSION_TOKEN").map(Secret::new);
         let credentials = Credentials { key_id: key_id?, key: key?, token };
-        Ok(Self { name: name?, idle: idle?, region: region?, endpoint: endpoint?, credentials })
+        Ok(Self {
+            name: name?,
+            idle: idle?,
+            region: region?,
+            endpoint: endpoint?.map(|origin| origin.url("")),
+            credentials,
+        })
     }
 }
 
