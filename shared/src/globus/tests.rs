@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     request::parameter,
-    session::GLOBUS_AUTH,
+    session::{GLOBUS_AUTH, Visitor},
     testing::{self, Event, Log, now},
 };
 
@@ -281,10 +281,47 @@ async fn an_incomplete_token_response_is_refused_and_its_tokens_revoked() {
         ("id_token", json!("x"), "id_token_malformed"),
         ("token_type", json!("mac"), "token_type"),
         ("expires_in", Value::Null, "token_lifetime_missing"),
+        ("expires_in", json!(0), "token_lifetime_missing"),
     ] {
         world.stand_in.edit_token_response(move |response| set(response, field, &value));
         world.assert_refused(reason).await;
     }
+}
+
+#[tokio::test]
+async fn a_renewed_token_without_a_lifetime_is_refused_and_revoked() {
+    for lifetime in [Value::Null, json!(0)] {
+        let world = World::start().await;
+        let mut session = testing::session(now());
+        session.tokens = world.sign_in().await.unwrap().tokens;
+        let at_first = world.stand_in.issued_tokens();
+        world.stand_in.edit_token_response(move |response| set(response, "expires_in", &lifetime));
+
+        let Renewed { tokens, failures } = world.globus().refresh(&session, now() + Duration::from_hours(48)).await;
+
+        assert!(tokens.is_empty());
+        let reasons: Vec<_> = failures.iter().map(ToString::to_string).collect();
+        assert_eq!(reasons, ["token_lifetime_missing", "token_lifetime_missing"]);
+        let renewed = world.stand_in.issued_tokens().split_off(at_first.len());
+        assert_eq!(renewed.len(), 2, "an access token for each service");
+        assert!(renewed.iter().all(|token| world.stand_in.is_revoked(token)));
+        assert!(at_first.iter().all(|token| !world.stand_in.is_revoked(token)));
+    }
+}
+
+#[tokio::test]
+async fn the_longest_lifetime_is_kept_and_survives_the_cookie() {
+    let world = World::start().await;
+    world.stand_in.edit_token_response(|response| set(response, "expires_in", &json!(u64::MAX)));
+    let mut session = testing::session(now());
+    session.tokens = world.sign_in().await.unwrap().tokens;
+    assert_eq!(session.tokens[0].lifetime, Duration::from_secs(18_446_744_073_709_551_615));
+
+    let storage = &world.state().0.storage;
+    let cookie = storage.create(&Event::get("/").request(), &session, now()).await.unwrap().cookie;
+    let request = Event::get("/").cookie(&cookie.stripped().to_string()).request();
+    let visitor = storage.visitor(&request, now() + Duration::from_hours(167)).await.unwrap();
+    assert_eq!(visitor, Visitor::SignedIn(session));
 }
 
 #[tokio::test]

@@ -34,14 +34,14 @@ fn each_token(response: &TokenResponse) -> impl Iterator<Item = &TokenResponse> 
     std::iter::once(response).chain(others)
 }
 
-/// Refuses a response with a token that is not a bearer token, or without a lifetime.
+/// Refuses a response with a token that is not a bearer token, has no lifetime, or has expired on arrival.
 pub(super) fn check(response: &TokenResponse) -> Result<()> {
     each_token(response).try_for_each(|token| {
         if *token.token_type() != BasicTokenType::Bearer {
             return Err(Kind::ResponseRefused(Reason::TokenType).into());
         }
         // 48 hours are usual, but Globus may give an older token with less time left: nothing is assumed.
-        if token.expires_in().is_none() {
+        if token.expires_in().is_none_or(|lifetime| lifetime.is_zero()) {
             return Err(Kind::ResponseRefused(Reason::TokenLifetimeMissing).into());
         }
         Ok(())

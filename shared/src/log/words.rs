@@ -113,7 +113,7 @@ words! {
         SubjectTooLong "subject_too_long" "The user's UUID does not fit into a cookie.",
         TemporarilyUnavailable "temporarily_unavailable" "Globus reports that it is overloaded or in maintenance.",
         TokenResponseUnreadable "token_response_unreadable" "The token response is not readable.",
-        TokenLifetimeMissing "token_lifetime_missing" "A token comes without `expires_in`.",
+        TokenLifetimeMissing "token_lifetime_missing" "A token comes without `expires_in`, or has expired on arrival.",
         TokenRequestRefused "token_request_refused" "Globus refuses the token request.",
         TokensNotRevoked "tokens_not_revoked" "Globus did not revoke every token; they end by themselves.",
         TokenType "token_type" "A token is not a bearer token.",
