@@ -168,7 +168,7 @@ impl IdToken {
         require(self.nbf.is_none_or(|nbf| nbf <= now + skew), Reason::IdTokenFromTheFuture)?;
         require(self.nonce.as_deref() == Some(expected.nonce), Reason::IdTokenNonce)?; // step 11
         require(self.at_hash.as_deref().is_none_or(is_hash), Reason::IdTokenAtHash)?;
-        require(!self.claims.sub.is_empty(), Reason::IdTokenSubject)
+        require(is_subject(&self.claims.sub), Reason::IdTokenSubject)
     }
 }
 
@@ -180,6 +180,12 @@ impl Audience {
             Self::Many(audiences) => matches!(audiences.as_slice(), [audience] if audience == client_id),
         }
     }
+}
+
+/// Whether `sub` is what [section 2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken) allows: at most 255
+/// ASCII characters. Control characters are refused as well, since it is logged.
+fn is_subject(sub: &str) -> bool {
+    (1..=255).contains(&sub.len()) && sub.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// The left half of the access token's SHA-512, since the token is signed with RS512

@@ -75,7 +75,7 @@ words! {
         IdTokenMissing "id_token_missing" "The token response has no ID token.",
         IdTokenNonce "id_token_nonce" "The ID token belongs to another sign-in.",
         IdTokenSignature "id_token_signature" "No key of Globus verifies the ID token.",
-        IdTokenSubject "id_token_subject" "The ID token names no user.",
+        IdTokenSubject "id_token_subject" "The ID token's `sub` is not 1 to 255 printable ASCII characters.",
         InvalidRequest "invalid_request" "Globus reports a malformed authorization request.",
         InvalidScope "invalid_scope" "Globus reports an unknown scope; see `GLOBUS_SCOPES`.",
         KeySetUnreadable "key_set_unreadable" "Globus's key set is no success, not JSON, or has no RS512 key.",
