@@ -9,24 +9,19 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::{digest, signature};
 use serde::Deserialize;
 
-use crate::{
-    error::{Kind, Result},
-    log::Reason,
-    session::Identity,
-    timestamp::Timestamp,
-};
+use super::require;
+use crate::{log::Reason, session::Identity, timestamp::Timestamp};
 
 /// The largest difference between the clocks of Globus and of this function. Globus's own clients allow the same.
 const SKEW: Duration = Duration::from_mins(5);
 
-/// Globus's public keys ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)), those that can sign an ID token.
-#[derive(Clone, Debug)]
-pub(super) struct KeySet(Vec<PublicKey>);
+type PublicKey = signature::RsaPublicKeyComponents<Vec<u8>>;
 
-#[derive(Clone, Debug)]
-struct PublicKey {
-    modulus: Vec<u8>,
-    exponent: Vec<u8>,
+/// Globus's public keys ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)), those that can sign an ID token.
+#[derive(Debug)]
+pub(super) struct KeySet {
+    keys: Vec<PublicKey>,
+    pub(super) fetched: Timestamp,
 }
 
 #[derive(Deserialize)]
@@ -45,19 +40,15 @@ struct JsonKey {
 }
 
 impl KeySet {
-    /// Reads a key set. A key of another type or for another use is skipped.
-    pub(super) fn parse(json: &[u8]) -> Result<Self> {
-        let unreadable = Kind::ResponseRefused(Reason::KeySetUnreadable);
-        let set: JsonKeySet = serde_json::from_slice(json).map_err(|_| unreadable.clone())?;
+    /// Reads a key set, and leaves out each key of another type or for another use. One without any key is of no use.
+    pub(super) fn parse(json: &[u8], fetched: Timestamp) -> Option<Self> {
+        let set: JsonKeySet = serde_json::from_slice(json).ok()?;
         let keys: Vec<_> = set.keys.into_iter().filter_map(JsonKey::into_rs512).collect();
-        if keys.is_empty() { Err(unreadable.into()) } else { Ok(Self(keys)) }
+        (!keys.is_empty()).then_some(Self { keys, fetched })
     }
 
     fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        self.0.iter().any(|PublicKey { modulus, exponent }| {
-            let key = signature::RsaPublicKeyComponents { n: modulus, e: exponent };
-            key.verify(&signature::RSA_PKCS1_2048_8192_SHA512, message, signature).is_ok()
-        })
+        self.keys.iter().any(|key| key.verify(&signature::RSA_PKCS1_2048_8192_SHA512, message, signature).is_ok())
     }
 }
 
@@ -67,7 +58,7 @@ impl JsonKey {
             && self.alg.is_none_or(|alg| alg == "RS512")
             && self.usage.is_none_or(|usage| usage == "sig");
         let decode = |text: Option<String>| URL_SAFE_NO_PAD.decode(text?).ok();
-        fits.then_some(PublicKey { modulus: decode(self.n)?, exponent: decode(self.e)? })
+        fits.then_some(PublicKey { n: decode(self.n)?, e: decode(self.e)? })
     }
 }
 
@@ -149,14 +140,10 @@ fn decode<T: serde::de::DeserializeOwned>(part: &str) -> Option<T> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
 }
 
-fn require(condition: bool, reason: Reason) -> Result<(), Reason> {
-    if condition { Ok(()) } else { Err(reason) }
-}
-
 impl IdToken {
     /// Steps 2 to 11; and, where Globus sends them, `nbf` (RFC 7519 section 4.1.5) and `at_hash` (section 3.1.3.8).
     fn check(&self, expected: Expected<'_>) -> Result<(), Reason> {
-        let (now, skew) = (numeric_date(expected.now), SKEW.as_secs_f64());
+        let (now, skew) = (Duration::from_secs(expected.now.seconds()).as_secs_f64(), SKEW.as_secs_f64());
         let is_client = |azp: &str| azp == expected.client_id;
         let is_hash = |hash: &str| hash == at_hash(expected.access_token);
 
@@ -193,9 +180,4 @@ fn is_subject(sub: &str) -> bool {
 fn at_hash(access_token: &str) -> String {
     let hash = digest::digest(&digest::SHA512, access_token.as_bytes());
     URL_SAFE_NO_PAD.encode(hash.as_ref().get(..32).unwrap_or_default())
-}
-
-#[expect(clippy::cast_precision_loss, reason = "exact for the next 285 million years")]
-fn numeric_date(time: Timestamp) -> f64 {
-    time.seconds() as f64
 }
