@@ -9,12 +9,6 @@ use super::{Environment, Reading};
 pub struct Origin(pub(super) String);
 
 impl Origin {
-    /// Accepts what [`Address::parse`] does, without a path.
-    pub fn parse(text: &str) -> Option<Self> {
-        let Address { origin, base } = Address::parse(text)?;
-        base.is_empty().then_some(origin)
-    }
-
     /// The origin as text, without a slash at the end.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -71,6 +65,11 @@ impl Address {
     /// Scheme, host and port.
     pub fn origin(&self) -> &Origin {
         &self.origin
+    }
+
+    /// The same, if there is no base path.
+    pub(super) fn only_origin(self) -> Option<Origin> {
+        self.base.is_empty().then_some(self.origin)
     }
 
     /// The absolute URL of a page, whose path begins with a slash.

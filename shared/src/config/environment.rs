@@ -20,13 +20,11 @@ pub struct Environment<'a> {
     site: Site,
 }
 
-/// One variable and what is wrong with it; never its value.
+/// What is wrong with a variable, as the end of a sentence that begins with its name; never its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The variable's name.
-    pub variable: &'static str,
-    /// What is wrong, as the end of a sentence that begins with the name.
-    pub expected: &'static str,
+struct Problem {
+    variable: &'static str,
+    expected: &'static str,
 }
 
 /// The problem of a variable that is required and not set.
@@ -48,11 +46,8 @@ impl ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.0.iter().enumerate() {
-            let separator = if index == 0 { "" } else { "; " };
-            write!(f, "{separator}{} {}", problem.variable, problem.expected)?;
-        }
-        Ok(())
+        let problems = self.0.iter().map(|Problem { variable, expected }| format!("{variable} {expected}"));
+        f.write_str(&problems.collect::<Vec<_>>().join("; "))
     }
 }
 
@@ -83,7 +78,7 @@ impl<'a> Environment<'a> {
         }
     }
 
-    /// Notes what is wrong with `variable`.
+    /// Notes what is wrong with `variable`, as the end of a sentence that begins with its name. Never shows its value.
     pub fn note(&self, variable: &'static str, expected: &'static str) -> Noted {
         self.problems.borrow_mut().push(Problem { variable, expected });
         Noted(())
@@ -99,38 +94,29 @@ impl<'a> Environment<'a> {
         self.optional(variable).ok_or_else(|| self.note(variable, MISSING))
     }
 
-    /// The value as `parse` reads it, or `default` if there is none.
+    /// The value as `parse` reads it; noted as not what is `expected` if it cannot.
     pub fn parsed<T>(
         &self,
         variable: &'static str,
         expected: &'static str,
-        default: T,
         parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Reading<T> {
-        match self.optional(variable) {
-            None => Ok(default),
-            Some(value) => parse(&value).ok_or_else(|| self.note(variable, expected)),
-        }
+    ) -> Reading<Option<T>> {
+        let parsed = self.optional(variable).map(|value| parse(&value).ok_or_else(|| self.note(variable, expected)));
+        parsed.transpose()
     }
 
-    /// An address that the site trusts; `None` if there is none.
+    /// An address that the site trusts. One of plain http is of this machine. In Lambda nothing else runs there: it is a
+    /// setting of a local run that was deployed.
     pub(super) fn address(&self, variable: &'static str) -> Reading<Option<Address>> {
-        let expected = "must be an https address (http for localhost only, and not in Lambda)";
-        let allowed = |address: &Address| self.allows(address.origin());
-        self.parsed(variable, expected, None, |text| Address::parse(text).filter(allowed).map(Some))
+        self.parsed(variable, "must be an https address (http for localhost only, and not in Lambda)", |text| {
+            Address::parse(text).filter(|address| address.origin().is_https() || !self.is_lambda())
+        })
     }
 
-    /// The same without a path.
+    /// Such an address without a path.
     pub(super) fn origin(&self, variable: &'static str) -> Reading<Option<Origin>> {
-        let expected = "must be an https address without a path (http for localhost only, and not in Lambda)";
-        let allowed = |origin: &Origin| self.allows(origin);
-        self.parsed(variable, expected, None, |text| Origin::parse(text).filter(allowed).map(Some))
-    }
-
-    /// An address of plain http is of this machine. In Lambda nothing else runs there: it is a setting of a local run that
-    /// was deployed.
-    fn allows(&self, origin: &Origin) -> bool {
-        origin.is_https() || !self.is_lambda()
+        let origin = |address: Address| address.only_origin().ok_or_else(|| self.note(variable, "must have no path"));
+        self.address(variable)?.map(origin).transpose()
     }
 
     /// Whether this is Lambda itself, which says how it initialized the function. `cargo lambda watch` and AWS's Runtime
@@ -143,10 +129,10 @@ impl<'a> Environment<'a> {
 
     /// A number of hours from 1 to 8,760, which is a year.
     pub(super) fn hours(&self, variable: &'static str, default: u64) -> Reading<Duration> {
-        let hours = self.parsed(variable, "must be a whole number from 1 to 8760", default, |text| {
+        let hours = self.parsed(variable, "must be a whole number from 1 to 8760", |text| {
             text.parse().ok().filter(|hours| (1..=8760).contains(hours))
         });
-        hours.map(Duration::from_hours)
+        hours.map(|hours| Duration::from_hours(hours.unwrap_or(default)))
     }
 }
 
