@@ -10,7 +10,7 @@ mod token_response;
 
 use std::{
     borrow::Cow,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -66,7 +66,7 @@ pub struct Globus {
     issuer: String,
     client_secret: Secret,
     scopes: Vec<Scope>,
-    keys: Mutex<Option<Arc<KeySet>>>,
+    keys: Mutex<Option<KeySet>>,
 }
 
 /// A user who came back from Globus.
@@ -236,7 +236,7 @@ impl Globus {
     async fn identify(
         &self,
         response: &TokenResponse,
-        keys: Result<Arc<KeySet>>,
+        keys: Result<KeySet>,
         nonce: &str,
         now: Timestamp,
     ) -> Result<Identity> {
@@ -251,7 +251,7 @@ impl Globus {
         let claims = match id_token::verify(id_token, &keys, expected) {
             // Globus may have made a new key since.
             Err(Reason::IdTokenSignature) if now.since(keys.fetched) >= KEYS_AGAIN_AFTER => {
-                id_token::verify(id_token, &*self.fetch_keys(now).await?, expected)
+                id_token::verify(id_token, &self.fetch_keys(now).await?, expected)
             }
             verified => verified,
         };
@@ -266,7 +266,7 @@ impl Globus {
     }
 
     /// Globus's keys, fetched anew after an hour: a key that Globus has withdrawn is not trusted for longer.
-    async fn keys(&self, now: Timestamp) -> Result<Arc<KeySet>> {
+    async fn keys(&self, now: Timestamp) -> Result<KeySet> {
         let cached = self.keys.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match cached {
             Some(keys) if now.since(keys.fetched) < KEYS_FOR => Ok(keys),
@@ -274,11 +274,11 @@ impl Globus {
         }
     }
 
-    async fn fetch_keys(&self, now: Timestamp) -> Result<Arc<KeySet>> {
+    async fn fetch_keys(&self, now: Timestamp) -> Result<KeySet> {
         let response = http::send(self.http.get(format!("{}/jwk.json", self.issuer))).await?;
         let keys = KeySet::parse(response.body(), now).filter(|_| response.status().is_success());
-        let keys = Arc::new(keys.ok_or(Kind::ResponseRefused(Reason::KeySetUnreadable))?);
-        *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&keys));
+        let keys = keys.ok_or(Kind::ResponseRefused(Reason::KeySetUnreadable))?;
+        *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = Some(keys.clone());
         Ok(keys)
     }
 

@@ -3,7 +3,7 @@
 //!
 //! Globus signs with RS512, and neither token nor key set has a key id, so each key is tried.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::{digest, signature};
@@ -18,9 +18,9 @@ const SKEW: Duration = Duration::from_mins(5);
 type PublicKey = signature::RsaPublicKeyComponents<Vec<u8>>;
 
 /// Globus's public keys ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)), those that can sign an ID token.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct KeySet {
-    keys: Vec<PublicKey>,
+    keys: Arc<[PublicKey]>,
     pub(super) fetched: Timestamp,
 }
 
@@ -43,7 +43,7 @@ impl KeySet {
     /// Reads a key set, and leaves out each key of another type or for another use. One without any key is of no use.
     pub(super) fn parse(json: &[u8], fetched: Timestamp) -> Option<Self> {
         let set: JsonKeySet = serde_json::from_slice(json).ok()?;
-        let keys: Vec<_> = set.keys.into_iter().filter_map(JsonKey::into_rs512).collect();
+        let keys: Arc<[_]> = set.keys.into_iter().filter_map(JsonKey::into_rs512).collect();
         (!keys.is_empty()).then_some(Self { keys, fetched })
     }
 
@@ -144,11 +144,15 @@ impl IdToken {
     /// Steps 2 to 11; and, where Globus sends them, `nbf` (RFC 7519 section 4.1.5) and `at_hash` (section 3.1.3.8).
     fn check(&self, expected: Expected<'_>) -> Result<(), Reason> {
         let (now, skew) = (Duration::from_secs(expected.now.seconds()).as_secs_f64(), SKEW.as_secs_f64());
+        let audience = match &self.aud {
+            Audience::One(audience) => std::slice::from_ref(audience),
+            Audience::Many(audiences) => audiences,
+        };
         let is_client = |azp: &str| azp == expected.client_id;
         let is_hash = |hash: &str| hash == at_hash(expected.access_token);
 
         require(self.iss == expected.issuer, Reason::IdTokenIssuer)?; // step 2
-        require(self.aud.is_only(expected.client_id), Reason::IdTokenAudience)?; // step 3
+        require(audience == [expected.client_id], Reason::IdTokenAudience)?; // step 3: no other one is trusted
         require(self.azp.as_deref().is_none_or(is_client), Reason::IdTokenAudience)?; // steps 4 and 5
         require(now < self.exp + skew, Reason::IdTokenExpired)?; // step 9
         require(self.iat <= now + skew, Reason::IdTokenFromTheFuture)?; // step 10
@@ -156,16 +160,6 @@ impl IdToken {
         require(self.nonce.as_deref() == Some(expected.nonce), Reason::IdTokenNonce)?; // step 11
         require(self.at_hash.as_deref().is_none_or(is_hash), Reason::IdTokenAtHash)?;
         require(is_subject(&self.claims.sub), Reason::IdTokenSubject)
-    }
-}
-
-impl Audience {
-    /// Whether this client is the audience, and the only one: no other is trusted.
-    fn is_only(&self, client_id: &str) -> bool {
-        match self {
-            Self::One(audience) => audience == client_id,
-            Self::Many(audiences) => matches!(audiences.as_slice(), [audience] if audience == client_id),
-        }
     }
 }
 
