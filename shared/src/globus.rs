@@ -39,7 +39,7 @@ use token_response::TokenResponse;
 /// How long a logout waits for Globus to revoke the tokens.
 const REVOKE_WITHIN: Duration = Duration::from_secs(2);
 
-/// How long the key set is trusted. It is fetched while the code is redeemed, so this costs no time.
+/// How long the key set is trusted, and a key in it that Globus has withdrawn since.
 const KEYS_FOR: Duration = Duration::from_hours(1);
 
 /// How long the key set is not fetched again if a signature fits none of its keys.
@@ -265,7 +265,6 @@ impl Globus {
         Ok(userinfo.into())
     }
 
-    /// Globus's keys, fetched anew after an hour: a key that Globus has withdrawn is not trusted for longer.
     async fn keys(&self, now: Timestamp) -> Result<KeySet> {
         let cached = self.keys.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match cached {

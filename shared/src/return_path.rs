@@ -11,8 +11,7 @@ const UNSAFE: &AsciiSet =
 ///
 /// If a link could choose the target of a redirect, an attacker could send users to any site in the name of this one
 /// (an open redirector, [RFC 9700 section 4.11](https://www.rfc-editor.org/rfc/rfc9700#section-4.11)). So a path is
-/// accepted as it is or not at all. No part of it is resolved or repaired. Every redirect puts this site's own origin
-/// before it.
+/// accepted as it is or not at all. No part of it is resolved or repaired.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReturnPath(String);
 

@@ -20,7 +20,7 @@ pub struct Environment<'a> {
     site: Site,
 }
 
-/// What is wrong with a variable, as the end of a sentence that begins with its name; never its value.
+/// What [`Environment::note`] has noted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Problem {
     variable: &'static str,
