@@ -9,9 +9,9 @@ mod secret;
 mod settings;
 
 pub use address::{Address, Origin, Site};
-pub use environment::{ConfigError, Environment, Noted, Problem, Reading, process_environment};
+pub use environment::{ConfigError, Environment, Noted, Reading, process_environment};
 pub use secret::Secret;
-pub use settings::{Config, Credentials, GlobusConfig, LogConfig, TableConfig};
+pub use settings::{Config, GlobusConfig, LogConfig, TableConfig};
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@
 //!
 //! Format: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 
-use std::{borrow::Cow, collections::HashMap};
+use std::collections::HashMap;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lambda_http::{
@@ -24,68 +24,49 @@ use crate::{
     log::Reason,
 };
 
-/// What API Gateway reports about a request, beside the request itself; an extension of [`Request`].
-#[derive(Clone, Debug, Default)]
-pub struct GatewayContext {
-    /// The identifier of the API, absent in a local run.
-    pub api_id: Option<String>,
-    /// The host name at which the request arrived.
-    pub domain_name: Option<String>,
-    /// The address of this site, if it is known.
-    pub address: Option<Address>,
-}
-
 /// The parts of an event that are read. All other parts are ignored, whatever they contain.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Event<'a> {
-    #[serde(borrow)]
-    raw_path: Cow<'a, str>,
-    #[serde(borrow, default)]
-    raw_query_string: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    cookies: Option<Vec<Cow<'a, str>>>,
-    #[serde(borrow, default)]
-    headers: HashMap<Cow<'a, str>, Cow<'a, str>>,
-    request_context: RequestContext<'a>,
-    #[serde(borrow, default)]
-    body: Option<Cow<'a, str>>,
+struct Event {
+    raw_path: String,
+    raw_query_string: Option<String>,
+    cookies: Option<Vec<String>>,
+    #[serde(default)]
+    headers: HashMap<String, String>,
+    request_context: RequestContext,
+    body: Option<String>,
     #[serde(default)]
     is_base64_encoded: bool,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RequestContext<'a> {
-    #[serde(borrow)]
-    http: HttpContext<'a>,
-    #[serde(default)]
+struct RequestContext {
+    http: HttpContext,
+    /// The identifier of the API, absent in a local run.
     api_id: Option<String>,
-    #[serde(default)]
+    /// The host name at which the request arrived.
     domain_name: Option<String>,
-    #[serde(default)]
     stage: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct HttpContext<'a> {
-    #[serde(borrow)]
-    method: Cow<'a, str>,
+struct HttpContext {
+    method: String,
 }
 
 /// Reads an event. The result is a request or a 400, whatever the event contains. A handler sees paths as if the site
 /// were at the top of its origin.
 pub(crate) fn request(event: &str, site: &Site) -> Result<Request, Error> {
-    let event: Event<'_> = serde_json::from_str(event).map_err(|_| Kind::BadRequest(Reason::EventUnreadable))?;
+    let event: Event = serde_json::from_str(event).map_err(|_| Kind::BadRequest(Reason::EventUnreadable))?;
     let query = event.raw_query_string.as_deref().unwrap_or_default();
     let stage = event.request_context.stage.as_deref().filter(|stage| *stage != "$default");
     let stage = stage.map(|stage| format!("/{stage}")).unwrap_or_default();
-    let address = address(site, &event.request_context, &stage);
+    let address = find_address(site, &event.request_context, &stage);
     // The path that the API was called with. It may begin with the stage, or with the base path that a domain name maps
     // to the API.
     let path = without(&event.raw_path, &stage);
-    let path = without(path, address.as_ref().map_or("", Address::base));
-    let uri = uri(path, query)?;
+    let uri = uri(without(path, address.as_ref().map_or("", Address::base)), query)?;
     let Ok(parameters) = query.parse::<QueryMap>();
 
     let mut request = Request::new(body(&event)?).with_query_string_parameters(parameters);
@@ -93,21 +74,26 @@ pub(crate) fn request(event: &str, site: &Site) -> Result<Request, Error> {
         .map_err(|_| Kind::BadRequest(Reason::MethodUnreadable))?;
     *request.uri_mut() = uri;
     *request.headers_mut() = headers(&event);
-    let RequestContext { api_id, domain_name, .. } = event.request_context;
-    request.extensions_mut().insert(GatewayContext { api_id, domain_name, address });
+    if let Some(address) = address {
+        request.extensions_mut().insert(address);
+    }
     Ok(request)
+}
+
+/// The address of this site, as [`request`] has found it.
+pub(crate) fn address(request: &Request) -> Option<Address> {
+    request.extensions().get().cloned()
 }
 
 /// The address of this site: `BASE_URL` or, if that is not set, the API's own name and stage.
 ///
 /// That name is the only host name of a request that is trusted, and only if it is exactly the name that AWS forms from
 /// the API's identifier and region.
-fn address(site: &Site, context: &RequestContext<'_>, stage: &str) -> Option<Address> {
+fn find_address(site: &Site, context: &RequestContext, stage: &str) -> Option<Address> {
     if let Some(base_url) = &site.base_url {
         return Some(base_url.clone());
     }
-    let (api, region) = (context.api_id.as_ref()?, site.region.as_ref()?);
-    let name = context.domain_name.as_ref()?;
+    let (api, name, region) = (context.api_id.as_ref()?, context.domain_name.as_ref()?, site.region.as_ref()?);
     let own = ["amazonaws.com", "amazonaws.com.cn"].map(|suffix| format!("{api}.execute-api.{region}.{suffix}"));
     own.contains(name).then(|| Address::parse(&format!("https://{name}{stage}"))).flatten()
 }
@@ -125,25 +111,20 @@ fn uri(path: &str, query: &str) -> Result<Uri, Error> {
     let separator = if query.is_empty() { "" } else { "?" };
     // `//host/path` would be parsed as an address with a host.
     let relative = path.starts_with('/') && !path.starts_with("//");
-    relative
-        .then(|| format!("{path}{separator}{query}").parse().ok())
-        .flatten()
-        .ok_or_else(|| Kind::BadRequest(Reason::UrlUnreadable).into())
+    let uri = format!("{path}{separator}{query}").parse().ok().filter(|_| relative);
+    uri.ok_or_else(|| Kind::BadRequest(Reason::UrlUnreadable).into())
 }
 
-fn body(event: &Event<'_>) -> Result<Body, Error> {
+fn body(event: &Event) -> Result<Body, Error> {
     match (event.body.as_deref(), event.is_base64_encoded) {
         (None | Some(""), _) => Ok(Body::Empty),
         (Some(text), false) => Ok(Body::Text(text.to_owned())),
-        (Some(text), true) => {
-            let bytes = STANDARD.decode(text).map_err(|_| Kind::BadRequest(Reason::BodyUnreadable))?;
-            Ok(Body::Binary(bytes))
-        }
+        (Some(text), true) => Ok(STANDARD.decode(text).map_err(|_| Kind::BadRequest(Reason::BodyUnreadable))?.into()),
     }
 }
 
 /// The valid headers. An invalid one is left out, and all others stay.
-fn headers(event: &Event<'_>) -> HeaderMap {
+fn headers(event: &Event) -> HeaderMap {
     let named = event.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
     // API Gateway sends the cookies in `cookies`. If there is a `Cookie` header too, it has the same content.
     let named = named.filter(|(name, _)| event.cookies.is_none() || !name.eq_ignore_ascii_case(b"cookie"));
@@ -156,11 +137,6 @@ fn headers(event: &Event<'_>) -> HeaderMap {
         }
     }
     headers
-}
-
-/// What API Gateway reports about this request.
-pub fn context(request: &Request) -> GatewayContext {
-    request.extensions().get::<GatewayContext>().cloned().unwrap_or_default()
 }
 
 /// The response in API Gateway's format: each `Set-Cookie` is an entry of `cookies`.
@@ -222,7 +198,6 @@ mod tests {
         let query = request.query_string_parameters();
         assert_eq!(query.first("next"), Some("/a&b"));
         assert_eq!(query.all("x"), Some(vec!["1", "2"]));
-        assert_eq!(context(&request).api_id.as_deref(), Some("a1b2"));
     }
 
     #[test]

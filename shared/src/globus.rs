@@ -10,8 +10,7 @@ mod token_response;
 
 use std::{
     borrow::Cow,
-    collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -40,7 +39,7 @@ use token_response::TokenResponse;
 /// How long a logout waits for Globus to revoke the tokens.
 const REVOKE_WITHIN: Duration = Duration::from_secs(2);
 
-/// How long the key set is trusted. It is fetched while the code is redeemed, so this costs no time.
+/// How long the key set is trusted, and a key in it that Globus has withdrawn since.
 const KEYS_FOR: Duration = Duration::from_hours(1);
 
 /// How long the key set is not fetched again if a signature fits none of its keys.
@@ -59,13 +58,6 @@ type OAuthClient = Client<
     EndpointSet,
 >;
 
-/// Globus's key set, and when it was fetched.
-#[derive(Clone, Debug)]
-struct CachedKeys {
-    keys: Arc<KeySet>,
-    fetched: Timestamp,
-}
-
 /// The client of Globus Auth.
 #[derive(Debug)]
 pub struct Globus {
@@ -74,7 +66,7 @@ pub struct Globus {
     issuer: String,
     client_secret: Secret,
     scopes: Vec<Scope>,
-    keys: Mutex<Option<CachedKeys>>,
+    keys: Mutex<Option<KeySet>>,
 }
 
 /// A user who came back from Globus.
@@ -170,9 +162,8 @@ impl Globus {
     /// Renews the tokens of a session that expire soon: one request for each service, in parallel. One that fails does not
     /// affect the others.
     pub async fn refresh(&self, session: &Session, now: Timestamp) -> Renewed {
-        let results = join_all(session.renewable(now).map(|token| self.refresh_one(token, now))).await;
         let mut renewed = Renewed::default();
-        for result in results {
+        for result in join_all(session.renewable(now).map(|token| self.refresh_one(token, now))).await {
             match result {
                 Ok(tokens) => renewed.tokens.extend(tokens),
                 Err(error) => renewed.failures.push(error),
@@ -189,13 +180,10 @@ impl Globus {
 
     /// The same, except for tokens that are in use: Globus may give a token that it gave before.
     pub async fn revoke_unless_in(&self, tokens: &[Token], in_use: &[Token]) -> usize {
-        let used: HashSet<_> = in_use.iter().flat_map(Token::secrets).map(Secret::expose).collect();
-        let secrets = tokens.iter().flat_map(Token::secrets).filter(|secret| !used.contains(secret.expose()));
-        let secrets: Vec<_> = secrets.collect();
-        let revocations = join_all(secrets.iter().map(|secret| async {
-            tokio::time::timeout(REVOKE_WITHIN, self.revoke_one(secret.expose())).await.is_ok_and(|revoked| revoked)
-        }));
-        let left = revocations.await.into_iter().filter(|revoked| !revoked).count();
+        let is_used = |secret: &Secret| in_use.iter().flat_map(Token::secrets).any(|used| used == secret);
+        let secrets: Vec<_> = tokens.iter().flat_map(Token::secrets).filter(|secret| !is_used(secret)).collect();
+        let revoked = join_all(secrets.iter().map(|secret| self.revoke_one(secret.expose()))).await;
+        let left = revoked.into_iter().filter(|revoked| !revoked).count();
         if left > 0 {
             let detail = format!("{left} of {}", secrets.len());
             let details = log::Details { detail: Some(&detail), ..Reason::TokensNotRevoked.into() };
@@ -236,28 +224,24 @@ impl Globus {
         let response = self.oauth.exchange_refresh_token(&refresh_token).request_async(&send).await;
         let response = response.map_err(token_response::failure)?;
         let renewed = token_response::tokens(&response, now);
-        let checked = token_response::check(&response).and_then(|()| {
-            let same_service = renewed.iter().any(|renewed| renewed.resource_server == token.resource_server);
-            if same_service { Ok(()) } else { Err(Kind::ResponseRefused(Reason::RenewalOfAnotherService).into()) }
-        });
-        match checked {
-            Ok(()) => Ok(renewed),
-            Err(error) => {
-                self.revoke_unless_in(&renewed, std::slice::from_ref(token)).await;
-                Err(error)
-            }
+        let same_service = renewed.iter().any(|renewed| renewed.resource_server == token.resource_server);
+        let checked = token_response::check(&response);
+        if let Err(reason) = checked.and_then(|()| require(same_service, Reason::RenewalOfAnotherService)) {
+            self.revoke_unless_in(&renewed, std::slice::from_ref(token)).await;
+            return Err(Kind::ResponseRefused(reason).into());
         }
+        Ok(renewed)
     }
 
     /// The user that a token response is about.
     async fn identify(
         &self,
         response: &TokenResponse,
-        keys: Result<CachedKeys>,
+        keys: Result<KeySet>,
         nonce: &str,
         now: Timestamp,
     ) -> Result<Identity> {
-        token_response::check(response)?;
+        token_response::check(response).map_err(Kind::ResponseRefused)?;
         let id_token = response.extra_fields().id_token.as_deref();
         let id_token = id_token.ok_or(Kind::ResponseRefused(Reason::IdTokenMissing))?;
         let access_token = response.access_token().secret();
@@ -265,29 +249,24 @@ impl Globus {
         let expected = Expected { issuer: &self.issuer, client_id, nonce, access_token, now };
 
         let keys = keys?;
-        let mut claims = id_token::verify(id_token, &keys.keys, expected);
-        if claims.as_ref().is_err_and(|reason| *reason == Reason::IdTokenSignature)
-            && now.since(keys.fetched) >= KEYS_AGAIN_AFTER
-        {
+        let claims = match id_token::verify(id_token, &keys, expected) {
             // Globus may have made a new key since.
-            let keys = self.fetch_keys(now).await?;
-            claims = id_token::verify(id_token, &keys.keys, expected);
-        }
+            Err(Reason::IdTokenSignature) if now.since(keys.fetched) >= KEYS_AGAIN_AFTER => {
+                id_token::verify(id_token, &self.fetch_keys(now).await?, expected)
+            }
+            verified => verified,
+        };
         let claims = claims.map_err(Kind::ResponseRefused)?;
         if claims.preferred_username.is_some() {
             return Ok(claims.into());
         }
         let userinfo = self.userinfo(access_token).await?;
         // OpenID Connect Core 5.3.2: the claims of another user must not be used.
-        if userinfo.sub == claims.sub {
-            Ok(userinfo.into())
-        } else {
-            Err(Kind::ResponseRefused(Reason::UserinfoSubject).into())
-        }
+        require(userinfo.sub == claims.sub, Reason::UserinfoSubject).map_err(Kind::ResponseRefused)?;
+        Ok(userinfo.into())
     }
 
-    /// Globus's keys, fetched anew after an hour: a key that Globus has withdrawn is not trusted for longer.
-    async fn keys(&self, now: Timestamp) -> Result<CachedKeys> {
+    async fn keys(&self, now: Timestamp) -> Result<KeySet> {
         let cached = self.keys.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match cached {
             Some(keys) if now.since(keys.fetched) < KEYS_FOR => Ok(keys),
@@ -295,13 +274,10 @@ impl Globus {
         }
     }
 
-    async fn fetch_keys(&self, now: Timestamp) -> Result<CachedKeys> {
-        let request = self.http.get(format!("{}/jwk.json", self.issuer));
-        let response = http::send(request).await?;
-        if !response.status().is_success() {
-            return Err(Kind::ResponseRefused(Reason::KeySetUnreadable).into());
-        }
-        let keys = CachedKeys { keys: Arc::new(KeySet::parse(response.body())?), fetched: now };
+    async fn fetch_keys(&self, now: Timestamp) -> Result<KeySet> {
+        let response = http::send(self.http.get(format!("{}/jwk.json", self.issuer))).await?;
+        let keys = KeySet::parse(response.body(), now).filter(|_| response.status().is_success());
+        let keys = keys.ok_or(Kind::ResponseRefused(Reason::KeySetUnreadable))?;
         *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = Some(keys.clone());
         Ok(keys)
     }
@@ -317,6 +293,7 @@ impl Globus {
         let request = self
             .http
             .post(format!("{}/v2/oauth2/token/revoke", self.issuer))
+            .timeout(REVOKE_WITHIN)
             .basic_auth(self.oauth.client_id().as_str(), Some(self.client_secret.expose()))
             .form(&[("token", secret)]);
         http::send(request).await.is_ok_and(|response| response.status().is_success())
@@ -331,6 +308,10 @@ impl Globus {
 
 fn redirect_url(redirect_uri: &str) -> Result<RedirectUrl> {
     RedirectUrl::new(redirect_uri.to_owned()).map_err(|_| Kind::Internal(Reason::RedirectUri).into())
+}
+
+fn require(condition: bool, reason: Reason) -> Result<(), Reason> {
+    if condition { Ok(()) } else { Err(reason) }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use rustls::{ClientConfig, RootCertStore, crypto::ring};
 
 use crate::{
     config::{Environment, Reading},
-    error::{Error, Kind, Result},
+    error::{Kind, Result},
     log::Reason,
 };
 
@@ -25,12 +25,11 @@ pub fn read(env: &Environment<'_>) -> Reading<Client> {
 
 /// A client, whose clones share their connections. Fails only because of a defect of this program.
 pub fn new() -> Result<Client> {
-    let broken = |_| Error::from(Kind::Internal(Reason::HttpClientNotBuilt));
     // The roots of the system would be read and parsed at every cold start; these are in the binary, ready for use.
     let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let tls = ClientConfig::builder_with_provider(ring::default_provider().into())
         .with_safe_default_protocol_versions()
-        .map_err(|_| Error::from(Kind::Internal(Reason::HttpClientNotBuilt)))?
+        .map_err(|_| Kind::Internal(Reason::HttpClientNotBuilt))?
         .with_root_certificates(roots)
         .with_no_client_auth();
     #[expect(clippy::disallowed_methods, reason = "the one place that makes a client")]
@@ -44,5 +43,5 @@ pub fn new() -> Result<Client> {
         .pool_idle_timeout(IDLE)
         .user_agent(concat!("globus-sign-in/", env!("CARGO_PKG_VERSION")))
         .build()
-        .map_err(broken)
+        .map_err(|_| Kind::Internal(Reason::HttpClientNotBuilt).into())
 }

@@ -82,12 +82,12 @@ fn check_same_origin(request: &Request) -> Result<()> {
 
 /// The address of this site.
 pub fn address(request: &Request) -> Result<Address> {
-    gateway::context(request).address.ok_or_else(|| Kind::UnknownAddress.into())
+    gateway::address(request).ok_or_else(|| Kind::UnknownAddress.into())
 }
 
 /// The base path of this site, for links: empty if the site is at the top of its origin.
 pub fn base(request: &Request) -> String {
-    gateway::context(request).address.map(|address| address.base().to_owned()).unwrap_or_default()
+    gateway::address(request).map(|address| address.base().to_owned()).unwrap_or_default()
 }
 
 /// Whether the request came by another host name than that of `address`. A browser does not send cookies that are set

@@ -57,16 +57,15 @@ async fn going_back_after_a_logout_shows_no_name_and_no_token(storage: Storage) 
 
 async fn an_expired_sign_in_is_said_to_be_so_and_the_next_one_is_quick(storage: Storage) -> Result<()> {
     let scene = Scene::open(storage, &[]).await?;
-    // Tokens that have run out when they arrive, and nothing to have them renewed with.
-    scene.app.stand_in().expire_tokens_in(0);
+    scene.sign_in("ada", "Hello Ada Lovelace!").await?;
+    // Tokens that have run out, and nothing to have them renewed with.
     scene.app.stand_in().edit_token_response(without_refresh_tokens);
-    scene.begin().await?;
-    scene.choose("ada").await?;
+    scene.sign_in_a_minute_ago().await?;
+    scene.browser.reload().await?;
     scene.browser.shows("Your login has expired").await?;
     scene.is_at("/").await?;
     scene.is_in_order("home-expired").await?;
 
-    scene.app.stand_in().expire_tokens_in(2 * 3600 - 60);
     // Globus still knows the browser, and asks nothing.
     scene.browser.press("main a[href^='/login']").await?;
     scene.browser.shows("Hello Ada Lovelace!").await?;

@@ -6,15 +6,9 @@ use super::{Environment, Reading};
 
 /// Scheme, host and port of an address, normalised as browsers write it in an `Origin` header: `https://example.org`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin(String);
+pub struct Origin(pub(super) String);
 
 impl Origin {
-    /// Accepts what [`Address::parse`] does, without a path.
-    pub fn parse(text: &str) -> Option<Self> {
-        let Address { origin, base } = Address::parse(text)?;
-        base.is_empty().then_some(origin)
-    }
-
     /// The origin as text, without a slash at the end.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -73,6 +67,11 @@ impl Address {
         &self.origin
     }
 
+    /// The same, if there is no base path.
+    pub(super) fn only_origin(self) -> Option<Origin> {
+        self.base.is_empty().then_some(self.origin)
+    }
+
     /// The absolute URL of a page, whose path begins with a slash.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.origin.url(&self.base))
@@ -121,9 +120,7 @@ pub struct Site {
 
 impl Site {
     pub(super) fn read(env: &Environment<'_>) -> Reading<Self> {
-        let expected = "must be an https address (http for localhost only)";
-        let base_url = env.parsed("BASE_URL", expected, None, |text| Address::parse(text).map(Some));
-        Ok(Self { base_url: base_url?, region: env.optional("AWS_REGION") })
+        Ok(Self { base_url: env.address("BASE_URL")?, region: env.optional("AWS_REGION") })
     }
 
     /// Whether browsers reach the site by https. Without `BASE_URL` they do: the API's own name is on https.

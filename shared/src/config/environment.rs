@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, fmt, time::Duration};
 
-use super::Site;
+use super::{Address, Origin, Site};
 
 /// A setting, or the proof that the problem with it was noted.
 pub type Reading<T> = Result<T, Noted>;
@@ -20,13 +20,11 @@ pub struct Environment<'a> {
     site: Site,
 }
 
-/// One variable and what is wrong with it; never its value.
+/// What [`Environment::note`] has noted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The variable's name.
-    pub variable: &'static str,
-    /// What is wrong, as the end of a sentence that begins with the name.
-    pub expected: &'static str,
+struct Problem {
+    variable: &'static str,
+    expected: &'static str,
 }
 
 /// The problem of a variable that is required and not set.
@@ -48,11 +46,8 @@ impl ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.0.iter().enumerate() {
-            let separator = if index == 0 { "" } else { "; " };
-            write!(f, "{separator}{} {}", problem.variable, problem.expected)?;
-        }
-        Ok(())
+        let problems = self.0.iter().map(|Problem { variable, expected }| format!("{variable} {expected}"));
+        f.write_str(&problems.collect::<Vec<_>>().join("; "))
     }
 }
 
@@ -83,7 +78,7 @@ impl<'a> Environment<'a> {
         }
     }
 
-    /// Notes what is wrong with `variable`.
+    /// Notes what is wrong with `variable`, as the end of a sentence that begins with its name. Never shows its value.
     pub fn note(&self, variable: &'static str, expected: &'static str) -> Noted {
         self.problems.borrow_mut().push(Problem { variable, expected });
         Noted(())
@@ -99,26 +94,45 @@ impl<'a> Environment<'a> {
         self.optional(variable).ok_or_else(|| self.note(variable, MISSING))
     }
 
-    /// The value as `parse` reads it, or `default` if there is none.
+    /// The value as `parse` reads it; noted as not what is `expected` if it cannot.
     pub fn parsed<T>(
         &self,
         variable: &'static str,
         expected: &'static str,
-        default: T,
         parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Reading<T> {
-        match self.optional(variable) {
-            None => Ok(default),
-            Some(value) => parse(&value).ok_or_else(|| self.note(variable, expected)),
-        }
+    ) -> Reading<Option<T>> {
+        let parsed = self.optional(variable).map(|value| parse(&value).ok_or_else(|| self.note(variable, expected)));
+        parsed.transpose()
+    }
+
+    /// An address that the site trusts. One of plain http is of this machine. In Lambda nothing else runs there: it is a
+    /// setting of a local run that was deployed.
+    pub(super) fn address(&self, variable: &'static str) -> Reading<Option<Address>> {
+        self.parsed(variable, "must be an https address (http for localhost only, and not in Lambda)", |text| {
+            Address::parse(text).filter(|address| address.origin().is_https() || !self.is_lambda())
+        })
+    }
+
+    /// Such an address without a path.
+    pub(super) fn origin(&self, variable: &'static str) -> Reading<Option<Origin>> {
+        let origin = |address: Address| address.only_origin().ok_or_else(|| self.note(variable, "must have no path"));
+        self.address(variable)?.map(origin).transpose()
+    }
+
+    /// Whether this is Lambda itself, which says how it initialized the function. `cargo lambda watch` and AWS's Runtime
+    /// Interface Emulator do not; `sam local` does, and says that it is local.
+    ///
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
+    fn is_lambda(&self) -> bool {
+        self.optional("AWS_LAMBDA_INITIALIZATION_TYPE").is_some() && self.optional("AWS_SAM_LOCAL").is_none()
     }
 
     /// A number of hours from 1 to 8,760, which is a year.
     pub(super) fn hours(&self, variable: &'static str, default: u64) -> Reading<Duration> {
-        let hours = self.parsed(variable, "must be a whole number from 1 to 8760", default, |text| {
+        let hours = self.parsed(variable, "must be a whole number from 1 to 8760", |text| {
             text.parse().ok().filter(|hours| (1..=8760).contains(hours))
         });
-        hours.map(Duration::from_hours)
+        hours.map(|hours| Duration::from_hours(hours.unwrap_or(default)))
     }
 }
 

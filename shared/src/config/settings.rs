@@ -4,10 +4,6 @@ use std::time::Duration;
 
 use super::{Environment, Origin, Reading, Secret};
 
-const EXPECTED_ORIGIN: &str = "must be an https address without a path (http for localhost only)";
-
-const DEFAULT_GLOBUS_AUTH: &str = "https://auth.globus.org";
-
 /// The four scopes of Globus's own example.
 const DEFAULT_SCOPES: &str = "openid profile email urn:globus:auth:scope:transfer.api.globus.org:all";
 
@@ -31,31 +27,25 @@ impl Config {
     pub fn read(env: &Environment<'_>) -> Reading<Self> {
         let client_id = env.required("GLOBUS_CLIENT_ID").and_then(|id| {
             let plain = id.bytes().all(|byte| byte.is_ascii_graphic());
-            if plain { Ok(id) } else { Err(env.note("GLOBUS_CLIENT_ID", "must be the id Globus gave, a UUID")) }
+            plain.then_some(id).ok_or_else(|| env.note("GLOBUS_CLIENT_ID", "must be the id Globus gave, a UUID"))
         });
-        let globus_auth = env.optional("GLOBUS_AUTH_URL").unwrap_or_else(|| DEFAULT_GLOBUS_AUTH.to_owned());
-        let globus_auth = Origin::parse(&globus_auth).ok_or_else(|| env.note("GLOBUS_AUTH_URL", EXPECTED_ORIGIN));
-        let session_keys = session_keys(env);
+        let globus_auth = env.origin("GLOBUS_AUTH_URL");
+        let session_keys = env.required("SESSION_KEYS").and_then(|keys| {
+            let keys: Vec<_> = keys.split(',').map(|key| Secret::new(key.trim())).collect();
+            let long = keys.iter().all(|key| key.expose().len() >= 32);
+            let expected = "must be keys of at least 32 characters each, separated by commas";
+            long.then_some(keys).ok_or_else(|| env.note("SESSION_KEYS", expected))
+        });
         let session_max = env.hours("SESSION_MAX_HOURS", 168);
-        let show_tokens = env.parsed("SHOW_TOKENS", "must be true or false", false, |text| text.parse().ok());
+        let show_tokens = env.parsed("SHOW_TOKENS", "must be true or false", |text| text.parse().ok());
 
         Ok(Self {
             client_id: client_id?,
-            globus_auth: globus_auth?,
+            globus_auth: globus_auth?.unwrap_or_else(|| Origin("https://auth.globus.org".to_owned())),
             session_keys: session_keys?,
             session_max: session_max?,
-            show_tokens: show_tokens?,
+            show_tokens: show_tokens?.unwrap_or(false),
         })
-    }
-}
-
-fn session_keys(env: &Environment<'_>) -> Reading<Vec<Secret>> {
-    const VARIABLE: &str = "SESSION_KEYS";
-    let keys: Vec<_> = env.required(VARIABLE)?.split(',').map(|key| Secret::new(key.trim())).collect();
-    if keys.iter().all(|key| key.expose().len() >= 32) {
-        Ok(keys)
-    } else {
-        Err(env.note(VARIABLE, "must be keys of at least 32 characters each, separated by commas"))
     }
 }
 
@@ -92,14 +82,7 @@ pub struct TableConfig {
     pub region: String,
     /// `AWS_ENDPOINT_URL_DYNAMODB`: an address other than the region's own, such as DynamoDB Local's.
     pub endpoint: Option<String>,
-    /// The credentials of the function's role.
-    pub credentials: Credentials,
-}
-
-/// Temporary credentials of AWS, set by Lambda.
-#[derive(Clone, Debug)]
-pub struct Credentials {
-    /// `AWS_ACCESS_KEY_ID`.
+    /// `AWS_ACCESS_KEY_ID`: set by Lambda, as are the other credentials of the function's role.
     pub key_id: String,
     /// `AWS_SECRET_ACCESS_KEY`.
     pub key: Secret,
@@ -115,11 +98,8 @@ impl TableConfig {
 
     /// For a program that can keep sessions in cookies only: notes a problem if `TOKEN_TABLE` names a table.
     pub fn refuse(env: &Environment<'_>) -> Reading<()> {
-        if Self::is_set(env) {
-            Err(env.note("TOKEN_TABLE", "is set, but this program keeps sessions in cookies only"))
-        } else {
-            Ok(())
-        }
+        let problem = "is set, but this program keeps sessions in cookies only";
+        if Self::is_set(env) { Err(env.note("TOKEN_TABLE", problem)) } else { Ok(()) }
     }
 
     /// Reads the settings of the session table.
@@ -127,14 +107,12 @@ impl TableConfig {
         let name = env.required("TOKEN_TABLE");
         let idle = env.hours("SESSION_IDLE_HOURS", 24);
         let region = env.required("AWS_REGION");
-        let endpoint = env.parsed("AWS_ENDPOINT_URL_DYNAMODB", EXPECTED_ORIGIN, None, |text| {
-            Origin::parse(text).map(|origin| Some(origin.url("")))
-        });
+        let endpoint = env.origin("AWS_ENDPOINT_URL_DYNAMODB");
         let key_id = env.required("AWS_ACCESS_KEY_ID");
         let key = env.required("AWS_SECRET_ACCESS_KEY").map(Secret::new);
         let token = env.optional("AWS_SESSION_TOKEN").map(Secret::new);
-        let credentials = Credentials { key_id: key_id?, key: key?, token };
-        Ok(Self { name: name?, idle: idle?, region: region?, endpoint: endpoint?, credentials })
+        let endpoint = endpoint?.map(|origin| origin.url(""));
+        Ok(Self { name: name?, idle: idle?, region: region?, endpoint, key_id: key_id?, key: key?, token })
     }
 }
 
@@ -150,10 +128,9 @@ pub struct LogConfig {
 impl LogConfig {
     /// Reads the settings of the log. An unknown level is noted, and `info` is used.
     pub fn read(env: &Environment<'_>) -> Self {
-        let expected = "must be error, warn, info, debug or trace";
-        let level = env.parsed("LOG_LEVEL", expected, tracing::Level::INFO, |text| text.parse().ok());
+        let level = env.parsed("LOG_LEVEL", "must be error, warn, info, debug or trace", |text| text.parse().ok());
         Self {
-            level: level.unwrap_or(tracing::Level::INFO),
+            level: level.ok().flatten().unwrap_or(tracing::Level::INFO),
             json: env.optional("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format == "JSON"),
         }
     }

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::testing::configure;
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
@@ -147,10 +148,62 @@ fn an_invalid_globus_address_does_not_count_as_a_new_deployment() {
 
 #[test]
 fn plain_http_is_accepted_for_localhost_only() {
-    assert!(Origin::parse("http://localhost:9000").is_some_and(|origin| !origin.is_https()));
-    assert!(Origin::parse("http://127.0.0.1:9010/").is_some());
-    assert_eq!(Origin::parse("http://localhost.evil.example"), None);
-    assert_eq!(Origin::parse("https://Example.ORG/").unwrap().as_str(), "https://example.org");
+    assert!(Address::parse("http://localhost:9000").is_some_and(|address| !address.origin().is_https()));
+    assert!(Address::parse("http://127.0.0.1:9010/").is_some());
+    assert_eq!(Address::parse("http://localhost.evil.example"), None);
+}
+
+const IN_LAMBDA: (&str, &str) = ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand");
+
+#[test]
+fn in_lambda_itself_a_plain_http_address_is_refused() {
+    for (variable, problem) in [
+        ("BASE_URL", "BASE_URL must be an https address (http for localhost only, and not in Lambda)"),
+        ("GLOBUS_AUTH_URL", "GLOBUS_AUTH_URL must be an https address (http for localhost only, and not in Lambda)"),
+    ] {
+        for local in ["http://localhost:9000", "http://127.0.0.1:9000", "http://[::1]:9000"] {
+            let refused = read_with(&[IN_LAMBDA, (variable, local)]).unwrap_err();
+            assert_eq!(refused.to_string(), problem);
+        }
+        assert!(read_with(&[IN_LAMBDA, (variable, "https://example.org")]).is_ok(), "{variable}");
+    }
+}
+
+#[test]
+fn the_session_table_is_reached_by_plain_http_outside_lambda_only() {
+    let table = [
+        ("TOKEN_TABLE", "sessions"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "id"),
+        ("AWS_SECRET_ACCESS_KEY", "key"),
+        ("AWS_ENDPOINT_URL_DYNAMODB", "http://localhost:8000"),
+    ];
+    let local = configure(&table, TableConfig::read).unwrap();
+    assert_eq!(local.endpoint.as_deref(), Some("http://localhost:8000"));
+
+    let refused = configure(&[&table[..], &[IN_LAMBDA]].concat(), TableConfig::read).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "AWS_ENDPOINT_URL_DYNAMODB must be an https address (http for localhost only, and not in Lambda)"
+    );
+}
+
+/// What `cargo lambda watch`, AWS's Runtime Interface Emulator and `sam local` set, as far as Lambda sets it too.
+#[test]
+fn where_lambda_is_emulated_a_plain_http_address_is_accepted() {
+    let everywhere = [
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "4096"),
+        ("AWS_LAMBDA_FUNCTION_NAME", "home"),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+        ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001"),
+    ];
+    let emulator = [("AWS_LAMBDA_LOG_STREAM_NAME", "$LATEST"), ("AWS_SESSION_TOKEN", "token"), ("_HANDLER", "home")];
+    for more in [&[][..], &emulator, &[IN_LAMBDA, ("AWS_SAM_LOCAL", "true")]] {
+        for variable in ["BASE_URL", "GLOBUS_AUTH_URL"] {
+            let variables = [&everywhere, more, &[(variable, "http://localhost:9000")]].concat();
+            assert!(read_with(&variables).is_ok(), "{variables:?}");
+        }
+    }
 }
 
 #[test]
@@ -160,6 +213,15 @@ fn a_site_can_have_a_base_path() {
     assert_eq!(address.url("/login"), "https://example.org/gateway/app/login");
     assert_eq!(address.origin().as_str(), "https://example.org");
     assert_eq!(Address::parse("https://example.org/").unwrap().url("/"), "https://example.org/");
+}
+
+#[test]
+fn globus_has_no_base_path() {
+    let globus_auth = |url: &str| read_with(&[("GLOBUS_AUTH_URL", url)]).map(|(config, _)| config.globus_auth);
+
+    assert_eq!(globus_auth("https://Example.ORG/").unwrap().as_str(), "https://example.org");
+    let refused = globus_auth("https://example.org/v2").unwrap_err();
+    assert_eq!(refused.to_string(), "GLOBUS_AUTH_URL must have no path");
 }
 
 #[test]

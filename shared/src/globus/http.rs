@@ -1,5 +1,6 @@
 //! Sends requests to Globus.
 
+use lambda_http::http;
 use reqwest::RequestBuilder;
 
 use crate::{
@@ -17,7 +18,6 @@ pub(super) async fn send(request: RequestBuilder) -> Result<oauth2::HttpResponse
     if status.is_server_error() || status.as_u16() == 429 {
         return Err(Kind::GlobusUnavailable(Reason::GlobusErrorStatus).into());
     }
-    let headers = std::mem::take(response.headers_mut());
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
         if body.len() + chunk.len() > MAX_BODY {
@@ -25,10 +25,8 @@ pub(super) async fn send(request: RequestBuilder) -> Result<oauth2::HttpResponse
         }
         body.extend_from_slice(&chunk);
     }
-    let mut whole = oauth2::HttpResponse::new(body);
-    *whole.status_mut() = status;
-    *whole.headers_mut() = headers;
-    Ok(whole)
+    let (parts, _) = http::Response::from(response).into_parts();
+    Ok(oauth2::HttpResponse::from_parts(parts, body))
 }
 
 /// Only the kind of failure: the text of the error holds the URL, and may hold more.

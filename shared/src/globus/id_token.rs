@@ -3,30 +3,25 @@
 //!
 //! Globus signs with RS512, and neither token nor key set has a key id, so each key is tried.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::{digest, signature};
 use serde::Deserialize;
 
-use crate::{
-    error::{Kind, Result},
-    log::Reason,
-    session::Identity,
-    timestamp::Timestamp,
-};
+use super::require;
+use crate::{log::Reason, session::Identity, timestamp::Timestamp};
 
 /// The largest difference between the clocks of Globus and of this function. Globus's own clients allow the same.
 const SKEW: Duration = Duration::from_mins(5);
 
+type PublicKey = signature::RsaPublicKeyComponents<Vec<u8>>;
+
 /// Globus's public keys ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)), those that can sign an ID token.
 #[derive(Clone, Debug)]
-pub(super) struct KeySet(Vec<PublicKey>);
-
-#[derive(Clone, Debug)]
-struct PublicKey {
-    modulus: Vec<u8>,
-    exponent: Vec<u8>,
+pub(super) struct KeySet {
+    keys: Arc<[PublicKey]>,
+    pub(super) fetched: Timestamp,
 }
 
 #[derive(Deserialize)]
@@ -45,19 +40,15 @@ struct JsonKey {
 }
 
 impl KeySet {
-    /// Reads a key set. A key of another type or for another use is skipped.
-    pub(super) fn parse(json: &[u8]) -> Result<Self> {
-        let unreadable = Kind::ResponseRefused(Reason::KeySetUnreadable);
-        let set: JsonKeySet = serde_json::from_slice(json).map_err(|_| unreadable.clone())?;
-        let keys: Vec<_> = set.keys.into_iter().filter_map(JsonKey::into_rs512).collect();
-        if keys.is_empty() { Err(unreadable.into()) } else { Ok(Self(keys)) }
+    /// Reads a key set, and leaves out each key of another type or for another use. One without any key is of no use.
+    pub(super) fn parse(json: &[u8], fetched: Timestamp) -> Option<Self> {
+        let set: JsonKeySet = serde_json::from_slice(json).ok()?;
+        let keys: Arc<[_]> = set.keys.into_iter().filter_map(JsonKey::into_rs512).collect();
+        (!keys.is_empty()).then_some(Self { keys, fetched })
     }
 
     fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        self.0.iter().any(|PublicKey { modulus, exponent }| {
-            let key = signature::RsaPublicKeyComponents { n: modulus, e: exponent };
-            key.verify(&signature::RSA_PKCS1_2048_8192_SHA512, message, signature).is_ok()
-        })
+        self.keys.iter().any(|key| key.verify(&signature::RSA_PKCS1_2048_8192_SHA512, message, signature).is_ok())
     }
 }
 
@@ -67,7 +58,7 @@ impl JsonKey {
             && self.alg.is_none_or(|alg| alg == "RS512")
             && self.usage.is_none_or(|usage| usage == "sig");
         let decode = |text: Option<String>| URL_SAFE_NO_PAD.decode(text?).ok();
-        fits.then_some(PublicKey { modulus: decode(self.n)?, exponent: decode(self.e)? })
+        fits.then_some(PublicKey { n: decode(self.n)?, e: decode(self.e)? })
     }
 }
 
@@ -149,37 +140,33 @@ fn decode<T: serde::de::DeserializeOwned>(part: &str) -> Option<T> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
 }
 
-fn require(condition: bool, reason: Reason) -> Result<(), Reason> {
-    if condition { Ok(()) } else { Err(reason) }
-}
-
 impl IdToken {
     /// Steps 2 to 11; and, where Globus sends them, `nbf` (RFC 7519 section 4.1.5) and `at_hash` (section 3.1.3.8).
     fn check(&self, expected: Expected<'_>) -> Result<(), Reason> {
-        let (now, skew) = (numeric_date(expected.now), SKEW.as_secs_f64());
+        let (now, skew) = (Duration::from_secs(expected.now.seconds()).as_secs_f64(), SKEW.as_secs_f64());
+        let audience = match &self.aud {
+            Audience::One(audience) => std::slice::from_ref(audience),
+            Audience::Many(audiences) => audiences,
+        };
         let is_client = |azp: &str| azp == expected.client_id;
         let is_hash = |hash: &str| hash == at_hash(expected.access_token);
 
         require(self.iss == expected.issuer, Reason::IdTokenIssuer)?; // step 2
-        require(self.aud.is_only(expected.client_id), Reason::IdTokenAudience)?; // step 3
+        require(audience == [expected.client_id], Reason::IdTokenAudience)?; // step 3: no other one is trusted
         require(self.azp.as_deref().is_none_or(is_client), Reason::IdTokenAudience)?; // steps 4 and 5
         require(now < self.exp + skew, Reason::IdTokenExpired)?; // step 9
         require(self.iat <= now + skew, Reason::IdTokenFromTheFuture)?; // step 10
         require(self.nbf.is_none_or(|nbf| nbf <= now + skew), Reason::IdTokenFromTheFuture)?;
         require(self.nonce.as_deref() == Some(expected.nonce), Reason::IdTokenNonce)?; // step 11
         require(self.at_hash.as_deref().is_none_or(is_hash), Reason::IdTokenAtHash)?;
-        require(!self.claims.sub.is_empty(), Reason::IdTokenSubject)
+        require(is_subject(&self.claims.sub), Reason::IdTokenSubject)
     }
 }
 
-impl Audience {
-    /// Whether this client is the audience, and the only one: no other is trusted.
-    fn is_only(&self, client_id: &str) -> bool {
-        match self {
-            Self::One(audience) => audience == client_id,
-            Self::Many(audiences) => matches!(audiences.as_slice(), [audience] if audience == client_id),
-        }
-    }
+/// Whether `sub` is what [section 2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken) allows: at most 255
+/// ASCII characters. Control characters are refused as well, since it is logged.
+fn is_subject(sub: &str) -> bool {
+    (1..=255).contains(&sub.len()) && sub.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// The left half of the access token's SHA-512, since the token is signed with RS512
@@ -187,9 +174,4 @@ impl Audience {
 fn at_hash(access_token: &str) -> String {
     let hash = digest::digest(&digest::SHA512, access_token.as_bytes());
     URL_SAFE_NO_PAD.encode(hash.as_ref().get(..32).unwrap_or_default())
-}
-
-#[expect(clippy::cast_precision_loss, reason = "exact for the next 285 million years")]
-fn numeric_date(time: Timestamp) -> f64 {
-    time.seconds() as f64
 }

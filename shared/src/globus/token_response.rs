@@ -2,14 +2,15 @@
 //! [RFC 6749 section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1).
 
 use oauth2::{
-    AccessToken, ExtraTokenFields, RefreshToken, RequestTokenError, StandardTokenResponse, TokenResponse as _,
+    ExtraTokenFields, RefreshToken, RequestTokenError, StandardTokenResponse, TokenResponse as _,
     basic::{BasicErrorResponse, BasicErrorResponseType, BasicTokenType},
 };
 use serde::{Deserialize, Serialize};
 
+use super::require;
 use crate::{
     config::Secret,
-    error::{Error, Kind, Result},
+    error::{Error, Kind},
     log::Reason,
     session::{GLOBUS_AUTH, Token},
     timestamp::Timestamp,
@@ -34,17 +35,12 @@ fn each_token(response: &TokenResponse) -> impl Iterator<Item = &TokenResponse> 
     std::iter::once(response).chain(others)
 }
 
-/// Refuses a response with a token that is not a bearer token, or without a lifetime.
-pub(super) fn check(response: &TokenResponse) -> Result<()> {
+/// Refuses a response with a token that is not a bearer token, has no lifetime, or has expired on arrival.
+pub(super) fn check(response: &TokenResponse) -> Result<(), Reason> {
     each_token(response).try_for_each(|token| {
-        if *token.token_type() != BasicTokenType::Bearer {
-            return Err(Kind::ResponseRefused(Reason::TokenType).into());
-        }
+        require(*token.token_type() == BasicTokenType::Bearer, Reason::TokenType)?;
         // 48 hours are usual, but Globus may give an older token with less time left: nothing is assumed.
-        if token.expires_in().is_none() {
-            return Err(Kind::ResponseRefused(Reason::TokenLifetimeMissing).into());
-        }
-        Ok(())
+        require(token.expires_in().is_some_and(|lifetime| !lifetime.is_zero()), Reason::TokenLifetimeMissing)
     })
 }
 
@@ -56,7 +52,7 @@ pub(super) fn tokens(response: &TokenResponse, now: Timestamp) -> Vec<Token> {
         Token {
             resource_server: resource_server.unwrap_or(GLOBUS_AUTH).to_owned(),
             scope: scopes.join(" "),
-            access_token: Secret::new(AccessToken::secret(response.access_token())),
+            access_token: Secret::new(response.access_token().secret()),
             refresh_token: response.refresh_token().map(RefreshToken::secret).map(Secret::new),
             received: now,
             lifetime: response.expires_in().unwrap_or_default(),
@@ -68,17 +64,17 @@ pub(super) fn tokens(response: &TokenResponse, now: Timestamp) -> Vec<Token> {
 /// The error for a token request that failed. Only the code of a refusal is used: Globus sends it with 400 and with 401,
 /// and its text may repeat what was sent.
 pub(super) fn failure(error: RequestTokenError<Error, BasicErrorResponse>) -> Error {
-    match error {
-        RequestTokenError::Request(error) => error,
-        RequestTokenError::ServerResponse(refusal) => match refusal.error() {
-            BasicErrorResponseType::InvalidGrant => Kind::CodeRefused.into(),
-            BasicErrorResponseType::InvalidClient | BasicErrorResponseType::UnauthorizedClient => {
-                Kind::GlobusRefused(Reason::ClientRefused).into()
-            }
-            _ => Kind::GlobusRefused(Reason::TokenRequestRefused).into(),
+    use BasicErrorResponseType::{InvalidClient, InvalidGrant, UnauthorizedClient};
+    use RequestTokenError::{Other, Parse, Request, ServerResponse};
+
+    let kind = match error {
+        Request(error) => return error,
+        ServerResponse(refusal) => match refusal.error() {
+            InvalidGrant => Kind::CodeRefused,
+            InvalidClient | UnauthorizedClient => Kind::GlobusRefused(Reason::ClientRefused),
+            _ => Kind::GlobusRefused(Reason::TokenRequestRefused),
         },
-        RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-            Kind::ResponseRefused(Reason::TokenResponseUnreadable).into()
-        }
-    }
+        Parse(..) | Other(_) => Kind::ResponseRefused(Reason::TokenResponseUnreadable),
+    };
+    kind.into()
 }

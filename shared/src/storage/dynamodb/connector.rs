@@ -19,17 +19,15 @@ pub(super) fn through(http: Client) -> SharedHttpClient {
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let client = self.0.clone();
-        HttpConnectorFuture::new(async move { send(&client, request).await })
+        HttpConnectorFuture::new(send(self.0.clone(), request))
     }
 }
 
-async fn send(client: &Client, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
-    let (parts, body) = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?.into_parts();
+async fn send(client: Client, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+    let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
     // Requests to DynamoDB are in memory; only uploads to other services are streams.
-    let body = body.bytes().unwrap_or_default().to_vec();
-    let request = reqwest::Request::try_from(http::Request::from_parts(parts, body));
-    let request = request.map_err(|error| ConnectorError::user(error.into()))?;
+    let request = request.map(|body| body.bytes().unwrap_or_default().to_vec());
+    let request = reqwest::Request::try_from(request).map_err(|error| ConnectorError::user(error.into()))?;
     let response = client.execute(request).await.map_err(failure)?;
 
     let mut received = http::Response::new(());

@@ -14,25 +14,22 @@ pub(super) fn is_refused_by_condition<E: ProvideErrorMetadata>(error: &SdkError<
 
 /// The error for a failed request. Only its kind is used: the text of an SDK error may repeat what was sent.
 pub(super) fn failure<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Error {
-    let reason = match (error, error.code()) {
-        (SdkError::TimeoutError(_), _) => Reason::StoreTimeout,
-        (SdkError::DispatchFailure(dispatch), _) if dispatch.is_timeout() => Reason::StoreTimeout,
-        (SdkError::DispatchFailure(_), _) => Reason::StoreUnreachable,
-        (SdkError::ResponseError(_), _) => Reason::StoreResponseUnreadable,
-        (_, Some("ResourceNotFoundException")) => Reason::StoreTableMissing,
-        (_, Some("ProvisionedThroughputExceededException" | "RequestLimitExceeded" | "ThrottlingException")) => {
-            Reason::StoreThrottled
-        }
-        (
-            _,
-            Some(
-                "AccessDeniedException"
-                | "ExpiredTokenException"
-                | "InvalidSignatureException"
-                | "UnrecognizedClientException",
-            ),
-        ) => Reason::StoreAccessDenied,
-        _ => Reason::StoreError,
+    let reason = match error {
+        SdkError::TimeoutError(_) => Reason::StoreTimeout,
+        SdkError::DispatchFailure(dispatch) if dispatch.is_timeout() => Reason::StoreTimeout,
+        SdkError::DispatchFailure(_) => Reason::StoreUnreachable,
+        SdkError::ResponseError(_) => Reason::StoreResponseUnreadable,
+        _ => match error.code().unwrap_or_default() {
+            "ResourceNotFoundException" => Reason::StoreTableMissing,
+            "ProvisionedThroughputExceededException" | "RequestLimitExceeded" | "ThrottlingException" => {
+                Reason::StoreThrottled
+            }
+            "AccessDeniedException"
+            | "ExpiredTokenException"
+            | "InvalidSignatureException"
+            | "UnrecognizedClientException" => Reason::StoreAccessDenied,
+            _ => Reason::StoreError,
+        },
     };
     Kind::StoreUnavailable(reason).into()
 }

@@ -79,9 +79,9 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) fn new(table: TableConfig) -> Result<Self> {
-        let token = table.credentials.token.map(|token| token.expose().to_owned());
-        let key = table.credentials.key.expose();
-        let credentials = Credentials::new(table.credentials.key_id, key, token, None, "the function's role");
+        let token = table.token.map(|token| token.expose().to_owned());
+        let key = table.key.expose();
+        let credentials = Credentials::new(table.key_id, key, token, None, "the function's role");
         let retry = RetryConfig::standard()
             .with_max_attempts(3)
             .with_initial_backoff(Duration::from_millis(50))
