@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     config::Secret,
     cookies::{Opened, Purpose, SealedCookies},
-    error::{Kind, Result},
+    error::{Error, Kind, Result},
     log::Reason,
     logout_mark,
     return_path::ReturnPath,
@@ -22,14 +22,21 @@ use crate::{
 };
 
 /// How much time the user has to log in at Globus.
-pub const LIFETIME: Duration = Duration::from_mins(10);
+const LIFETIME: Duration = Duration::from_mins(10);
 
-/// The slots. API Gateway accepts 10,240 bytes of headers, and a session cookie needs up to 4,096 of them.
+/// How long the browser keeps an attempt. After [`LIFETIME`] it proves nothing, and only says where the user was going.
+const KEPT_FOR: Duration = Duration::from_hours(1);
+
+/// The slots. API Gateway accepts 10,240 bytes of headers, and a session cookie needs up to 4,096 of them. All slots
+/// together take some 2 KB: the first has room for the longest [`ReturnPath`], the others for a short one.
 const SLOTS: [&str; 5] = ["attempt-0", "attempt-1", "attempt-2", "attempt-3", "attempt-4"];
+
+/// The longest return path for which every slot has room, in bytes.
+const SHORT_PATH: usize = 80;
 
 /// What a slot holds. Stored as a JSON list, which is short: `next` needs room.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Stored(u8, Timestamp, Secret, Secret, Secret, String);
+struct Stored(u8, Timestamp, Secret, Secret, Secret, String, bool);
 
 /// The version of [`Stored`]. Version 1, of the first release, is not read: it had its state in the cookie's name. A
 /// sign-in that is in progress while that release is replaced starts again.
@@ -49,6 +56,8 @@ pub struct Attempt {
     pub next: ReturnPath,
     /// When the attempt began.
     pub begun: Timestamp,
+    /// Whether the user asked to log in with another account: it may take the place of this browser's user.
+    pub other_account: bool,
 }
 
 impl Attempt {
@@ -56,13 +65,17 @@ impl Attempt {
     pub fn keep(self, request: &Request, cookies: &SealedCookies) -> Result<Cookie<'static>> {
         let slot = self.slot(request, cookies);
         let next = self.next.as_str().to_owned();
-        let stored = Stored(VERSION, self.begun, self.state, self.nonce, self.pkce_verifier, next);
-        cookies.seal(Purpose::Login, slot, &stored, LIFETIME)
+        let Self { begun, state, nonce, pkce_verifier, other_account, .. } = self;
+        let stored = Stored(VERSION, begun, state, nonce, pkce_verifier, next, other_account);
+        cookies.seal(Purpose::Login, slot, &stored, KEPT_FOR)
     }
 
     /// The slot to use. Of several that are free, `state` decides, so that tabs that begin at the same moment seldom use the
     /// same one.
     fn slot(&self, request: &Request, cookies: &SealedCookies) -> &'static str {
+        if self.next.as_str().len() > SHORT_PATH {
+            return SLOTS[0];
+        }
         let mut slots = SLOTS;
         let spread = self.state.expose().bytes().map(usize::from).sum::<usize>();
         slots.rotate_left(spread % SLOTS.len());
@@ -83,19 +96,22 @@ impl Attempt {
         state: &str,
         now: Timestamp,
     ) -> Result<(Self, Cookie<'static>)> {
-        let found = SLOTS.iter().find_map(|slot| match open(request, cookies, slot) {
+        let slots = SLOTS.map(|slot| (slot, open(request, cookies, slot)));
+        if slots.iter().all(|(_, opened)| *opened == Opened::Absent) {
+            return Err(Kind::NoLoginCookie.into());
+        }
+        let found = slots.into_iter().find_map(|(slot, opened)| match opened {
             Opened::Value(attempt) if attempt.state.expose() == state => Some((attempt, cookies.removal(slot))),
             _ => None,
         });
-        let logged_out = logout_mark::read(request, cookies, now);
-        match found.filter(|(attempt, _)| attempt.begun >= logged_out) {
-            None => Err(Kind::UnknownAttempt(Reason::StateUnknown).into()),
-            // An attempt from the future was sealed by an instance whose clock is a little ahead.
-            Some((attempt, _)) if now.since(attempt.begun) >= LIFETIME => {
-                Err(Kind::UnknownAttempt(Reason::AttemptOver).into())
-            }
-            Some(found) => Ok(found),
+        let (attempt, removal) = found.ok_or(Kind::UnknownAttempt(Reason::StateUnknown))?;
+        // An attempt from the future was sealed by an instance whose clock is a little ahead.
+        let over = now.since(attempt.begun) >= LIFETIME || attempt.begun < logout_mark::read(request, cookies, now);
+        if over {
+            let error = Error::from(Kind::UnknownAttempt(Reason::AttemptOver));
+            return Err(error.with_cookie(removal).returning_to(attempt.next));
         }
+        Ok((attempt, removal))
     }
 }
 
@@ -108,8 +124,9 @@ pub fn removals(request: &Request, cookies: &SealedCookies) -> impl Iterator<Ite
 
 fn open(request: &Request, cookies: &SealedCookies, slot: &str) -> Opened<Attempt> {
     match cookies.open(request, Purpose::Login, slot) {
-        Opened::Value(Stored(VERSION, begun, state, nonce, pkce_verifier, next)) => {
-            Opened::Value(Attempt { state, nonce, pkce_verifier, next: ReturnPath::parse(&next), begun })
+        Opened::Value(Stored(VERSION, begun, state, nonce, pkce_verifier, next, other_account)) => {
+            let next = ReturnPath::parse(&next);
+            Opened::Value(Attempt { state, nonce, pkce_verifier, next, begun, other_account })
         }
         Opened::Absent => Opened::Absent,
         Opened::Value(_) | Opened::Unreadable => Opened::Unreadable,
@@ -134,6 +151,7 @@ mod tests {
             pkce_verifier: Secret::new("v".repeat(43)),
             next: ReturnPath::parse("/files?x=1"),
             begun,
+            other_account: false,
         }
     }
 
@@ -161,13 +179,13 @@ mod tests {
     /// A browser whose first slot holds `stored`, sealed for `purpose`.
     fn browser_with(purpose: Purpose, stored: &Stored) -> Browser {
         let mut browser = Browser::default();
-        browser.keep(&cookies().seal(purpose, "attempt-0", stored, LIFETIME).unwrap());
+        browser.keep(&cookies().seal(purpose, "attempt-0", stored, MINUTE).unwrap());
         browser
     }
 
     fn stored(version: u8) -> Stored {
         let secret = || Secret::new("state");
-        Stored(version, noon(), secret(), secret(), secret(), String::new())
+        Stored(version, noon(), secret(), secret(), secret(), String::new(), false)
     }
 
     #[test]
@@ -185,6 +203,20 @@ mod tests {
         for state in ["state-b", "", "state-A", "state-a ", "x; Domain=evil", "\u{0}"] {
             assert_eq!(find(&browser, state, noon()), Err("state_unknown"), "{state}");
         }
+    }
+
+    #[test]
+    fn an_attempt_that_is_over_still_says_where_the_user_was_going() {
+        let request = browser(&[attempt("state-a", noon())]).with_cookies(Event::get("/login")).request();
+        let over = Attempt::find(&request, &cookies(), "state-a", noon() + MINUTE * 10).unwrap_err();
+
+        assert_eq!(over.link(), Some(("Start again", "/login?next=%2Ffiles%3Fx%3D1".to_owned())));
+        assert_eq!(over.cookies().len(), 1, "its cookie is removed");
+    }
+
+    #[test]
+    fn a_browser_that_sends_no_login_cookie_may_block_cookies() {
+        assert_eq!(find(&Browser::default(), "state-a", noon()), Err("no_login_cookie"));
     }
 
     #[test]
@@ -212,13 +244,15 @@ mod tests {
         let mut restored = Browser::default();
         for number in 0..40 {
             let mut longest = attempt(&format!("{number:022}"), noon());
-            longest.next = ReturnPath::parse(&format!("/{}", "x".repeat(ReturnPath::MAX_LENGTH - 1)));
+            let length = if number % 2 == 0 { 511 } else { 79 };
+            longest.next = ReturnPath::parse(&format!("/{}", "x".repeat(length)));
             restored.keep(&longest.keep(&Event::get("/login").request(), &cookies()).unwrap());
         }
 
         let size = |(name, value): (&String, &String)| name.len() + value.len() + 3;
         assert_eq!(restored.cookies.len(), 5);
-        assert!(restored.cookies.iter().map(size).sum::<usize>() + 4_096 <= 6_144);
+        let bytes: usize = restored.cookies.iter().map(size).sum();
+        assert!(bytes <= 2_300, "{bytes} bytes");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::{
     config::ConfigError,
     log::{Event, Outcome, Reason},
     paths,
+    return_path::ReturnPath,
 };
 
 /// The result of everything that can end in an error page.
@@ -22,6 +23,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub struct Error {
     kind: Box<Kind>,
     during: Option<Event>,
+    next: Option<ReturnPath>,
     cookies: Vec<Cookie<'static>>,
 }
 
@@ -45,6 +47,8 @@ pub enum Kind {
     CrossSite,
     /// This browser has not begun this sign-in, or too long ago, or has already completed it.
     UnknownAttempt(Reason),
+    /// The browser has sent no login cookie at all.
+    NoLoginCookie,
     /// The user did not allow access at Globus.
     Denied,
     /// Another user is signed in here: a sign-in does not replace their session without their act.
@@ -174,6 +178,12 @@ impl Kind {
                 "We could not match it to this browser. It may be too old or already used, or cookies may be blocked. \
                  Nothing is lost: start again.",
             ),
+            Self::NoLoginCookie => row(
+                (StatusCode::BAD_REQUEST, Reason::NoLoginCookie, SignIn, StartAgain),
+                "This site needs cookies",
+                "Your browser sent none of the cookies that this login began with. Allow cookies for this site, then start \
+                 again. If you came here by an old link, just start again.",
+            ),
             Self::Denied => row(
                 (StatusCode::FORBIDDEN, Reason::AccessDenied, SignIn, StartAgain),
                 "You are not logged in",
@@ -263,6 +273,25 @@ impl Error {
         self
     }
 
+    /// Says where the user was going: the way on leads back there.
+    #[must_use]
+    pub fn returning_to(mut self, next: ReturnPath) -> Self {
+        self.next.get_or_insert(next);
+        self
+    }
+
+    /// The link on the page: its text and its path on this site.
+    pub fn link(&self) -> Option<(&'static str, String)> {
+        let (text, path) = self.row().way_on.link()?;
+        match &self.next {
+            Some(next) if path != paths::LOGOUT && *next != ReturnPath::home() => {
+                let separator = if path.contains('?') { '&' } else { '?' };
+                Some((text, format!("{path}{separator}next={}", next.encoded())))
+            }
+            _ => Some((text, path.to_owned())),
+        }
+    }
+
     /// The cookies that the response sets.
     pub fn cookies(&self) -> &[Cookie<'static>] {
         &self.cookies
@@ -295,7 +324,7 @@ impl Error {
 
 impl From<Kind> for Error {
     fn from(kind: Kind) -> Self {
-        Self { kind: Box::new(kind), during: None, cookies: Vec::new() }
+        Self { kind: Box::new(kind), during: None, next: None, cookies: Vec::new() }
     }
 }
 

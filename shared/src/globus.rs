@@ -114,10 +114,19 @@ impl Globus {
     }
 
     /// Begins a sign-in: the attempt to keep in the browser, and the URL at Globus to send the browser to.
-    pub fn begin(&self, redirect_uri: &str, next: ReturnPath, now: Timestamp) -> Result<(Attempt, String)> {
+    ///
+    /// With `other_account`, Globus asks the user to log in even if it knows the browser
+    /// ([OpenID Connect Core section 3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)).
+    pub fn begin(
+        &self,
+        redirect_uri: &str,
+        next: ReturnPath,
+        other_account: bool,
+        now: Timestamp,
+    ) -> Result<(Attempt, String)> {
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let nonce = CsrfToken::new_random();
-        let (url, state) = self
+        let request = self
             .oauth
             .authorize_url(CsrfToken::new_random)
             .add_scopes(self.scopes.clone())
@@ -125,14 +134,16 @@ impl Globus {
             .set_pkce_challenge(challenge)
             .add_extra_param("nonce", nonce.secret())
             // For refresh tokens.
-            .add_extra_param("access_type", "offline")
-            .url();
+            .add_extra_param("access_type", "offline");
+        let request = if other_account { request.add_extra_param("prompt", "login") } else { request };
+        let (url, state) = request.url();
         let attempt = Attempt {
             state: Secret::new(state.into_secret()),
             nonce: Secret::new(nonce.into_secret()),
             pkce_verifier: Secret::new(verifier.into_secret()),
             next,
             begun: now,
+            other_account,
         };
         Ok((attempt, url.into()))
     }

@@ -44,6 +44,7 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
         ("message", MESSAGE),
         ("login", paths::LOGIN),
         ("logout", paths::LOGOUT),
+        ("other_account", paths::OTHER_ACCOUNT),
     ];
     for (name, text) in globals {
         templates.add_global(name, minijinja::Value::from_safe_string(text.to_owned()));

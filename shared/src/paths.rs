@@ -6,5 +6,7 @@ pub const HOME: &str = "/";
 pub const LOGIN: &str = "/login";
 /// Renews the tokens of a session.
 pub const RENEW: &str = "/login?refresh";
+/// Begins a sign-in at which the user chooses another account.
+pub const OTHER_ACCOUNT: &str = "/login?account=other";
 /// Asks whether to log out, and ends the session.
 pub const LOGOUT: &str = "/logout";

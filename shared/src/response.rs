@@ -114,18 +114,19 @@ fn log_error(error: &Error) {
 /// To `login`, and from there back to the requested page.
 fn send_to(parameter: &str, request: &Request, error: &Error) -> Response<Body> {
     let requested = request.uri().path_and_query().filter(|_| request.method() == Method::GET);
-    let next = ReturnPath::parse(requested.map_or(paths::HOME, PathAndQuery::as_str));
+    let next = ReturnPath::accept(requested.map_or(paths::HOME, PathAndQuery::as_str));
     let login = format!("{}{}?{parameter}next={}", request::base(request), paths::LOGIN, next.encoded());
     redirect(StatusCode::FOUND, &login).unwrap_or_else(|_| page(request, error))
 }
 
 fn page(request: &Request, error: &Error) -> Response<Body> {
-    let row = error.row();
+    let (row, link) = (error.row(), error.link());
+    let link = link.as_ref().map(|(text, path)| (*text, path.as_str()));
     let page = match error.kind() {
         Kind::Config(problems) if problems.lacks_only_the_application() => {
             Page::SetUp { redirect_url: request::address(request).map(|address| address.url(paths::LOGIN)).ok() }
         }
-        _ => Page::Message { title: row.title, text: row.text, link: row.way_on.link() },
+        _ => Page::Message { title: row.title, text: row.text, link },
     };
     // If the template fails, the message is still shown.
     let response = html(request, row.status, &page).unwrap_or_else(|_| text(row.status, row.text.to_owned()));

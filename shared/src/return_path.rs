@@ -2,6 +2,8 @@
 
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::log::{self, Event, Outcome, Reason};
+
 /// The characters that a URL's path, query and fragment cannot contain unencoded, and `"`, `<`, `>`, `` ` ``, for which
 /// a path of this site has no use.
 const UNSAFE: &AsciiSet =
@@ -16,8 +18,8 @@ const UNSAFE: &AsciiSet =
 pub struct ReturnPath(String);
 
 impl ReturnPath {
-    /// The longest path that is kept, in bytes of its encoded form: it fits into a login cookie of 350 bytes.
-    pub const MAX_LENGTH: usize = 110;
+    /// The longest path that is kept, in bytes of its encoded form.
+    pub const MAX_LENGTH: usize = 512;
 
     /// The home page.
     pub fn home() -> Self {
@@ -26,6 +28,18 @@ impl ReturnPath {
 
     /// The path in `next`; or home, if that is not a path on this site, is too long, or leads back to login or logout.
     pub fn parse(next: &str) -> Self {
+        Self::try_parse(next).unwrap_or_else(|_| Self::home())
+    }
+
+    /// The same; logs why a path is not kept.
+    pub fn accept(next: &str) -> Self {
+        Self::try_parse(next).unwrap_or_else(|reason| {
+            log::write(Event::Request, Outcome::Partial, reason.into());
+            Self::home()
+        })
+    }
+
+    fn try_parse(next: &str) -> Result<Self, Reason> {
         let path = next.split(['?', '#']).next().unwrap_or_default();
         // Browsers read `\` as `/`, remove tabs and line ends, and read `//` as the start of another host.
         let local =
@@ -33,7 +47,11 @@ impl ReturnPath {
         let circle = matches!(path, "/login" | "/logout");
         let dots = path.split('/').any(is_dot_segment);
         let encoded = utf8_percent_encode(next, UNSAFE).to_string();
-        if local && !circle && !dots && encoded.len() <= Self::MAX_LENGTH { Self(encoded) } else { Self::home() }
+        match local && !circle && !dots {
+            true if encoded.len() <= Self::MAX_LENGTH => Ok(Self(encoded)),
+            true => Err(Reason::ReturnPathTooLong),
+            false => Err(Reason::ReturnPathForeign),
+        }
     }
 
     /// The path as the value of a query parameter.
@@ -114,11 +132,11 @@ mod tests {
 
     #[test]
     fn a_path_too_long_for_the_cookie_leads_home() {
-        let longest = format!("/{}", "x".repeat(109));
+        let longest = format!("/{}", "x".repeat(511));
         assert_kept(&longest);
-        assert_eq!(ReturnPath::parse(&format!("{longest}x")).as_str(), "/");
-        // Each letter takes six bytes in a URL.
-        assert_eq!(ReturnPath::parse(&format!("/{}", "é".repeat(18))).as_str().len(), 109);
-        assert_eq!(ReturnPath::parse(&format!("/{}", "é".repeat(19))).as_str(), "/");
+        assert_eq!(ReturnPath::try_parse(&format!("{longest}x")), Err(Reason::ReturnPathTooLong));
+        assert_eq!(ReturnPath::parse(&format!("{longest}x")), ReturnPath::home());
+        // Each takes six bytes in a URL.
+        assert_eq!(ReturnPath::try_parse(&format!("/{}", "é".repeat(86))), Err(Reason::ReturnPathTooLong));
     }
 }

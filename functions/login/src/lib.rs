@@ -30,13 +30,15 @@ struct Visit<'a> {
     globus: &'a Globus,
     request: &'a Request,
     address: Address,
+    /// The page to show afterwards.
+    next: ReturnPath,
     now: Timestamp,
 }
 
 impl Visit<'_> {
-    /// The page to show afterwards.
-    fn next(&self) -> Result<ReturnPath> {
-        Ok(ReturnPath::parse(&parameter(self.request, "next")?.unwrap_or_default()))
+    /// Whether the user asks to log in with another account.
+    fn other_account(&self) -> Result<bool> {
+        Ok(parameter(self.request, "account")?.is_some_and(|account| account == "other"))
     }
 
     /// A redirect to a page of this site.
@@ -54,27 +56,28 @@ pub async fn handle((app, globus): &(App, Globus), request: &Request, now: Times
     if !request::is_navigation(request) {
         return Err(Kind::NotNavigation.into());
     }
-    let visit = Visit { app, globus, request, address: request::address(request)?, now };
+    let next = parameter(request, "next")?.map_or_else(ReturnPath::home, |next| ReturnPath::accept(&next));
+    let visit = Visit { app, globus, request, address: request::address(request)?, next, now };
     if let Some(callback) = Callback::parse(request)? {
-        complete(&visit, callback).await
-    } else if parameter(request, "refresh")?.is_some() {
-        renew::renew(&visit).await
-    } else {
-        begin(&visit)
+        return complete(&visit, callback).await;
     }
+    let renewal = parameter(request, "refresh")?.is_some();
+    let response = if renewal { renew::renew(&visit).await } else { begin(&visit) };
+    response.map_err(|error| error.returning_to(visit.next.clone()))
 }
 
 /// Sends the browser to Globus, with a sealed cookie that recognizes it when it comes back.
 fn begin(visit: &Visit<'_>) -> Result<Response<Body>> {
-    let Visit { app, globus, request, address, now } = visit;
-    let next = visit.next()?;
+    let Visit { app, globus, request, address, next, now } = visit;
+    let other_account = visit.other_account()?;
     // A cookie that is set under another host name is not sent when the browser comes back to ours. Moved once only: a
     // proxy may use another name than the browser.
     if request::is_elsewhere(request, address) && parameter(request, "moved")?.is_none() {
-        return visit.redirect_to(&format!("{}?moved&next={}", paths::LOGIN, next.encoded()));
+        let account = if other_account { "&account=other" } else { "" };
+        return visit.redirect_to(&format!("{}?moved&next={}{account}", paths::LOGIN, next.encoded()));
     }
     let begun = visit.now.max(logout_mark::read(request, &app.cookies, *now));
-    let (attempt, globus_url) = globus.begin(&address.url(paths::LOGIN), next, begun)?;
+    let (attempt, globus_url) = globus.begin(&address.url(paths::LOGIN), next.clone(), other_account, begun)?;
     let kept = attempt.keep(request, &app.cookies)?;
     Ok(with_cookies(redirect(StatusCode::FOUND, &globus_url)?, [kept]))
 }
@@ -87,7 +90,7 @@ async fn complete(visit: &Visit<'_>, callback: Callback) -> Result<Response<Body
     };
     match finish(visit, &attempt, callback).await {
         Ok(response) => Ok(with_cookies(response, [spent])),
-        Err(error) => Err(error.with_cookie(spent)),
+        Err(error) => Err(error.with_cookie(spent).returning_to(attempt.next)),
     }
 }
 
@@ -104,7 +107,7 @@ async fn without_attempt(visit: &Visit<'_>, error: Error) -> Result<Response<Bod
 
 /// From the callback to a session.
 async fn finish(visit: &Visit<'_>, attempt: &Attempt, callback: Callback) -> Result<Response<Body>> {
-    let Visit { app, globus, request, address, now } = visit;
+    let Visit { app, globus, request, address, now, .. } = visit;
     let code = callback.code(&app.config.globus_auth)?;
     let present = app.visitor(request, *now).await.map_err(|error| error.during(Event::SignIn))?;
     let id = session::new_id()?;
@@ -113,7 +116,9 @@ async fn finish(visit: &Visit<'_>, attempt: &Attempt, callback: Callback) -> Res
     // Not before the last logout, even if another instance marked that one by a clock that is ahead.
     let session = Session::new(id, identity, tokens, logout.max(*now));
     let created = match present.living() {
-        Some(other) if other.identity.sub != session.identity.sub => Err(Kind::OtherUser.into()),
+        Some(other) if other.identity.sub != session.identity.sub && !attempt.other_account => {
+            Err(Kind::OtherUser.into())
+        }
         _ => app.storage.create(request, &session, *now).await,
     };
     let Created { cookie, removal, replaced } = match created {

@@ -60,7 +60,7 @@ async fn carry_out(visit: &Visit<'_>, mut session: Session, lease: Lease) -> Res
 }
 
 fn back(visit: &Visit<'_>) -> Result<Response<Body>> {
-    visit.redirect_to(visit.next()?.as_str())
+    visit.redirect_to(visit.next.as_str())
 }
 
 fn log_result(outcome: Outcome, reason: Option<Reason>, session: &Session) {

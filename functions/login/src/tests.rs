@@ -3,6 +3,7 @@ mod begin;
 mod complete;
 mod hostile;
 mod renew;
+mod way_back;
 
 use std::time::Duration;
 

@@ -45,7 +45,7 @@ impl World {
 
     /// A sign-in up to the authorization code.
     async fn authorize(&self, person: &str, now: Timestamp) -> (Attempt, String) {
-        let (attempt, url) = self.globus().begin(REDIRECT_URI, ReturnPath::home(), now).unwrap();
+        let (attempt, url) = self.globus().begin(REDIRECT_URI, ReturnPath::home(), false, now).unwrap();
         let callback = self.stand_in.sign_in(&url, person).await.unwrap();
         let code = parameter(&Event::callback(&callback).request(), "code").unwrap();
         (attempt, code.unwrap())

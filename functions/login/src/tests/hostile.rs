@@ -13,7 +13,7 @@ async fn login_csrf_with_a_state_of_another_browser_is_refused() {
     let response = send(&world, &mut victim, callback).await;
 
     response.assert_page(400, "Start again</a>").assert_no_cookie();
-    log.assert_reason("state_unknown");
+    log.assert_reason("no_login_cookie");
     world.assert_stopped_before_globus(&victim).await;
 }
 
@@ -29,7 +29,7 @@ async fn a_forged_callback_against_a_signed_in_user_is_logged_and_changes_nothin
     let response = send(&world, &mut browser, forged).await;
 
     response.assert_redirect(302, "https://gateway.example/").assert_no_cookie();
-    log.assert_reason("state_unknown");
+    log.assert_reason("no_login_cookie");
     assert!(log.text().contains("event=\"sign_in\" outcome=\"refused\""), "{}", log.text());
     assert_eq!(world.stand_in.requests(Endpoint::Token), 1, "none but that of the user's own sign-in");
 }

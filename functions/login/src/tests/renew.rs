@@ -141,7 +141,9 @@ async fn an_error_at_globus_after_the_token_ended_offers_another_try() {
     world.stand_in.fault(Endpoint::Token, Fault::Drop);
 
     let response = renew(&world, &mut browser).await;
-    response.assert_page(503, "Globus is not responding").assert_page(503, "?refresh\">Try again</a>");
+    response
+        .assert_page(503, "Globus is not responding")
+        .assert_page(503, "?refresh&amp;next=%2Ffiles%3Fx%3D1\">Try again</a>");
     assert!(log.text().contains("event=\"renewal\" outcome=\"failure\""), "{}", log.text());
     log.assert_reason("globus_connection_lost");
 
