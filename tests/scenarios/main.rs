@@ -73,6 +73,8 @@ mod scene;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
+mod siblings;
+#[cfg(test)]
 mod sign_in;
 #[cfg(test)]
 mod stack;
