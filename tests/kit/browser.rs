@@ -247,9 +247,15 @@ impl Browser {
 }
 
 fn capabilities() -> Capabilities {
-    // Without a sandbox, since in a container the tests may well run as root, where Chromium has none.
-    let options =
-        json!({ "args": ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1280,1000"] });
+    let options = json!({ "args": [
+        "--headless=new",
+        // In a container the tests may well run as root, where Chromium has no sandbox.
+        "--no-sandbox",
+        "--disable-dev-shm-usage",
+        "--window-size=1280,1000",
+        // The app and its sibling domains, where a test has them.
+        "--host-resolver-rules=MAP *.gateway.example 127.0.0.1",
+    ] });
     let mut capabilities = Capabilities::new();
     // The certificate of a test is self-signed.
     capabilities.insert("acceptInsecureCerts".to_owned(), json!(true));

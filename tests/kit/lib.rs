@@ -6,7 +6,9 @@
 pub mod browser;
 pub mod dynamodb;
 pub mod emulator;
+pub mod gateway;
 pub mod http;
+pub mod https;
 pub mod local;
 pub mod packages;
 pub mod process;

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU32, AtomicUsize, Ordering},
     time::Duration,
@@ -13,6 +13,7 @@ use globus_stand_in::{CLIENT_ID, CLIENT_SECRET, StandIn};
 use crate::{
     Result,
     dynamodb::{DynamoDb, Table},
+    gateway::Gateway,
     http::{self, Response},
     process::{Output, Process, wait_for},
     relay, tools,
@@ -31,35 +32,33 @@ const QUIET: [(&str, &str); 2] =
 pub struct Watch {
     process: Process,
     port: u16,
+    gateway: Option<Gateway>,
 }
 
 impl Watch {
     /// Starts them with these variables on that port of this machine, and waits until they respond.
     pub fn start(port: u16, variables: &[(String, String)], output: Output) -> Result<Self> {
-        let mut watch = Self::launch(port, &[], variables, output)?;
+        let mut watch = Self::launch(port, variables, output)?;
         watch.wait_until(Self::responds)?;
         relay::start(port);
         Ok(watch)
     }
 
-    /// The same over TLS, with a self-signed certificate.
+    /// The same behind a gateway on that port, over TLS.
     pub fn start_https(port: u16, variables: &[(String, String)], output: Output) -> Result<Self> {
-        let (certificate, key) = tools::certificate(&port.to_string())?;
-        let (certificate, key) = (certificate.display().to_string(), key.display().to_string());
-        let tls = ["--tls-cert", certificate.as_str(), "--tls-key", key.as_str()];
-        let mut watch = Self::launch(port, &tls, variables, output)?;
-        watch.wait_until(|watch| TcpStream::connect(("127.0.0.1", watch.port)).ok().map(drop))?;
+        let mut watch = Self::start(free_port()?, variables, output)?;
+        watch.gateway = Some(Gateway::start(port, watch.port)?);
         Ok(watch)
     }
 
-    fn launch(port: u16, tls: &[&str], variables: &[(String, String)], output: Output) -> Result<Self> {
+    fn launch(port: u16, variables: &[(String, String)], output: Output) -> Result<Self> {
         let port_argument = port.to_string();
         let address = ["--invoke-address", "127.0.0.1", "--invoke-port", &port_argument];
         // By default it lets every site in the browser read the app's responses, which no deployment does.
-        let arguments = [&["lambda", "watch", "--disable-cors"], &address[..], tls].concat();
+        let arguments = [&["lambda", "watch", "--disable-cors"], &address[..]].concat();
         let quiet = QUIET.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let process = Process::start(&tools::cargo_lambda()?, &arguments, &[variables, &quiet].concat(), output)?;
-        Ok(Self { process, port })
+        Ok(Self { process, port, gateway: None })
     }
 
     fn wait_until(&mut self, ready: impl Fn(&Self) -> Option<()>) -> Result<()> {
@@ -113,22 +112,22 @@ pub struct App {
 impl App {
     /// Starts the app with these settings beside the usual ones.
     pub async fn start(storage: Storage, settings: &[(&str, &str)]) -> Result<Self> {
-        Self::start_with("http", Watch::start, storage, settings).await
+        Self::start_with("http://localhost", Watch::start, storage, settings).await
     }
 
-    /// Starts it as a deployment is: on https.
+    /// Starts it as a deployment is: on https, at a name beside which there may be others.
     pub async fn start_https(storage: Storage, settings: &[(&str, &str)]) -> Result<Self> {
-        Self::start_with("https", Watch::start_https, storage, settings).await
+        Self::start_with("https://app.gateway.example", Watch::start_https, storage, settings).await
     }
 
     async fn start_with(
-        scheme: &str,
+        host: &str,
         start: impl Fn(u16, &[(String, String)], Output) -> Result<Watch>,
         storage: Storage,
         settings: &[(&str, &str)],
     ) -> Result<Self> {
         let port = free_port()?;
-        let url = format!("{scheme}://localhost:{port}");
+        let url = format!("{host}:{port}");
         let stand_in = StandIn::start(0, &[&format!("{url}/login")]).await;
         let stand_in = stand_in.map_err(|error| format!("The stand-in for Globus Auth does not start: {error}."))?;
         let table = if storage == Storage::Table { Some(DynamoDb::shared()?.table()?) } else { None };
@@ -155,6 +154,11 @@ impl App {
     /// The table of sessions, if there is one.
     pub fn table(&self) -> Option<&Table<'static>> {
         self.table.as_ref()
+    }
+
+    /// The gateway in front of it, if it is on https.
+    pub fn gateway(&self) -> Option<&Gateway> {
+        self.watch.gateway.as_ref()
     }
 
     /// Its address, such as `http://localhost:9000`.
@@ -220,18 +224,17 @@ fn owned((name, value): &(&str, &str)) -> (String, String) {
     ((*name).to_owned(), (*value).to_owned())
 }
 
-/// A port for a program that is about to be started; the one after it is free too, since `cargo lambda watch` takes both
-/// where it speaks TLS. Each is handed out once, and none is of those that the system takes for connections, or it could
-/// be gone by the time the program asks for it.
+/// A port for a program that is about to be started. Each is handed out once, and none is of those that the system takes
+/// for connections, or it could be gone by the time the program asks for it.
 pub(crate) fn free_port() -> Result<u16> {
     const FIRST: u16 = 10_000;
     const COUNT: u32 = 20_000;
     static HANDED_OUT: AtomicU32 = AtomicU32::new(0);
     let next = || {
-        let number = std::process::id().wrapping_add(HANDED_OUT.fetch_add(2, Ordering::Relaxed)) % COUNT;
+        let number = std::process::id().wrapping_add(HANDED_OUT.fetch_add(1, Ordering::Relaxed)) % COUNT;
         FIRST + u16::try_from(number).unwrap_or_default()
     };
     let is_free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    let free = (0..COUNT).map(|_| next()).find(|port| is_free(*port) && is_free(port + 1));
+    let free = (0..COUNT).map(|_| next()).find(|port| is_free(*port));
     free.ok_or_else(|| "No port is free.".to_owned())
 }

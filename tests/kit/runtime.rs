@@ -5,14 +5,14 @@
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
 use std::{
-    io::{self, BufRead as _, BufReader, Read as _, Write as _},
+    io::{self, BufReader, Write as _},
     net::{TcpListener, TcpStream},
     process::Child,
     thread,
     time::Duration,
 };
 
-use crate::{Result, process::wait_for};
+use crate::{Result, http::Request, process::wait_for};
 
 /// How long a function may take to ask for an event, under a tool that slows it down.
 const ASKS_WITHIN: Duration = Duration::from_mins(2);
@@ -85,7 +85,7 @@ impl Waiting {
         let event = head.join("\r\n") + event;
         self.connection.get_mut().write_all(event.as_bytes())?;
         let mut responds = self.next()?;
-        let (_, body) = read(&mut responds)?;
+        let body = Request::read(&mut responds)?.body;
         responds.get_mut().write_all(b"HTTP/1.1 202 Accepted\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")?;
         drop(responds);
         self.connection = asks(self.next()?)?;
@@ -114,28 +114,10 @@ fn opened(connection: TcpStream) -> io::Result<BufReader<TcpStream>> {
 
 /// A connection on which the function asks for an event.
 fn asks(mut connection: BufReader<TcpStream>) -> io::Result<BufReader<TcpStream>> {
-    let (request_line, _) = read(&mut connection)?;
-    if request_line.starts_with("get /2018-06-01/runtime/invocation/next ") {
+    let request = Request::read(&mut connection)?;
+    if (request.method.as_str(), request.target.as_str()) == ("GET", "/2018-06-01/runtime/invocation/next") {
         Ok(connection)
     } else {
-        Err(io::Error::other(request_line))
+        Err(io::Error::other(format!("{} {}", request.method, request.target)))
     }
-}
-
-/// A request's first line, in lower case, and its body.
-fn read(connection: &mut BufReader<TcpStream>) -> io::Result<(String, String)> {
-    let mut head = Vec::new();
-    loop {
-        let mut line = String::new();
-        connection.read_line(&mut line)?;
-        if line.trim().is_empty() {
-            break;
-        }
-        head.push(line.trim().to_ascii_lowercase());
-    }
-    let length = head.iter().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok()).unwrap_or(0);
-    let mut body = vec![0; length];
-    connection.read_exact(&mut body)?;
-    let request_line = head.first().cloned().unwrap_or_default();
-    Ok((request_line, String::from_utf8_lossy(&body).into_owned()))
 }

