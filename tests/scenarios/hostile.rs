@@ -21,7 +21,7 @@ async fn a_strict_cookie_would_not_come_back_from_globus(storage: Storage) -> Re
     scene.browser.set_cookie(scene.app.url(), name, value, "Strict").await?;
 
     scene.choose("ada").await?;
-    scene.browser.shows("This login cannot be completed").await?;
+    scene.browser.shows("This site needs cookies").await?;
     assert_eq!(scene.app.stand_in().requests(Endpoint::Token), 0);
     scene.close().await
 }
@@ -33,7 +33,7 @@ async fn login_csrf_with_a_callback_of_another_browser_signs_nobody_in(storage: 
 
     let victim = Browser::open().await?;
     victim.goto(&callback).await?;
-    victim.shows("This login cannot be completed").await?;
+    victim.shows("This site needs cookies").await?;
     assert_eq!(victim.url().await?, scene.url("/login"), "code and state do not stay in the history");
     assert_eq!(scene.app.stand_in().requests(Endpoint::Token), 0);
     assert!(victim.cookies_for(scene.app.url()).await?.is_empty());

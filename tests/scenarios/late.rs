@@ -5,7 +5,7 @@ use std::time::Duration;
 use globus_stand_in::{Endpoint, Fault, StandIn};
 use kit::{Result, dynamodb::Table, local::Storage};
 use serde_json::json;
-use shared::testing::{Received, now};
+use shared::testing::Received;
 
 use crate::{fleet::instance, visitor::Visitor, warm::Warm};
 
@@ -17,12 +17,14 @@ on_each_storage! {
     a_logout_while_globus_is_down_says_which_tokens_are_left
 }
 
-/// A user who signed in two days ago, so that the tokens are due.
+/// A user whose tokens are due: they are for two minutes, those of later requests for two hours.
 async fn due(storage: Storage) -> Result<(Warm, StandIn, Option<Table<'static>>, Visitor)> {
     let (mut warm, globus, table) = instance(storage).await?;
     let mut visitor = Visitor::default();
+    globus.expire_tokens_in(120);
     visitor.sign_in(&warm, &globus, "ada").await?;
-    warm.later(Duration::from_hours(48));
+    globus.expire_tokens_in(7_200);
+    warm.later(Duration::from_mins(2));
     Ok((warm, globus, table, visitor))
 }
 
@@ -56,11 +58,9 @@ async fn a_renewal_that_arrives_after_a_logout_signs_no_user_in(storage: Storage
 }
 
 async fn a_renewal_that_arrives_after_another_user_signed_in_swaps_no_user(storage: Storage) -> Result<()> {
-    let (mut warm, globus, _table, mut visitor) = due(storage).await?;
+    let (warm, globus, _table, mut visitor) = due(storage).await?;
     let late = in_another_tab(&warm, &visitor, "/login?refresh").await?;
     visitor.post(&warm, "/logout", "").await?;
-    // ID tokens are made at the real time.
-    warm.time = now();
     visitor.sign_in(&warm, &globus, "sparse").await?;
 
     visitor.browser.receive(&late);
@@ -135,9 +135,8 @@ async fn a_logout_while_the_table_is_down_clears_the_browser_and_says_what_is_le
 
 #[tokio::test]
 async fn a_log_out_everywhere_of_an_ended_session_says_that_others_are_left() -> Result<()> {
-    let (mut warm, globus, table, mut visitor) = due(Storage::Table).await?;
+    let (warm, globus, table, mut visitor) = due(Storage::Table).await?;
     let mut other = Visitor::default();
-    warm.time = now();
     other.sign_in(&warm, &globus, "ada").await?;
     let table = table.unwrap();
     for mut item in table.scan()? {

@@ -164,9 +164,13 @@ async fn a_user_who_declines_is_told_so_and_can_start_again(storage: Storage) ->
     scene.is_in_order("denied").await?;
     assert!(scene.cookies().await?.is_empty());
 
+    // The address has no code any more: to load it again is to start again.
     scene.browser.reload().await?;
+    scene.browser.shows("Who is signing in?").await?;
+    scene.goto("/login?error=access_denied&state=of-another-browser").await?;
     scene.browser.shows("This login cannot be completed").await?;
     scene.is_in_order("unknown-attempt").await?;
+    scene.goto("/").await?;
     scene.sign_in("ada", "Hello Ada Lovelace!").await?;
     scene.close().await
 }
@@ -238,7 +242,8 @@ async fn a_callback_that_is_loaded_again_leads_home_and_redeems_nothing(storage:
     }
     scene.browser.forget_cookies().await?;
     scene.browser.goto(&callback).await?;
-    scene.browser.shows("This login cannot be completed").await?;
+    scene.browser.shows("This site needs cookies").await?;
+    scene.is_in_order("needs-cookies").await?;
     assert_eq!(scene.app.stand_in().requests(Endpoint::Token), 1);
     scene.close().await
 }
