@@ -8,6 +8,8 @@ const EXPECTED_ORIGIN: &str = "must be an https address without a path (http for
 
 const DEFAULT_GLOBUS_AUTH: &str = "https://auth.globus.org";
 
+const DEFAULT_TRANSFER: &str = "https://transfer.api.globus.org";
+
 /// The four scopes of Globus's own example.
 const DEFAULT_SCOPES: &str = "openid profile email urn:globus:auth:scope:transfer.api.globus.org:all";
 
@@ -78,6 +80,22 @@ impl GlobusConfig {
             return Err(env.note("GLOBUS_SCOPES", "must be separated by spaces and contain openid"));
         }
         Ok(Self { client_secret: client_secret?, scopes })
+    }
+}
+
+/// The settings of a function that calls Globus Transfer.
+#[derive(Clone, Debug)]
+pub struct TransferConfig {
+    /// `TRANSFER_URL`: Globus Transfer, which gets the user's token for it; `https://transfer.api.globus.org` if absent.
+    pub address: Origin,
+}
+
+impl TransferConfig {
+    /// Reads the settings of a client of Globus Transfer.
+    pub fn read(env: &Environment<'_>) -> Reading<Self> {
+        let address = env.optional("TRANSFER_URL").unwrap_or_else(|| DEFAULT_TRANSFER.to_owned());
+        let address = Origin::parse(&address).ok_or_else(|| env.note("TRANSFER_URL", EXPECTED_ORIGIN));
+        Ok(Self { address: address? })
     }
 }
 

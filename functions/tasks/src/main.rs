@@ -1,0 +1,10 @@
+//! The `tasks` Lambda function; see [`tasks::handle`].
+
+use lambda_http::Error;
+use shared::{App, serve};
+use tasks::Transfer;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    serve(|env| Transfer::beside(App::read(env), env), tasks::handle).await
+}
