@@ -45,10 +45,7 @@ impl Package {
 
     /// The program of a function, such as `home`.
     pub fn program(self, function: &str) -> Result<PathBuf> {
-        let mut letters = function.chars();
-        let initial = letters.next().map(|letter| letter.to_ascii_uppercase());
-        let resource: String = initial.into_iter().chain(letters).collect();
-        Ok(self.build()?.join(format!("{resource}Function/bootstrap")))
+        Ok(self.build()?.join(format!("{}/bootstrap", resource(function))))
     }
 
     /// A function that only says hello, built beside these for this machine: what they are measured against.
@@ -67,6 +64,14 @@ impl Package {
         let [(_, storage), (_, architecture)] = self.parameters();
         tools::artifact(&format!("stack-{storage}-{architecture}"))
     }
+}
+
+/// The name in the template of a function, such as `HomeFunction` of `home`.
+pub fn resource(function: &str) -> String {
+    let mut letters = function.chars();
+    let initial = letters.next().map(|letter| letter.to_ascii_uppercase());
+    let name: String = initial.into_iter().chain(letters).collect();
+    format!("{name}Function")
 }
 
 /// Compiles what `sam build` would, with the same tool and settings, so that it finds everything done: it builds one

@@ -2,9 +2,8 @@
 
 use lambda_http::Error;
 use shared::{App, serve};
-use tasks::Transfer;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    serve(|env| Transfer::beside(App::read_slim(env), env), tasks::handle).await
+    serve(|env| tasks::Transfer::beside(App::read_slim(env), env), tasks::handle).await
 }

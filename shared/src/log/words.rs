@@ -106,7 +106,6 @@ words! {
         ServiceTimeout "service_timeout" "A service that a page needs did not respond within 5 seconds.",
         ServiceTokenRefused "service_token_refused" "A service refuses a token that Globus has just issued.",
         ServiceTooManyRequests "service_too_many_requests" "A service that a page needs responded with 429.",
-        ServiceUnavailable "service_unavailable" "A service that a page needs failed.",
         ServiceUnreachable "service_unreachable" "No connection to a service that a page needs could be opened.",
         SessionEnded "session_ended" "The session has ended: it must not end others.",
         SessionGone "session_gone" "The session table has no such session: it was ended elsewhere, or deleted.",
