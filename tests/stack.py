@@ -160,10 +160,11 @@ def functions(resolver):
 def routes(resolver):
     (api,) = [r for r in resolver.template["Resources"].values() if r["Type"] == "AWS::ApiGatewayV2::Api"]
     found = []
-    for path, methods in api["Properties"]["Body"]["paths"].items():
+    # The translator puts the path of a function that has a condition into an `Fn::If` of its own.
+    for path, methods in resolver.resolve(api["Properties"]["Body"]["paths"]).items():
         for method, route in methods.items():
             integration = route["x-amazon-apigateway-integration"]
-            uri = resolver.resolve(integration["uri"])
+            uri = integration["uri"]
             found.append({
                 "function": re.search(r"functions/physical-(\w+)\.Arn/", uri)[1],
                 "method": "ANY" if method == "x-amazon-apigateway-any-method" else method.upper(),

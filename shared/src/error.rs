@@ -67,8 +67,12 @@ pub enum Kind {
     RenewalBusy,
     /// DynamoDB cannot be reached, takes too long, or refuses.
     StoreUnavailable(Reason),
-    /// Another service that a page needs failed.
+    /// Another service that a page needs cannot be reached, takes too long, or reports an error of its own.
     ServiceUnavailable(Reason),
+    /// A response of another service that a page needs cannot be used.
+    ServiceResponseRefused(Reason),
+    /// Another service does not let the user do what a page is for; holds the text that says which permission it needs.
+    PermissionMissing(Reason, &'static str),
     /// The tokens do not fit into a cookie.
     SessionTooLarge,
     /// The request came by a host name that is not the API's own, and `BASE_URL` is not set.
@@ -239,6 +243,15 @@ impl Kind {
                 "This page needs another service, which does not respond. Wait a moment, then load the \
                  page again.",
             ),
+            Self::ServiceResponseRefused(reason) => row(
+                (StatusCode::BAD_GATEWAY, reason, Request, Home),
+                "We could not use the response of a service",
+                "This page needs another service, whose response is not as expected. If it happens every time, please \
+                 tell the people who run this site.",
+            ),
+            Self::PermissionMissing(reason, text) => {
+                row((StatusCode::FORBIDDEN, reason, Request, StartAgain), "A permission is missing", text)
+            }
             Self::SessionTooLarge => row(
                 (StatusCode::INTERNAL_SERVER_ERROR, Reason::SessionTooLarge, SignIn, Home),
                 "Your login is too large for a cookie",

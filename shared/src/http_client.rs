@@ -1,13 +1,15 @@
-//! The one HTTP client: no redirects, no proxy, a time limit, and root certificates that are compiled in.
+//! The one HTTP client: no redirects, no proxy, a time limit, a limit for responses, and root certificates that are
+//! compiled in.
 
 use std::time::Duration;
 
-use reqwest::{Client, redirect};
+use lambda_http::http::{Response, StatusCode};
+use reqwest::{Client, RequestBuilder, redirect};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 
 use crate::{
     config::{Environment, Reading},
-    error::{Kind, Result},
+    error::{Error, Kind, Result},
     log::Reason,
 };
 
@@ -17,6 +19,22 @@ pub const TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection is kept for the next request. A function is frozen between requests, and after a long time the
 /// other end has probably closed the connection.
 const IDLE: Duration = Duration::from_secs(20);
+
+/// The longest response that is read, in bytes. A token response with ten services has about 4,000.
+const MAX_BODY: usize = 1024 * 1024;
+
+/// Why a request has no response. The text of the client's own error is dropped: it holds the URL, and may hold more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The time limit has passed.
+    Timeout,
+    /// No connection could be opened.
+    Unreachable,
+    /// The connection ended during the response.
+    ConnectionLost,
+    /// The response is larger than 1 MiB.
+    TooLarge,
+}
 
 /// The HTTP client of a function that calls another service, for the closure that [`serve`](crate::serve()) gets.
 pub fn read(env: &Environment<'_>) -> Reading<Client> {
@@ -44,4 +62,47 @@ pub fn new() -> Result<Client> {
         .user_agent(concat!("globus-sign-in/", env!("CARGO_PKG_VERSION")))
         .build()
         .map_err(|_| Kind::Internal(Reason::HttpClientNotBuilt).into())
+}
+
+/// Sends a request and reads the whole response, whatever its status.
+pub async fn send(request: RequestBuilder) -> Result<Response<Vec<u8>>, Failure> {
+    let mut response = request.send().await.map_err(|error| failure(&error))?;
+    let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
+        if body.len() + chunk.len() > MAX_BODY {
+            return Err(Failure::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    let mut whole = Response::new(body);
+    *whole.status_mut() = status;
+    *whole.headers_mut() = headers;
+    Ok(whole)
+}
+
+/// Like [`send`], to a service that a page needs. A response with 429 (too many requests) or 5xx is an error too.
+pub async fn send_to_service(request: RequestBuilder) -> Result<Response<Vec<u8>>> {
+    let unavailable = |reason| Error::from(Kind::ServiceUnavailable(reason));
+    let response = send(request).await.map_err(|failure| {
+        unavailable(match failure {
+            Failure::Timeout => Reason::ServiceTimeout,
+            Failure::Unreachable => Reason::ServiceUnreachable,
+            Failure::ConnectionLost => Reason::ServiceConnectionLost,
+            Failure::TooLarge => Reason::ServiceResponseTooLarge,
+        })
+    })?;
+    match response.status() {
+        StatusCode::TOO_MANY_REQUESTS => Err(unavailable(Reason::ServiceTooManyRequests)),
+        status if status.is_server_error() => Err(unavailable(Reason::ServiceErrorStatus)),
+        _ => Ok(response),
+    }
+}
+
+fn failure(error: &reqwest::Error) -> Failure {
+    match error {
+        error if error.is_timeout() => Failure::Timeout,
+        error if error.is_connect() => Failure::Unreachable,
+        _ => Failure::ConnectionLost,
+    }
 }

@@ -24,7 +24,7 @@ const PERSONAL: &str = include_str!("templates/personal.js");
 /// The script on every error page.
 const MESSAGE: &str = include_str!("templates/message.js");
 
-const SOURCES: [(&str, &str); 7] = [
+const SOURCES: [(&str, &str); 8] = [
     ("base.html", include_str!("templates/base.html")),
     ("log_out.html", include_str!("templates/log_out.html")),
     ("logged_out.html", include_str!("templates/logged_out.html")),
@@ -32,6 +32,7 @@ const SOURCES: [(&str, &str); 7] = [
     ("set_up.html", include_str!("templates/set_up.html")),
     ("signed_in.html", include_str!("templates/signed_in.html")),
     ("signed_out.html", include_str!("templates/signed_out.html")),
+    ("tasks.html", include_str!("templates/tasks.html")),
 ];
 
 /// The templates, compiled once.
@@ -98,6 +99,13 @@ pub enum Page<'a> {
         /// The redirect URL to register at Globus, if it is known.
         redirect_url: Option<String>,
     },
+    /// The user's recent tasks at Globus Transfer.
+    Tasks {
+        /// The name of the user.
+        display_name: &'a str,
+        /// The tasks, the newest first.
+        list: Vec<TaskView>,
+    },
     /// An error: what happened, and what to do.
     Message {
         /// The heading.
@@ -134,6 +142,19 @@ pub struct TokenView<'a> {
     refresh_token: Option<&'a str>,
 }
 
+/// A task of Globus Transfer. What Globus does not give is absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TaskView {
+    /// The label that the user has given it.
+    pub label: Option<String>,
+    /// How it stands.
+    pub status: Option<String>,
+    /// Whether it needs the user's attention.
+    pub in_trouble: bool,
+    /// The lines below: name and, if Globus gave one, value.
+    pub lines: Vec<(&'static str, Option<String>)>,
+}
+
 impl<'a> Page<'a> {
     /// Home, for `session`.
     pub fn signed_in(session: &'a Session, show_tokens: bool, can_end_everywhere: bool, now: Timestamp) -> Self {
@@ -152,6 +173,7 @@ impl<'a> Page<'a> {
             Self::LogOut { .. } => "log_out.html",
             Self::LoggedOut { .. } => "logged_out.html",
             Self::SetUp { .. } => "set_up.html",
+            Self::Tasks { .. } => "tasks.html",
             Self::Message { .. } => "message.html",
         }
     }
@@ -267,6 +289,16 @@ mod tests {
         Page::LoggedOut { globus_logout: page("logout"), globus_consents: page("consents"), left }
     }
 
+    fn tasks(list: Vec<TaskView>) -> Page<'static> {
+        Page::Tasks { display_name: SCRIPT, list }
+    }
+
+    fn task() -> TaskView {
+        let text = || Some(SCRIPT.to_owned());
+        let lines = vec![("From", text()), ("To", None)];
+        TaskView { label: text(), status: text(), in_trouble: true, lines }
+    }
+
     fn home(session: &Session, show_tokens: bool) -> String {
         render(&Page::signed_in(session, show_tokens, false, noon()), "").unwrap()
     }
@@ -285,6 +317,8 @@ mod tests {
             logged_out(ALL_LEFT),
             Page::SetUp { redirect_url: Some("https://gateway.example/login".to_owned()) },
             Page::SetUp { redirect_url: None },
+            tasks(vec![task()]),
+            tasks(Vec::new()),
             Page::Message { title: "Title", text: "Text.", link: Some(("Start again", "/login")) },
             Page::Message { title: "Title", text: "Text.", link: None },
         ] {
@@ -331,6 +365,16 @@ mod tests {
         assert!(html.contains("Hello &lt;script&gt;alert(&#x27;x&#x27;)"), "{html}");
     }
 
+    /// Each is written by whoever shares a collection or starts a transfer: neither markup nor U+202E reaches the rest.
+    #[test]
+    fn every_text_of_a_task_is_escaped_and_isolated() {
+        let html = render(&tasks(vec![task()]), "").unwrap();
+
+        assert_eq!(html.matches("<script").count(), 1, "{html}");
+        assert_eq!(html.matches("<bdi>&lt;script&gt;alert(").count(), 4, "{html}");
+        assert!(html.contains("<dt>To</dt><dd><span class=\"none\">not given</span></dd>"), "{html}");
+    }
+
     #[test]
     fn a_link_cannot_break_out_of_its_attribute() {
         let hostile = "https://x/?\"><script>".to_owned();
@@ -347,6 +391,7 @@ mod tests {
             Page::LogOut { display_name: Some("Ada"), can_end_everywhere: true },
             logged_out(ALL_LEFT),
             Page::SetUp { redirect_url: None },
+            tasks(vec![task()]),
             Page::Message { title: "Title", text: "Text.", link: Some(("Start again", "/login")) },
         ] {
             // The template escapes slashes in attributes.
@@ -381,6 +426,7 @@ mod tests {
         for page in [
             Page::signed_in(&session, true, false, noon()),
             Page::LogOut { display_name: Some("Ada"), can_end_everywhere: true },
+            tasks(vec![task()]),
         ] {
             assert!(render(&page, "").unwrap().contains(&format!("<script>{PERSONAL}</script>")));
         }

@@ -87,7 +87,9 @@ pub(crate) fn variables(
     variables.extend(settings);
     if let Some(stand_in) = stand_in {
         let (id, secret) = (("GLOBUS_CLIENT_ID", CLIENT_ID), ("GLOBUS_CLIENT_SECRET", CLIENT_SECRET));
-        variables.extend([("GLOBUS_AUTH_URL", stand_in.url()), id, secret].map(owned));
+        // Its tokens go to nowhere else.
+        let addresses = [("GLOBUS_AUTH_URL", stand_in.url()), ("TRANSFER_URL", stand_in.url())];
+        variables.extend(addresses.into_iter().chain([id, secret]).map(owned));
     }
     Ok(variables.into_iter().collect())
 }
@@ -138,6 +140,7 @@ fn greeting(own_application: bool, with_table: bool) -> String {
 
   {globus}
   Sessions are in {storage}.
+  A page of your own could be as {URL}/tasks, the sample in functions/tasks.
   A change in the code builds and restarts the functions. Ctrl-C stops everything.
 "
     )

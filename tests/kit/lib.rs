@@ -23,8 +23,3 @@ pub mod tools;
 
 /// What went wrong, in a sentence.
 pub type Result<T> = std::result::Result<T, String>;
-
-/// The Rust in the README is compiled with the documentation's examples.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;

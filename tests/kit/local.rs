@@ -138,6 +138,7 @@ impl App {
             ("GLOBUS_CLIENT_SECRET", CLIENT_SECRET),
             ("SESSION_KEYS", SESSION_KEY),
             ("SHOW_TOKENS", "true"),
+            ("TRANSFER_URL", stand_in.url()),
         ];
         let mut variables: Vec<_> = usual.iter().chain(settings).map(owned).collect();
         variables.extend(table.iter().flat_map(Table::variables));

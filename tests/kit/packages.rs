@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, OnceLock},
 };
 
-use crate::{Result, local::Storage, processor::Processor, sam, tools};
+use crate::{Result, local::Storage, processor::Processor, programs::FUNCTIONS, sam, tools};
 
 /// What the functions are packaged for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,10 +45,7 @@ impl Package {
 
     /// The program of a function, such as `home`.
     pub fn program(self, function: &str) -> Result<PathBuf> {
-        let mut letters = function.chars();
-        let initial = letters.next().map(|letter| letter.to_ascii_uppercase());
-        let resource: String = initial.into_iter().chain(letters).collect();
-        Ok(self.build()?.join(format!("{resource}Function/bootstrap")))
+        Ok(self.build()?.join(format!("{}/bootstrap", resource(function))))
     }
 
     /// A function that only says hello, built beside these for this machine: what they are measured against.
@@ -69,12 +66,20 @@ impl Package {
     }
 }
 
+/// The name in the template of a function, such as `HomeFunction` of `home`.
+pub fn resource(function: &str) -> String {
+    let mut letters = function.chars();
+    let initial = letters.next().map(|letter| letter.to_ascii_uppercase());
+    let name: String = initial.into_iter().chain(letters).collect();
+    format!("{name}Function")
+}
+
 /// Compiles what `sam build` would, with the same tool and settings, so that it finds everything done: it builds one
 /// function after the other, and each ends with a linker that uses one processor for a minute.
 pub fn compile(processor: Processor, storages: &[Storage]) -> Result<()> {
     let mut build = sam::command("cargo-lambda")?;
     build.args(["lambda", "build", "--release", "--locked", "--quiet", processor.flag()]);
-    for function in ["home", "login", "logout"] {
+    for function in FUNCTIONS {
         build.args(["--package", function]);
         for storage in storages {
             let suffix = if *storage == Storage::Cookies { "-cookie" } else { "" };

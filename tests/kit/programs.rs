@@ -6,7 +6,7 @@ use std::{fs, io, path::Path, path::PathBuf};
 use crate::{Result, tools};
 
 /// The functions, each of which has a program of its name and one with `-cookie` behind it.
-pub const FUNCTIONS: [&str; 3] = ["home", "login", "logout"];
+pub const FUNCTIONS: [&str; 4] = ["home", "login", "logout", "tasks"];
 
 /// How a program is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -54,6 +54,9 @@ impl Deployment {
             let mut variables = function.variables.clone();
             // Globus is elsewhere, and the table too; all else is as it would be deployed.
             variables.insert("GLOBUS_AUTH_URL".to_owned(), stand_in.url().to_owned());
+            if let Some(transfer) = variables.get_mut("TRANSFER_URL") {
+                stand_in.url().clone_into(transfer);
+            }
             let recorder = if table.is_some() { Some(Recorder::start(DynamoDb::shared()?.port())?) } else { None };
             if let Some(recorder) = &recorder {
                 variables.insert("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), recorder.url());

@@ -1,4 +1,4 @@
-//! The six programs, each built alone and beside the rest of the workspace: what is built beside a program must change
+//! The programs of the functions, each built alone and beside the rest of the workspace: what is built beside a program must change
 //! nothing that it does.
 
 use std::{

@@ -71,6 +71,21 @@ impl GlobusConfig {
     }
 }
 
+/// The settings of a function that calls Globus Transfer.
+#[derive(Clone, Debug)]
+pub struct TransferConfig {
+    /// `TRANSFER_URL`: Globus Transfer, which gets the user's token for it; `https://transfer.api.globus.org` if absent.
+    pub address: Origin,
+}
+
+impl TransferConfig {
+    /// Reads the settings of a client of Globus Transfer.
+    pub fn read(env: &Environment<'_>) -> Reading<Self> {
+        let address = env.origin("TRANSFER_URL")?;
+        Ok(Self { address: address.unwrap_or_else(|| Origin("https://transfer.api.globus.org".to_owned())) })
+    }
+}
+
 /// The settings of the session table.
 #[derive(Clone, Debug)]
 pub struct TableConfig {

@@ -1,42 +1,29 @@
 //! Sends requests to Globus.
 
-use lambda_http::http;
 use reqwest::RequestBuilder;
 
 use crate::{
     error::{Error, Kind, Result},
+    http_client::{self, Failure},
     log::Reason,
 };
 
-/// The longest response that is read, in bytes. A token response with ten services has about 4,000.
-const MAX_BODY: usize = 1024 * 1024;
-
 /// Sends a request and reads the whole response. A 5xx or 429 (too many requests) is an error here.
 pub(super) async fn send(request: RequestBuilder) -> Result<oauth2::HttpResponse> {
-    let mut response = request.send().await.map_err(|error| failure(&error))?;
+    let unavailable = |reason| Error::from(Kind::GlobusUnavailable(reason));
+    let response = http_client::send(request).await.map_err(|failure| {
+        unavailable(match failure {
+            Failure::Timeout => Reason::GlobusTimeout,
+            Failure::Unreachable => Reason::GlobusUnreachable,
+            Failure::ConnectionLost => Reason::GlobusConnectionLost,
+            Failure::TooLarge => Reason::GlobusResponseTooLarge,
+        })
+    })?;
     let status = response.status();
     if status.is_server_error() || status.as_u16() == 429 {
-        return Err(Kind::GlobusUnavailable(Reason::GlobusErrorStatus).into());
+        return Err(unavailable(Reason::GlobusErrorStatus));
     }
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
-        if body.len() + chunk.len() > MAX_BODY {
-            return Err(Kind::GlobusUnavailable(Reason::GlobusResponseTooLarge).into());
-        }
-        body.extend_from_slice(&chunk);
-    }
-    let (parts, _) = http::Response::from(response).into_parts();
-    Ok(oauth2::HttpResponse::from_parts(parts, body))
-}
-
-/// Only the kind of failure: the text of the error holds the URL, and may hold more.
-fn failure(error: &reqwest::Error) -> Error {
-    let reason = match error {
-        error if error.is_timeout() => Reason::GlobusTimeout,
-        error if error.is_connect() => Reason::GlobusUnreachable,
-        _ => Reason::GlobusConnectionLost,
-    };
-    Kind::GlobusUnavailable(reason).into()
+    Ok(response)
 }
 
 #[cfg(test)]

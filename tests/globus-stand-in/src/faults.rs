@@ -15,7 +15,7 @@ use axum::{
 use futures_util::stream;
 use tokio::sync::watch;
 
-/// An endpoint of Globus Auth.
+/// An endpoint of Globus Auth or Globus Transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
     /// `/v2/oauth2/authorize`
@@ -34,6 +34,8 @@ pub enum Endpoint {
     Discovery,
     /// `/v2/web/logout`
     Logout,
+    /// `/v0.10/task_list`, of Globus Transfer
+    TaskList,
 }
 
 /// What happens instead of the normal response, or before it.
@@ -73,7 +75,7 @@ pub(crate) struct Faults {
 
 impl Endpoint {
     /// Every endpoint and its path.
-    const PATHS: [(Self, &str); 8] = [
+    const PATHS: [(Self, &str); 9] = [
         (Self::Authorize, "/v2/oauth2/authorize"),
         (Self::Token, "/v2/oauth2/token"),
         (Self::Revoke, "/v2/oauth2/token/revoke"),
@@ -82,6 +84,7 @@ impl Endpoint {
         (Self::Jwks, "/jwk.json"),
         (Self::Discovery, "/.well-known/openid-configuration"),
         (Self::Logout, "/v2/web/logout"),
+        (Self::TaskList, "/v0.10/task_list"),
     ];
 
     /// The endpoint with that path.

@@ -1,4 +1,4 @@
-//! A strict local stand-in for Globus Auth with Globus's formats, for the local run and the tests.
+//! A strict local stand-in for Globus Auth, and a little of Globus Transfer, with Globus's formats, for the local run and the tests.
 //!
 //! It is as strict as Globus is known to be, and can simulate failures: [`Fault`]s, key rotations, tokens that expire
 //! early. All its data is in memory, and nothing leaves the machine. No published crate has Globus's formats: RS512
@@ -7,6 +7,7 @@
 //! Where to look first:
 //! - `server`: the thread and the routes; `faults`: the deliberate faults
 //! - `browser`: the pages for users; `authorize`: the rules of an authorization request
+//! - `transfer`: the one endpoint of Globus Transfer that is here
 //! - `token`, `api`: the endpoints for API clients; `grants`: which codes and tokens are still valid
 //! - `id_token`, `keys`: what is signed, and with which key
 
@@ -28,6 +29,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 mod token;
+mod transfer;
 
 use std::{
     fmt, io,

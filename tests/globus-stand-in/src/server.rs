@@ -17,7 +17,7 @@ use crate::{
     api, browser,
     faults::{Endpoint, Verdict},
     provider::Provider,
-    token,
+    token, transfer,
 };
 
 type Routes = TowerToHyperService<Router>;
@@ -90,6 +90,7 @@ fn routes(provider: Arc<Provider>) -> Router {
         .route("/v2/oauth2/userinfo", get(api::userinfo).post(api::userinfo))
         .route("/jwk.json", get(api::jwks))
         .route("/.well-known/openid-configuration", get(api::discovery))
+        .route("/v0.10/task_list", get(transfer::task_list))
         .route("/v2/web/logout", get(browser::logout))
         .route("/v2/web/consents", get(browser::consents))
         .fallback(browser::nothing_here)

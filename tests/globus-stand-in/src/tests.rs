@@ -5,6 +5,7 @@ mod faults;
 mod id_token;
 mod other;
 mod token;
+mod transfer;
 
 use axum::{
     body::{self, Body},

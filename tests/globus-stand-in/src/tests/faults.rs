@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::{Endpoint, Fault};
 
-const ALL: [(Endpoint, &str); 8] = [
+const ALL: [(Endpoint, &str); 9] = [
     (Endpoint::Authorize, "/v2/oauth2/authorize"),
     (Endpoint::Token, "/v2/oauth2/token"),
     (Endpoint::Revoke, "/v2/oauth2/token/revoke"),
@@ -14,6 +14,7 @@ const ALL: [(Endpoint, &str); 8] = [
     (Endpoint::Jwks, "/jwk.json"),
     (Endpoint::Discovery, "/.well-known/openid-configuration"),
     (Endpoint::Logout, "/v2/web/logout"),
+    (Endpoint::TaskList, "/v0.10/task_list"),
 ];
 
 fn bad_gateway() -> Fault {
