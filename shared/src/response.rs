@@ -17,8 +17,8 @@ use crate::{
 
 /// The headers of every response, unless a handler has set another value.
 ///
-/// A page may load and run one style sheet and two scripts, named by their hashes; a test compares the hashes with the
-/// files. `Referrer-Policy` is not `no-referrer`, with which browsers send `Origin: null` with our own form.
+/// A page may load and run one style sheet and two scripts, named by their hashes, which `build.rs` computes from
+/// the files. `Referrer-Policy` is not `no-referrer`, with which browsers send `Origin: null` with our own form.
 /// `form-action` also holds for redirects after a form, so no form of ours leads to another origin. HSTS is without
 /// `includeSubDomains`: it would bind other sites below this host name.
 const HEADERS: [(HeaderName, &str); 9] = [
@@ -26,13 +26,13 @@ const HEADERS: [(HeaderName, &str); 9] = [
     (
         header::CONTENT_SECURITY_POLICY,
         concat!(
-            "default-src 'none'; style-src '",
-            include_str!("templates/style.sha256"),
-            "'; script-src '",
-            include_str!("templates/personal.sha256"),
-            "' '",
-            include_str!("templates/message.sha256"),
-            "'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+            "default-src 'none'; style-src ",
+            include_str!(concat!(env!("OUT_DIR"), "/style.hash")),
+            "; script-src ",
+            include_str!(concat!(env!("OUT_DIR"), "/personal.hash")),
+            " ",
+            include_str!(concat!(env!("OUT_DIR"), "/message.hash")),
+            "; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
         ),
     ),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),

@@ -37,21 +37,22 @@ pub async fn handle((app, globus): &(App, Globus), request: &Request, now: Times
         return end(&visit, request::field(request, "everywhere").is_some()).await;
     }
     match app.visitor(request, now).await {
-        Ok(Visitor::SignedIn(session) | Visitor::NeedsRenewal(session) | Visitor::Expired(session)) => {
-            ask(&visit, Some(session.identity.display_name()))
+        Ok(Visitor::SignedIn(session) | Visitor::NeedsRenewal(session)) => {
+            ask(&visit, Some(session.identity.display_name()), false)
         }
+        Ok(Visitor::Expired(_)) => ask(&visit, None, true),
         Ok(Visitor::SignedOut | Visitor::Unusable(_)) => logged_out(&visit, Left::default()),
         // The session has ended in this browser; only its tokens are left.
         Ok(Visitor::LoggedOut(_)) => end(&visit, false).await,
         // A logout must be possible even if the session cannot be read.
-        Err(error) if matches!(error.kind(), Kind::StoreUnavailable(_)) => ask(&visit, None),
+        Err(error) if matches!(error.kind(), Kind::StoreUnavailable(_)) => ask(&visit, None, false),
         Err(error) => Err(error),
     }
 }
 
-fn ask(visit: &Visit<'_>, display_name: Option<&str>) -> Result<Response<Body>> {
+fn ask(visit: &Visit<'_>, display_name: Option<&str>, expired: bool) -> Result<Response<Body>> {
     let can_end_everywhere = visit.app.storage.can_end_everywhere();
-    html(visit.request, StatusCode::OK, &Page::LogOut { display_name, can_end_everywhere })
+    html(visit.request, StatusCode::OK, &Page::LogOut { display_name, expired, can_end_everywhere })
 }
 
 /// The page after a logout. It has a link to Globus's logout page and does not redirect there: that page does not lead

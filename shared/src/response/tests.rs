@@ -1,3 +1,6 @@
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use sha2::{Digest as _, Sha256};
+
 use super::*;
 use crate::{
     config::{Config, Site},
@@ -60,6 +63,31 @@ fn every_response_has_the_security_headers() {
                 "frame-ancestors 'none'"
             ]
         );
+    }
+}
+
+/// What stands between the two tags, in every element of that kind.
+fn inside<'a>(html: &'a str, open: &'static str, close: &'static str) -> Vec<&'a str> {
+    html.split(open).skip(1).map(|rest| rest.split_once(close).unwrap().0).collect()
+}
+
+#[test]
+fn the_policy_lets_the_style_and_scripts_of_each_page_run() {
+    let personal = Page::LogOut { display_name: None, expired: false, can_end_everywhere: false };
+    let pages = [
+        respond(None, html(&Event::get("/").request(), StatusCode::OK, &personal)),
+        refused(&Event::get("/x"), Kind::NotFound),
+    ];
+    for page in pages {
+        let policy = header(&page, "content-security-policy");
+        for (open, close, directive) in [("<style>", "</style>", "style-src"), ("<script>", "</script>", "script-src")]
+        {
+            let elements = inside(body(&page), open, close);
+            assert_eq!(elements.len(), 1, "{open}");
+            let hash = format!("'sha256-{}'", STANDARD.encode(Sha256::digest(elements[0])));
+            let directive = policy.split("; ").find(|part| part.starts_with(directive)).unwrap();
+            assert!(directive.contains(&hash), "no {hash} in {directive}");
+        }
     }
 }
 
