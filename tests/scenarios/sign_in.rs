@@ -179,7 +179,7 @@ async fn a_user_who_declines_is_told_so_and_can_start_again(storage: Storage) ->
     let scene = Scene::open(storage, &[]).await?;
     scene.begin().await?;
     scene.browser.press("[data-action=deny]").await?;
-    scene.browser.shows("You are not logged in").await?;
+    scene.browser.shows("Login cancelled").await?;
     scene.is_in_order("denied").await?;
     assert!(scene.cookies().await?.is_empty());
 

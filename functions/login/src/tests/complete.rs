@@ -250,7 +250,7 @@ async fn tokens_that_do_not_fit_into_a_cookie_are_revoked_and_the_page_says_why(
 
     let response = sign_in(&world, &mut browser, "ada").await;
 
-    response.assert_page(500, "DynamoDB storage");
+    response.assert_page(500, "This site asks for more permissions than it can store.");
     log.assert_reason("session_too_large");
     assert!(world.session_of(&browser).await.is_none());
     let issued = world.stand_in.issued_tokens();
