@@ -11,7 +11,7 @@ mod settings;
 pub use address::{Address, Origin, Site};
 pub use environment::{ConfigError, Environment, Noted, Problem, Reading, process_environment};
 pub use secret::Secret;
-pub use settings::{Config, Credentials, GlobusConfig, LogConfig, TableConfig};
+pub use settings::{Config, Credentials, GlobusConfig, LogConfig, SiteName, TableConfig};
 
 #[cfg(test)]
 mod tests;

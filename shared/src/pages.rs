@@ -4,11 +4,12 @@
 
 use std::{sync::LazyLock, time::Duration};
 
+use lambda_http::Request;
 use minijinja::{Environment, UndefinedBehavior, value::Serde};
 use serde::Serialize;
 
 use crate::{
-    config::Secret,
+    config::{Secret, SiteName},
     error::{Kind, Result},
     log::Reason,
     paths,
@@ -69,6 +70,8 @@ pub enum Page<'a> {
     SignedIn {
         /// The name in the greeting.
         display_name: &'a str,
+        /// Where the user logged in, if Globus named it.
+        provider: Option<&'a str>,
         /// The lines of the identity: label and, if Globus gave one, value.
         identity: [(&'static str, Option<&'a str>); 5],
         /// The tokens.
@@ -140,6 +143,7 @@ impl<'a> Page<'a> {
     pub fn signed_in(session: &'a Session, show_tokens: bool, can_end_everywhere: bool, now: Timestamp) -> Self {
         Self::SignedIn {
             display_name: session.identity.display_name(),
+            provider: session.identity.provider.as_deref(),
             identity: lines(&session.identity),
             tokens: session.tokens.iter().map(|token| TokenView::new(token, show_tokens, now)).collect(),
             can_end_everywhere,
@@ -212,20 +216,44 @@ pub(crate) fn compile() {
     LazyLock::force(&TEMPLATES);
 }
 
-/// The context of a template: the page, and the base path for its links.
+/// What all pages of one response show; an extension of [`Request`].
+#[derive(Clone, Debug, Default)]
+pub struct Frame {
+    /// The name of the site.
+    pub site_name: SiteName,
+    /// The id that Lambda gave to the request. Error pages show it, so that the line in the log is found.
+    pub request_id: String,
+}
+
+impl Frame {
+    /// The frame of the pages that respond to `request`.
+    pub fn of(request: &Request) -> Self {
+        request.extensions().get::<Self>().cloned().unwrap_or_default()
+    }
+
+    /// The id of the request, if it is known.
+    pub fn reference(&self) -> Option<&str> {
+        Some(self.request_id.as_str()).filter(|id| !id.is_empty())
+    }
+}
+
+/// The context of a template: the page, its frame, and the base path for its links.
 #[derive(Serialize)]
 struct Placed<'a> {
     base: &'a str,
+    site_name: &'a str,
+    reference: Option<&'a str>,
     #[serde(flatten)]
     page: &'a Page<'a>,
 }
 
 /// The page as HTML. `base` is the base path of the site, empty at the top of an origin.
-pub fn render(page: &Page<'_>, base: &str) -> Result<String> {
+pub fn render(page: &Page<'_>, base: &str, frame: &Frame) -> Result<String> {
     let template = TEMPLATES.get_template(page.template());
+    let placed = Placed { base, site_name: frame.site_name.as_str(), reference: frame.reference(), page };
     // The error is replaced, since its text may contain values of the page.
     template
-        .and_then(|template| template.render(Serde(Placed { base, page })))
+        .and_then(|template| template.render(Serde(placed)))
         .map_err(|_| Kind::Internal(Reason::PageNotRendered).into())
 }
 
@@ -236,6 +264,10 @@ mod tests {
 
     const SCRIPT: &str = "<script>alert('x')</script>";
 
+    fn render(page: &Page<'_>, base: &str) -> Result<String> {
+        super::render(page, base, &Frame::default())
+    }
+
     fn person(name: Option<&str>) -> Identity {
         Identity {
             sub: "8c8b2a0e-0000-4000-8000-000000000001".to_owned(),
@@ -243,6 +275,7 @@ mod tests {
             username: Some("ada@example.org".to_owned()),
             email: None,
             organization: None,
+            provider: Some("University of Chicago".to_owned()),
         }
     }
 
@@ -299,6 +332,7 @@ mod tests {
 
         for shown in [
             "Hello <bdi>Ada Lovelace</bdi>!",
+            "Logged in with <bdi>University of Chicago</bdi>. Here is",
             "<dt>Name</dt><dd><bdi>Ada Lovelace</bdi></dd>",
             "<dt>Username</dt><dd><bdi>ada@example.org</bdi></dd>",
             "<dt>UUID</dt><dd><bdi>8c8b2a0e-0000-4000-8000-000000000001</bdi></dd>",
@@ -307,8 +341,8 @@ mod tests {
             "48 h 0 min left",
             "<code><bdi>first-scope</bdi></code>",
             "<code><bdi>second-scope</bdi></code>",
-            "<code>access-canary</code>",
-            "<code>refresh-canary</code>",
+            "<code class=\"secret\">access-canary</code>",
+            "<code class=\"secret\">refresh-canary</code>",
         ] {
             assert!(html.contains(shown), "no {shown} in {html}");
         }
@@ -366,14 +400,15 @@ mod tests {
             username: turned(),
             email: turned(),
             organization: turned(),
+            provider: turned(),
         };
         for token in &mut session.tokens {
             token.resource_server = TURNED.to_owned();
             token.scope = TURNED.to_owned();
         }
         for (page, shown) in [
-            // Header, greeting, five lines of the identity, and the service twice with its scope.
-            (Page::signed_in(&session, true, true, noon()), 10),
+            // Header, greeting, identity provider, five lines of the identity, and the service twice with its scope.
+            (Page::signed_in(&session, true, true, noon()), 11),
             (Page::LogOut { display_name: Some(TURNED), expired: false, can_end_everywhere: true }, 1),
             (Page::SetUp { redirect_url: turned() }, 1),
         ] {
@@ -396,6 +431,17 @@ mod tests {
         assert!(header.contains("Logged in as </span><bdi>Ada Lovelace</bdi>"), "{header}");
         assert!(header.contains("<button class=\"button second\" type=\"submit\">Log out</button>"), "{header}");
         assert_eq!(html.matches(">Log out<").count(), 1, "{html}");
+    }
+
+    #[test]
+    fn tokens_are_selected_whole_hidden_again_and_not_printed() {
+        let html = home(&session(None), true);
+        let summary = "<summary><span class=\"closed\">Show</span><span class=\"opened\">Hide</span> tokens";
+
+        assert!(html.contains(summary), "{html}");
+        assert!(STYLE.contains("details[open] .closed, details:not([open]) .opened { display: none; }"));
+        assert!(STYLE.contains(".secret { user-select: all; }"));
+        assert!(STYLE.contains("@media print {\n  details, .button { display: none; }\n}"));
     }
 
     #[test]

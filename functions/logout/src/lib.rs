@@ -13,7 +13,7 @@ use shared::{
     ended,
     globus::Globus,
     log::{self, Details, Event, Outcome},
-    pages::{Left, Page},
+    pages::{Frame, Left, Page},
     paths, request,
     response::{html, redirect, with_cookies},
     session::{Session, Visitor},
@@ -58,7 +58,8 @@ fn ask(visit: &Visit<'_>, display_name: Option<&str>, expired: bool) -> Result<R
 /// The page after a logout. It has a link to Globus's logout page and does not redirect there: that page does not lead
 /// back by itself.
 fn logged_out(visit: &Visit<'_>, left: Left) -> Result<Response<Body>> {
-    let page = |path| visit.globus.page(path, &visit.address.url(paths::HOME), "this web app");
+    let name = Frame::of(visit.request).site_name;
+    let page = |path| visit.globus.page(path, &visit.address.url(paths::HOME), name.as_str());
     let (globus_logout, globus_consents) = (page("/v2/web/logout"), page("/v2/web/consents"));
     let status = if left.session { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     html(visit.request, status, &Page::LoggedOut { globus_logout, globus_consents, left })
