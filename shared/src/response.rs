@@ -10,15 +10,15 @@ use serde_json::json;
 use crate::{
     error::{Error, Kind, Result},
     log,
-    pages::{self, Page},
+    pages::{self, Frame, Page},
     paths, request,
     return_path::ReturnPath,
 };
 
 /// The headers of every response, unless a handler has set another value.
 ///
-/// A page may load and run one style sheet and two scripts, named by their hashes; a test compares the hashes with the
-/// files. `Referrer-Policy` is not `no-referrer`, with which browsers send `Origin: null` with our own form.
+/// A page may load and run one style sheet and two scripts, named by their hashes, which `build.rs` computes from
+/// the files. `Referrer-Policy` is not `no-referrer`, with which browsers send `Origin: null` with our own form.
 /// `form-action` also holds for redirects after a form, so no form of ours leads to another origin. HSTS is without
 /// `includeSubDomains`: it would bind other sites below this host name.
 const HEADERS: [(HeaderName, &str); 9] = [
@@ -26,13 +26,13 @@ const HEADERS: [(HeaderName, &str); 9] = [
     (
         header::CONTENT_SECURITY_POLICY,
         concat!(
-            "default-src 'none'; style-src '",
-            include_str!("templates/style.sha256"),
-            "'; script-src '",
-            include_str!("templates/personal.sha256"),
-            "' '",
-            include_str!("templates/message.sha256"),
-            "'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+            "default-src 'none'; style-src ",
+            include_str!(concat!(env!("OUT_DIR"), "/style.hash")),
+            "; script-src ",
+            include_str!(concat!(env!("OUT_DIR"), "/personal.hash")),
+            " ",
+            include_str!(concat!(env!("OUT_DIR"), "/message.hash")),
+            "; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
         ),
     ),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
@@ -46,7 +46,7 @@ const HEADERS: [(HeaderName, &str); 9] = [
 
 /// A page, with links that fit the address of the request's site.
 pub fn html(request: &Request, status: StatusCode, page: &Page<'_>) -> Result<Response<Body>> {
-    let text = pages::render(page, &request::base(request))?;
+    let text = pages::render(page, &request::base(request), &Frame::of(request))?;
     Ok(with_body(status, "text/html; charset=utf-8", text.into()))
 }
 
@@ -82,15 +82,15 @@ pub fn with_cookies(
 }
 
 /// The response that leaves the function: the one place where an error is logged and becomes a page, and where the
-/// security headers are added. `request` is absent if the event could not be read.
-pub fn respond(request: Option<&Request>, outcome: Result<Response<Body>>) -> Response<Body> {
+/// security headers are added.
+pub fn respond(request: &Request, outcome: Result<Response<Body>>) -> Response<Body> {
     let mut response = outcome.unwrap_or_else(|error| {
         log_error(&error);
-        let response = match (request, error.kind()) {
-            (Some(request), _) if !request::wants_html(request) => json(&error),
-            (Some(request), Kind::SignInRequired) => send_to("", request, &error),
-            (Some(request), Kind::RenewalRequired) => send_to("refresh&", request, &error),
-            _ => page(request.unwrap_or(&Request::default()), &error),
+        let response = match error.kind() {
+            _ if !request::wants_html(request) => json(request, &error),
+            Kind::SignInRequired => send_to("", request, &error),
+            Kind::RenewalRequired => send_to("refresh&", request, &error),
+            _ => page(request, &error),
         };
         with_cookies(response, error.cookies().iter().cloned())
     });
@@ -133,9 +133,12 @@ fn page(request: &Request, error: &Error) -> Response<Body> {
     with_allow(response, error)
 }
 
-fn json(error: &Error) -> Response<Body> {
+fn json(request: &Request, error: &Error) -> Response<Body> {
     let row = error.row();
-    let body = json!({ "error": row.reason.as_str(), "message": row.text });
+    let mut body = json!({ "error": row.reason.as_str(), "message": row.text });
+    if let Some(reference) = Frame::of(request).reference() {
+        body["reference"] = reference.into();
+    }
     let mut response = with_body(row.status, "application/json", body.to_string().into());
     if row.status == StatusCode::UNAUTHORIZED {
         // RFC 9110 section 11.6.1 requires a challenge. No scheme is registered for cookies; for one that they do not know,

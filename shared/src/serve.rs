@@ -5,7 +5,6 @@ use std::{convert::Infallible, time::SystemTime};
 use lambda_http::{Body, Request, Response};
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::value::RawValue;
-use tracing::Instrument as _;
 
 use crate::{
     config::{self, Environment, Reading},
@@ -29,12 +28,9 @@ pub async fn serve<S>(
 
     let (function, handle) = (&function, &handle);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
-        // At `error`, so that every line carries the request's id at every LOG_LEVEL.
-        let span = tracing::error_span!("request", request_id = %event.context.request_id);
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
         let now = Timestamp::from(SystemTime::now());
-        let response = function.respond(handle, event.payload.get(), now).instrument(span).await;
-        Ok::<_, Infallible>(response)
+        Ok::<_, Infallible>(function.respond(handle, event.payload.get(), &event.context.request_id, now).await)
     }))
     .await
 }

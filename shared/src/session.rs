@@ -49,6 +49,9 @@ pub struct Identity {
     /// The organization.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pub organization: Option<String>,
+    /// The name of the institution or service where the user logged in.
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
 }
 
 impl Identity {

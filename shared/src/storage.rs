@@ -114,7 +114,7 @@ pub enum Kept {
     /// Yes. If the session is in a cookie, these are to be set.
     Yes(Vec<Cookie<'static>>),
     /// No: it has ended or changed in the meantime. This is the visitor now.
-    No(Visitor),
+    No(Box<Visitor>),
 }
 
 /// The cookies that remove the session cookie of the request.

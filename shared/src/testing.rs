@@ -36,6 +36,9 @@ pub const SESSION: &str = "__Host-session-8af82921";
 /// The address of the site in tests.
 pub const BASE_URL: &str = "https://gateway.example";
 
+/// The id that Lambda gives to each request in tests.
+pub const REQUEST_ID: &str = "6bc28136-xmpl-4365-b021-0ce6b2e64ab0";
+
 /// A fixed time, for tests without a server.
 pub fn noon() -> Timestamp {
     Timestamp::from_seconds(500_000 * 3600)
@@ -95,6 +98,7 @@ pub fn session(begun: Timestamp) -> Session {
         username: Some("grace@gateway.example".to_owned()),
         email: Some("grace.hopper@gateway.example".to_owned()),
         organization: Some("Gateway Example".to_owned()),
+        provider: None,
     };
     let tokens = vec![
         token(GLOBUS_AUTH, "openid profile email"),

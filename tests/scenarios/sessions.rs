@@ -30,7 +30,7 @@ async fn a_logout_in_one_tab_is_seen_in_the_other(storage: Storage) -> Result<()
     let one = scene.browser.tab().await?;
     scene.browser.open_tab().await?;
     scene.goto("/").await?;
-    scene.browser.press("main button").await?;
+    scene.browser.press("header button").await?;
     scene.browser.shows("You are logged out").await?;
 
     scene.browser.look_at(&one).await?;
@@ -42,7 +42,7 @@ async fn a_logout_in_one_tab_is_seen_in_the_other(storage: Storage) -> Result<()
 async fn going_back_after_a_logout_shows_no_name_and_no_token(storage: Storage) -> Result<()> {
     let scene = Scene::open(storage, &[]).await?;
     scene.sign_in("ada", "Hello Ada Lovelace!").await?;
-    scene.browser.press("main button").await?;
+    scene.browser.press("header button").await?;
     scene.browser.shows("You are logged out").await?;
 
     scene.browser.back().await?;
@@ -165,7 +165,7 @@ async fn a_saved_copy_of_the_cookie(storage: Storage) -> Result<()> {
     let scene = Scene::open(storage, &[]).await?;
     scene.sign_in("ada", "Hello Ada Lovelace!").await?;
     let saved = scene.browser.cookies_for(scene.app.url()).await?;
-    scene.browser.press("main button").await?;
+    scene.browser.press("header button").await?;
     scene.browser.shows("You are logged out").await?;
 
     // In another browser: this one has the mark of the logout.
@@ -192,7 +192,7 @@ async fn logging_out_everywhere_ends_the_session_in_another_browser() -> Result<
     other.goto(&scene.app.stand_in().sign_in(&authorize, "ada").await?).await?;
     other.shows("Hello Ada Lovelace!").await?;
 
-    scene.browser.press("main a[href='/logout']").await?;
+    scene.browser.press("header a[href='/logout']").await?;
     scene.browser.shows("Log out everywhere").await?;
     scene.is_in_order("log-out-everywhere").await?;
     scene.browser.press("button[name=everywhere]").await?;

@@ -11,6 +11,7 @@ on_each_storage! {
     the_keyboard_alone_is_enough
     a_person_of_whom_globus_knows_little_is_told_what_is_not_given
     every_person_can_sign_in_and_markup_in_a_name_is_only_text
+    a_name_that_turns_text_round_and_a_long_username_stay_in_place
     a_user_who_declines_is_told_so_and_can_start_again
     another_user_at_globus_is_asked_to_log_out_first
     two_tabs_sign_in_at_once_and_finish_in_either_order
@@ -80,7 +81,7 @@ async fn on_https_a_browser_takes_the_cookies_of_a_deployment(storage: Storage) 
     scene.is_at("/").await?;
     assert_eq!(scene.cookies().await?, ["__Host-session"]);
 
-    scene.browser.press("main button").await?;
+    scene.browser.press("header button").await?;
     scene.browser.shows("You are logged out").await?;
     assert_eq!(scene.cookies().await?, ["__Host-logout"]);
     scene.browser.back().await?;
@@ -123,10 +124,10 @@ async fn the_keyboard_alone_is_enough(storage: Storage) -> Result<()> {
     scene.browser.keys(TAB).await?;
     scene.browser.keys(ENTER).await?;
     scene.browser.shows("Hello Ada Lovelace!").await?;
-    // The site's name, the tokens of two services, the button.
-    for _ in 0..4 {
-        scene.browser.keys(TAB).await?;
-    }
+    // The site's name, then the button beside the user's name.
+    scene.browser.keys(TAB).await?;
+    scene.browser.keys(TAB).await?;
+    scene.browser.screenshot("home-signed-in-focus").await?;
     scene.browser.keys(ENTER).await?;
     scene.browser.shows("You are logged out").await?;
     scene.close().await
@@ -156,11 +157,29 @@ async fn every_person_can_sign_in_and_markup_in_a_name_is_only_text(storage: Sto
     Ok(())
 }
 
+async fn a_name_that_turns_text_round_and_a_long_username_stay_in_place(storage: Storage) -> Result<()> {
+    const ORDER: &str = "
+        const range = document.createRange(), lead = document.querySelector('.lead'), texts = [];
+        const walk = document.createTreeWalker(lead, NodeFilter.SHOW_TEXT);
+        while (walk.nextNode()) texts.push(walk.currentNode);
+        const after = texts.find((text) => text.data.startsWith('. '));
+        const left = (at) => { range.setStart(after, at); range.setEnd(after, at + 1); return range.getBoundingClientRect().left };
+        return left(0) < left(2)";
+    let scene = Scene::open(storage, &[]).await?;
+    scene.sign_in("odd", "ecalevoL").await?;
+    scene.is_in_order("home-odd").await?;
+    scene.goto("/logout").await?;
+    scene.browser.shows("You are logged in as").await?;
+    scene.is_in_order("log-out-odd").await?;
+    assert_eq!(scene.browser.run(ORDER).await?, true, "the sentence after the name runs from left to right");
+    scene.close().await
+}
+
 async fn a_user_who_declines_is_told_so_and_can_start_again(storage: Storage) -> Result<()> {
     let scene = Scene::open(storage, &[]).await?;
     scene.begin().await?;
     scene.browser.press("[data-action=deny]").await?;
-    scene.browser.shows("You are not logged in").await?;
+    scene.browser.shows("Login cancelled").await?;
     scene.is_in_order("denied").await?;
     assert!(scene.cookies().await?.is_empty());
 

@@ -253,3 +253,32 @@ async fn an_event_with_an_invalid_host_or_query_gets_a_response() {
         assert!(response.headers.contains_key("content-security-policy"));
     }
 }
+
+#[tokio::test]
+async fn an_error_page_shows_the_request_id_that_its_log_line_has() {
+    const ID: &str = "6bc28136-xmpl-4365-b021-0ce6b2e64ab0";
+    let log = Log::listen();
+
+    let page = visit(&mut Browser::default(), &[], Event::get("/nothing")).await;
+    page.assert_page(404, &format!("Reference, if you report this: <code>{ID}</code>"));
+    let line = log.text();
+    assert!(line.contains("reason=\"not_found\"") && line.contains(&format!("request_id={ID}")), "{line}");
+
+    let json = visit(&mut Browser::default(), &[], Event::get("/nothing").header("accept", "application/json")).await;
+    let expected =
+        format!("{{\"error\":\"not_found\",\"message\":\"There is no page at this address.\",\"reference\":\"{ID}\"}}");
+    assert_eq!((json.status, json.body), (404, expected));
+    let home = visit(&mut Browser::default(), &[], Event::get("/")).await;
+    assert!(!home.body.contains(ID), "only errors are reported");
+}
+
+#[tokio::test]
+async fn an_unreadable_event_and_a_bad_setting_show_name_and_reference() {
+    let broken = function(&[("SITE_NAME", "Beamline 7"), ("SESSION_KEYS", "short")]);
+    let browser = visit(&mut Browser::default(), &[("SITE_NAME", "a\u{202e}b")], Event::get("/")).await;
+    browser.assert_page(503, "Web app with authentication delegated to Globus Auth");
+    for (event, status) in [("{}", 400), (Event::get("/").json().as_str(), 503)] {
+        let page = Received::from(broken.respond(&handle, event, "id-1", noon()).await);
+        page.assert_page(status, "· Beamline 7</title>").assert_page(status, "<code>id-1</code>");
+    }
+}

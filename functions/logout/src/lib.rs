@@ -15,7 +15,7 @@ use shared::{
     globus::Globus,
     log::{self, Details, Event, Outcome, Reason},
     logout_mark,
-    pages::{Left, Page},
+    pages::{Frame, Left, Page},
     paths, request,
     response::{html, redirect, with_cookies},
     session::{Session, Visitor},
@@ -39,30 +39,32 @@ pub async fn handle((app, globus): &(App, Globus), request: &Request, now: Times
         return end(&visit, request::field(request, "everywhere").is_some()).await;
     }
     match app.visitor(request, now).await {
-        Ok(Visitor::SignedIn(session) | Visitor::NeedsRenewal(session) | Visitor::Expired(session)) => {
-            ask(&visit, Some(session.identity.display_name()))
+        Ok(Visitor::SignedIn(session) | Visitor::NeedsRenewal(session)) => {
+            ask(&visit, Some(session.identity.display_name()), false)
         }
+        Ok(Visitor::Expired(_)) => ask(&visit, None, true),
         Ok(Visitor::LoggedOut(_)) if request.method() == Method::GET => complete(&visit).await,
         Ok(Visitor::SignedOut | Visitor::Unusable(_) | Visitor::LoggedOut(_)) => logged_out(&visit, Left::default()),
         // A logout must be possible even if the session cannot be read.
         Err(error) if matches!(error.kind(), Kind::StoreUnavailable(_)) => {
             let row = error.row();
             log::write(row.event, row.outcome(), row.reason.into());
-            ask(&visit, None)
+            ask(&visit, None, false)
         }
         Err(error) => Err(error),
     }
 }
 
-fn ask(visit: &Visit<'_>, display_name: Option<&str>) -> Result<Response<Body>> {
+fn ask(visit: &Visit<'_>, display_name: Option<&str>, expired: bool) -> Result<Response<Body>> {
     let can_end_everywhere = visit.app.storage.can_end_everywhere();
-    html(visit.request, StatusCode::OK, &Page::LogOut { display_name, can_end_everywhere })
+    html(visit.request, StatusCode::OK, &Page::LogOut { display_name, expired, can_end_everywhere })
 }
 
 /// The page after a logout. It has a link to Globus's logout page and does not redirect there: that page does not lead
 /// back by itself.
 fn logged_out(visit: &Visit<'_>, left: Left) -> Result<Response<Body>> {
-    let page = |path| visit.globus.page(path, &visit.address.url(paths::HOME), "this web app");
+    let name = Frame::of(visit.request).site_name;
+    let page = |path| visit.globus.page(path, &visit.address.url(paths::HOME), name.as_str());
     let (globus_logout, globus_consents) = (page("/v2/web/logout"), page("/v2/web/consents"));
     let status = if left.session { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     html(visit.request, status, &Page::LoggedOut { globus_logout, globus_consents, left })

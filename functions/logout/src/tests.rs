@@ -115,6 +115,31 @@ async fn a_logout_succeeds_while_globus_does_not_respond() {
 }
 
 #[tokio::test]
+async fn the_name_of_the_site_is_on_its_page_and_in_the_link_of_globus() {
+    let world = World::with(&[("SITE_NAME", "Beamline <7>")]).await;
+    let response = world.send(handle, &mut Browser::default(), Event::get("/logout")).await;
+
+    response
+        .assert_page(200, "<title>Logged out · Beamline &lt;7&gt;</title>")
+        .assert_page(200, "</svg>Beamline &lt;7&gt;</a>");
+    response.assert_page(200, "&amp;redirect_name=Beamline+%3C7%3E\"");
+    let world = World::start().await;
+    let response = world.send(handle, &mut Browser::default(), Event::get("/logout")).await;
+    response.assert_page(200, "&amp;redirect_name=Web+app+with+authentication+delegated+to+Globus+Auth\"");
+}
+
+#[tokio::test]
+async fn a_user_whose_session_has_expired_is_not_told_to_be_logged_in() {
+    let mut user = SignedIn::start().await;
+    user.world.later(Duration::from_hours(168));
+
+    let response = user.send(Event::get("/logout")).await;
+
+    response.assert_page(200, "Your login has expired").assert_page(200, "You are no longer logged in.");
+    assert!(!response.body.contains("You are logged in"), "{}", response.body);
+}
+
+#[tokio::test]
 async fn the_tokens_of_an_expired_session_are_revoked_as_well() {
     let mut user = SignedIn::start().await;
     user.world.later(Duration::from_hours(72));

@@ -84,7 +84,7 @@ async fn a_signed_in_user_sees_what_was_transferred_and_what_is_under_way() {
         "<dt>Deletes in</dt><dd><bdi>Campus cluster, scratch</bdi></dd>",
         "<span class=\"tag over\"><bdi>Failed</bdi></span>",
     ] {
-        response.assert_page(200, shown);
+        assert!(response.body.contains(shown), "no {shown:?} in {}", response.body);
     }
     response.assert_no_cookie();
     assert_eq!(user.world.stand_in.requests(Endpoint::TaskList), 1);
@@ -96,8 +96,8 @@ async fn a_label_is_escaped_and_cannot_turn_the_page_round() {
 
     let response = user.send(Event::get(PATH)).await;
 
-    response.assert_page(200, "<bdi>Results &lt;final&gt; &amp; \u{202e}figures</bdi>");
-    response.assert_page(200, "<bdi>&lt;script&gt;alert(1)&lt;&#x2f;script&gt; &amp; ");
+    assert!(response.body.contains("<bdi>Results &lt;final&gt; &amp; \u{202e}figures</bdi>"), "{}", response.body);
+    assert!(response.body.contains("<bdi>&lt;script&gt;alert(1)&lt;&#x2f;script&gt; &amp; "), "{}", response.body);
     assert_eq!(response.body.matches("<script").count(), 1, "{}", response.body);
 }
 
@@ -123,7 +123,7 @@ async fn missing_odd_and_long_fields_of_an_entry_are_tolerated() {
         "<bdi>the last</bdi>",
         "<bdi>2025-02-03 12:00 UTC</bdi>",
     ] {
-        response.assert_page(200, shown);
+        assert!(response.body.contains(shown), "no {shown:?} in {}", response.body);
     }
     let count = |text: &str| response.body.matches(text).count();
     assert_eq!((count("<article"), count("Without a label")), (5, 3), "{}", response.body);

@@ -1,6 +1,6 @@
 //! The settings of a function, grouped by the part that needs them. Each field names its variable.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use super::{Environment, Origin, Reading, Secret};
 
@@ -129,6 +129,43 @@ impl TableConfig {
         let endpoint = endpoint?.map(|origin| origin.url(""));
         Ok(Self { name: name?, idle: idle?, region: region?, endpoint, key_id: key_id?, key: key?, token })
     }
+}
+
+/// `SITE_NAME`: the name of the site, on its pages and at Globus.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SiteName(Cow<'static, str>);
+
+impl SiteName {
+    /// The longest name, in characters: one that fits into a heading.
+    const LONGEST: usize = 80;
+
+    /// Reads the name. A problem with it is noted, and the default is used.
+    pub fn read(env: &Environment<'_>) -> Self {
+        let expected = "must be at most 80 characters, all of them visible";
+        let name = env.parsed("SITE_NAME", expected, |text| {
+            let fits = text.chars().count() <= Self::LONGEST && !text.chars().any(is_invisible);
+            fits.then(|| Self(Cow::Owned(text.to_owned())))
+        });
+        name.ok().flatten().unwrap_or_default()
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for SiteName {
+    fn default() -> Self {
+        Self(Cow::Borrowed("Web app with authentication delegated to Globus Auth"))
+    }
+}
+
+/// Whether a character changes how others are shown, or shows nothing: controls, line ends, zero-width characters, and
+/// those that set the direction of text.
+fn is_invisible(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// The settings of the log.

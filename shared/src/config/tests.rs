@@ -248,3 +248,23 @@ fn a_secret_is_hidden_in_debug_output() {
     let shown = format!("{config:?} {globus:?}");
     assert!(!shown.contains(KEY) && !shown.contains("s3cret"), "{shown}");
 }
+
+#[test]
+fn a_site_name_is_short_and_visible_and_has_a_default() {
+    const DEFAULT: &str = "Web app with authentication delegated to Globus Auth";
+    let read = |value: &str| {
+        let lookup = |name: &str| (name == "SITE_NAME").then(|| value.to_owned());
+        let env = Environment::new(&lookup);
+        let name = SiteName::read(&env);
+        (name.as_str().to_owned(), env.finish(Ok(())).map_err(|problems| problems.to_string()))
+    };
+    let problem = "SITE_NAME must be at most 80 characters, all of them visible".to_owned();
+
+    for (value, name) in [("", DEFAULT), (" Beamline 7 ", "Beamline 7"), ("Küste & <Meer>", "Küste & <Meer>")] {
+        assert_eq!(read(value), (name.to_owned(), Ok(())));
+    }
+    assert_eq!(read(&"é".repeat(80)), ("é".repeat(80), Ok(())));
+    for value in ["é".repeat(81), "a\nb".to_owned(), "a\u{202e}b".to_owned(), "a\u{200b}b".to_owned()] {
+        assert_eq!(read(&value), (DEFAULT.to_owned(), Err(problem.clone())), "{value:?}");
+    }
+}

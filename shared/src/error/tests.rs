@@ -99,3 +99,39 @@ fn an_error_links_to_a_new_sign_in_only_if_it_can_help() {
     assert_eq!(sign_in.row().way_on.link(), Some(("Start again", "/login")));
     assert_eq!(link(Kind::SessionTooLarge), None, "the next sign-in would be as large");
 }
+
+#[test]
+fn the_texts_for_users_name_no_part_of_this_program() {
+    for (kind, ..) in every_kind() {
+        // API clients and operators read these three.
+        if matches!(kind, Kind::SignInRequired | Kind::RenewalRequired | Kind::UnknownAddress) {
+            continue;
+        }
+        let row = kind.row();
+        let said = format!("{} {}", row.title, row.text).to_lowercase();
+        for word in ["dynamodb", "database", "token", "a cookie", "signed in", "sign in", "whoever"] {
+            assert!(!said.contains(word), "{word} in {said}");
+        }
+    }
+}
+
+#[test]
+fn an_error_of_a_login_says_what_the_user_can_do() {
+    let said = |kind: Kind| (kind.row().title, kind.row().text);
+
+    assert_eq!(
+        said(Kind::UnknownAttempt(Reason::StateUnknown)),
+        (
+            "This login cannot be completed",
+            "We couldn't match this login to this browser. It may be too old or already used, or cookies may be blocked."
+        )
+    );
+    assert_eq!(said(Kind::Denied).0, "Login cancelled");
+    assert_eq!(
+        said(Kind::SessionTooLarge),
+        (
+            "We can't log you in",
+            "This site asks for more permissions than it can store. Please tell the people who run it."
+        )
+    );
+}

@@ -109,12 +109,14 @@ pub(super) struct Claims {
     pub(super) preferred_username: Option<String>,
     pub(super) email: Option<String>,
     pub(super) organization: Option<String>,
+    pub(super) identity_provider_display_name: Option<String>,
 }
 
 impl From<Claims> for Identity {
     fn from(claims: Claims) -> Self {
-        let Claims { sub, name, preferred_username, email, organization } = claims;
-        Self { sub, name, username: preferred_username, email, organization }
+        let Claims { sub, name, preferred_username, email, organization, identity_provider_display_name } = claims;
+        let (username, provider) = (preferred_username, identity_provider_display_name);
+        Self { sub, name, username, email, organization, provider }
     }
 }
 

@@ -1,3 +1,6 @@
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use sha2::{Digest as _, Sha256};
+
 use super::*;
 use crate::{
     config::Config,
@@ -14,7 +17,7 @@ fn body(response: &Response<Body>) -> &str {
 }
 
 fn refused(event: &Event, kind: Kind) -> Response<Body> {
-    respond(Some(&event.request()), Err(kind.into()))
+    respond(&event.request(), Err(kind.into()))
 }
 
 /// The headers as they must be, written out: a test that read the constant could not fail.
@@ -31,14 +34,17 @@ const EXPECTED: [(&str, &str); 8] = [
 
 #[test]
 fn every_response_has_the_security_headers() {
-    let own = respond(None, Ok(Response::new("of a handler that builds its own response".into())));
+    let own = respond(&Request::default(), Ok(Response::new("of a handler that builds its own response".into())));
     let responses = [
-        respond(None, html(&Event::get("/").request(), StatusCode::OK, &Page::SignedOut { expired: false })),
-        respond(None, redirect(StatusCode::FOUND, "https://gateway.example/")),
-        respond(None, Ok(text(StatusCode::OK, "text".to_owned()))),
+        respond(
+            &Request::default(),
+            html(&Event::get("/").request(), StatusCode::OK, &Page::SignedOut { expired: false }),
+        ),
+        respond(&Request::default(), redirect(StatusCode::FOUND, "https://gateway.example/")),
+        respond(&Request::default(), Ok(text(StatusCode::OK, "text".to_owned()))),
         refused(&Event::get("/x"), Kind::NotFound),
         refused(&Event::get("/x").header("accept", "application/json"), Kind::Internal(Reason::PageNotRendered)),
-        respond(None, Err(Kind::BadRequest(Reason::EventUnreadable).into())),
+        respond(&Request::default(), Err(Kind::BadRequest(Reason::EventUnreadable).into())),
         own,
     ];
     for response in responses {
@@ -62,12 +68,37 @@ fn every_response_has_the_security_headers() {
     }
 }
 
+/// What stands between the two tags, in every element of that kind.
+fn inside<'a>(html: &'a str, open: &'static str, close: &'static str) -> Vec<&'a str> {
+    html.split(open).skip(1).map(|rest| rest.split_once(close).unwrap().0).collect()
+}
+
+#[test]
+fn the_policy_lets_the_style_and_scripts_of_each_page_run() {
+    let personal = Page::LogOut { display_name: None, expired: false, can_end_everywhere: false };
+    let pages = [
+        respond(&Request::default(), html(&Event::get("/").request(), StatusCode::OK, &personal)),
+        refused(&Event::get("/x"), Kind::NotFound),
+    ];
+    for page in pages {
+        let policy = header(&page, "content-security-policy");
+        for (open, close, directive) in [("<style>", "</style>", "style-src"), ("<script>", "</script>", "script-src")]
+        {
+            let elements = inside(body(&page), open, close);
+            assert_eq!(elements.len(), 1, "{open}");
+            let hash = format!("'sha256-{}'", STANDARD.encode(Sha256::digest(elements[0])));
+            let directive = policy.split("; ").find(|part| part.starts_with(directive)).unwrap();
+            assert!(directive.contains(&hash), "no {hash} in {directive}");
+        }
+    }
+}
+
 #[test]
 fn a_handler_may_set_a_header_to_another_value() {
     let mut response = Response::new(Body::Empty);
     response.headers_mut().insert("cache-control", HeaderValue::from_static("private, max-age=60"));
 
-    let response = respond(None, Ok(response));
+    let response = respond(&Request::default(), Ok(response));
 
     let values: Vec<_> = response.headers().get_all("cache-control").iter().collect();
     assert_eq!(values, ["private, max-age=60"]);
@@ -133,7 +164,7 @@ fn the_response_to_an_error_sets_its_cookies() {
     let cookies = sealed_cookies(&[]).unwrap();
     let error = Error::from(Kind::Denied).with_cookie(cookies.removal("session"));
 
-    let response = respond(Some(&Event::get("/login").request()), Err(error));
+    let response = respond(&Event::get("/login").request(), Err(error));
     assert!(header(&response, "set-cookie").starts_with("__Host-session-8af82921=;"));
 }
 

@@ -13,6 +13,7 @@ fn identity() -> Identity {
         username: Some("ada@uchicago.edu".to_owned()),
         email: Some("ada@uchicago.edu".to_owned()),
         organization: Some("University of Chicago".to_owned()),
+        provider: None,
     }
 }
 

@@ -255,11 +255,11 @@ impl TokenStorage for DynamoDbStorage {
 
     async fn finish_renewal(&self, request: &Request, lease: Lease, session: &Session, now: Timestamp) -> Result<Kept> {
         let (Opened::Value(ticket), Lease::Exclusive { id, version }) = (self.ticket(request), lease) else {
-            return Ok(Kept::No(Visitor::Unusable(Reason::CookieUnreadable)));
+            return Ok(Kept::No(Visitor::Unusable(Reason::CookieUnreadable).into()));
         };
         match self.table.replace(&ticket, session, version + 1, &id).await? {
             Written::Yes => Ok(Kept::Yes(Vec::new())),
-            Written::No => Ok(Kept::No(self.visitor(request, now).await?)),
+            Written::No => Ok(Kept::No(self.visitor(request, now).await?.into())),
         }
     }
 }

@@ -23,7 +23,7 @@ pub struct Person {
 }
 
 /// All users, in the order of the sign-in page.
-pub static PEOPLE: [Person; 5] = [
+pub static PEOPLE: [Person; 6] = [
     Person {
         id: "ada",
         sub: "ada10ace-1815-4d60-8bdb-eeecaba85bd9",
@@ -67,6 +67,16 @@ pub static PEOPLE: [Person; 5] = [
         username: "<b>bobby</b>@tables.example",
         email: Some("bobby&co@tables.example"),
         organization: Some("<i>Tables</i> & Sons"),
+        linked: 0,
+    },
+    // The name turns the text after it round, and the username has 60 characters without a place to break.
+    Person {
+        id: "odd",
+        sub: "0dd00000-0005-4ebc-8c5b-5fb06d5c4b05",
+        name: Some("\u{202e}ecalevoL"),
+        username: "a.username.of.sixty.characters.without.any.blank@odd.example",
+        email: None,
+        organization: Some("\u{202e}Observatory"),
         linked: 0,
     },
 ];

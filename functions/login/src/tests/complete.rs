@@ -52,6 +52,15 @@ async fn two_tabs_finish_in_either_order() {
 }
 
 #[tokio::test]
+async fn the_session_names_where_the_user_logged_in() {
+    let (world, mut browser) = (World::start().await, Browser::default());
+    sign_in(&world, &mut browser, "ada").await.assert_redirect(302, "https://gateway.example/");
+
+    let identity = world.session_of(&browser).await.unwrap().identity;
+    assert_eq!(identity.provider.as_deref(), Some("Globus ID"));
+}
+
+#[tokio::test]
 async fn a_user_with_few_claims_can_sign_in() {
     let world = World::start().await;
     let mut browser = Browser::default();
@@ -250,7 +259,7 @@ async fn tokens_that_do_not_fit_into_a_cookie_are_revoked_and_the_page_says_why(
 
     let response = sign_in(&world, &mut browser, "ada").await;
 
-    response.assert_page(500, "DynamoDB storage");
+    response.assert_page(500, "This site asks for more permissions than it can store.");
     log.assert_reason("session_too_large");
     assert!(world.session_of(&browser).await.is_none());
     let issued = world.stand_in.issued_tokens();
