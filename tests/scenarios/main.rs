@@ -71,6 +71,8 @@ mod packaged;
 #[cfg(test)]
 mod programs;
 #[cfg(test)]
+mod sample_page;
+#[cfg(test)]
 mod scene;
 #[cfg(test)]
 mod sessions;

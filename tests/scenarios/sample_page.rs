@@ -1,0 +1,30 @@
+//! The sample of a page of one's own, in a browser.
+
+use globus_stand_in::Endpoint;
+use kit::{Result, local::Storage};
+
+use crate::scene::Scene;
+
+on_each_storage! {
+    a_link_to_the_sample_page_leads_through_the_login_to_what_globus_transfer_says
+}
+
+/// The stand-in is Globus Transfer as well: it counts the request, so the token has not left this machine.
+async fn a_link_to_the_sample_page_leads_through_the_login_to_what_globus_transfer_says(
+    storage: Storage,
+) -> Result<()> {
+    let scene = Scene::open(storage, &[]).await?;
+    scene.goto("/tasks").await?;
+    scene.browser.shows("Who is signing in?").await?;
+    scene.choose("ada").await?;
+
+    scene.browser.shows("Your transfers").await?;
+    scene.is_at("/tasks").await?;
+    scene.is_in_order("tasks").await?;
+    let shown = scene.browser.text().await?;
+    for said in ["Detector images, run 42", "In progress", "Requested\n2025-02-03 14:30 UTC", "Results <final> & "] {
+        assert!(shown.contains(said), "no {said:?} in {shown}");
+    }
+    assert_eq!(scene.app.stand_in().requests(Endpoint::TaskList), 1);
+    scene.close().await
+}
