@@ -46,10 +46,6 @@ impl KeySet {
         let keys: Arc<[_]> = set.keys.into_iter().filter_map(JsonKey::into_rs512).collect();
         (!keys.is_empty()).then_some(Self { keys, fetched })
     }
-
-    fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        self.keys.iter().any(|key| key.verify(&signature::RSA_PKCS1_2048_8192_SHA512, message, signature).is_ok())
-    }
 }
 
 impl JsonKey {
@@ -123,7 +119,8 @@ impl From<Claims> for Identity {
 /// Validates the token: first the signature, then every claim. Returns the claims about the user.
 ///
 /// Step 1 (decryption) does not apply, since Globus does not encrypt; step 6 (TLS instead of a signature) is not used;
-/// steps 12 and 13 (`acr`, `auth_time`) do not apply, since neither is requested.
+/// steps 12 and 13 (`acr`, `auth_time`) do not apply, since neither is requested. Where Globus sends them, `nbf` (RFC 7519
+/// section 4.1.5) and `at_hash` (section 3.1.3.8) are checked as well.
 pub(super) fn verify(token: &str, keys: &KeySet, expected: Expected<'_>) -> Result<Claims, Reason> {
     let (message, signature) = token.rsplit_once('.').ok_or(Reason::IdTokenMalformed)?;
     let (header, payload) = message.split_once('.').ok_or(Reason::IdTokenMalformed)?;
@@ -132,37 +129,32 @@ pub(super) fn verify(token: &str, keys: &KeySet, expected: Expected<'_>) -> Resu
 
     // Steps 7 and 8: the algorithm is the registered one, whatever the header says.
     require(header.alg == "RS512" && header.crit.is_none(), Reason::IdTokenAlgorithm)?;
-    require(keys.verifies(message.as_bytes(), &signature), Reason::IdTokenSignature)?;
+    let signs = |key: &PublicKey| key.verify(&signature::RSA_PKCS1_2048_8192_SHA512, message.as_bytes(), &signature);
+    require(keys.keys.iter().any(|key| signs(key).is_ok()), Reason::IdTokenSignature)?;
+
     let id_token: IdToken = decode(payload).ok_or(Reason::IdTokenClaimsUnreadable)?;
-    id_token.check(expected)?;
+    let (now, skew) = (Duration::from_secs(expected.now.seconds()).as_secs_f64(), SKEW.as_secs_f64());
+    let audience = match &id_token.aud {
+        Audience::One(audience) => std::slice::from_ref(audience),
+        Audience::Many(audiences) => audiences,
+    };
+    let is_client = |azp: &str| azp == expected.client_id;
+    let is_hash = |hash: &str| hash == at_hash(expected.access_token);
+
+    require(id_token.iss == expected.issuer, Reason::IdTokenIssuer)?; // step 2
+    require(audience == [expected.client_id], Reason::IdTokenAudience)?; // step 3: no other one is trusted
+    require(id_token.azp.as_deref().is_none_or(is_client), Reason::IdTokenAudience)?; // steps 4 and 5
+    require(now < id_token.exp + skew, Reason::IdTokenExpired)?; // step 9
+    require(id_token.iat <= now + skew, Reason::IdTokenFromTheFuture)?; // step 10
+    require(id_token.nbf.is_none_or(|nbf| nbf <= now + skew), Reason::IdTokenFromTheFuture)?;
+    require(id_token.nonce.as_deref() == Some(expected.nonce), Reason::IdTokenNonce)?; // step 11
+    require(id_token.at_hash.as_deref().is_none_or(is_hash), Reason::IdTokenAtHash)?;
+    require(is_subject(&id_token.claims.sub), Reason::IdTokenSubject)?;
     Ok(id_token.claims)
 }
 
 fn decode<T: serde::de::DeserializeOwned>(part: &str) -> Option<T> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
-}
-
-impl IdToken {
-    /// Steps 2 to 11; and, where Globus sends them, `nbf` (RFC 7519 section 4.1.5) and `at_hash` (section 3.1.3.8).
-    fn check(&self, expected: Expected<'_>) -> Result<(), Reason> {
-        let (now, skew) = (Duration::from_secs(expected.now.seconds()).as_secs_f64(), SKEW.as_secs_f64());
-        let audience = match &self.aud {
-            Audience::One(audience) => std::slice::from_ref(audience),
-            Audience::Many(audiences) => audiences,
-        };
-        let is_client = |azp: &str| azp == expected.client_id;
-        let is_hash = |hash: &str| hash == at_hash(expected.access_token);
-
-        require(self.iss == expected.issuer, Reason::IdTokenIssuer)?; // step 2
-        require(audience == [expected.client_id], Reason::IdTokenAudience)?; // step 3: no other one is trusted
-        require(self.azp.as_deref().is_none_or(is_client), Reason::IdTokenAudience)?; // steps 4 and 5
-        require(now < self.exp + skew, Reason::IdTokenExpired)?; // step 9
-        require(self.iat <= now + skew, Reason::IdTokenFromTheFuture)?; // step 10
-        require(self.nbf.is_none_or(|nbf| nbf <= now + skew), Reason::IdTokenFromTheFuture)?;
-        require(self.nonce.as_deref() == Some(expected.nonce), Reason::IdTokenNonce)?; // step 11
-        require(self.at_hash.as_deref().is_none_or(is_hash), Reason::IdTokenAtHash)?;
-        require(is_subject(&self.claims.sub), Reason::IdTokenSubject)
-    }
 }
 
 /// Whether `sub` is what [section 2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken) allows: at most 255
