@@ -191,7 +191,9 @@ impl SealedCookies {
     }
 }
 
-/// Every cookie of the request: name and value, byte for byte.
+/// Every cookie of the request: name and value, byte for byte. A value may stand in double quotes
+/// ([RFC 6265 section 4.1.1](https://www.rfc-editor.org/rfc/rfc6265#section-4.1.1)); some clients add them to a value with
+/// `=` or `/` in it.
 ///
 /// Only SP and HTAB are stripped, as browsers do ([RFC 6265 section 5.2](https://www.rfc-editor.org/rfc/rfc6265#section-5.2)).
 /// A parser that trims Unicode white space takes `U+2000 __Host-session`, which a sibling domain can set, for
@@ -202,7 +204,7 @@ fn all(request: &Request) -> impl Iterator<Item = (&[u8], &[u8])> {
     pairs.filter_map(|pair| {
         let equals = pair.iter().position(|byte| *byte == b'=')?;
         let (name, value) = pair.split_at_checked(equals)?;
-        Some((stripped(name), stripped(value.get(1..)?)))
+        Some((stripped(name), unquoted(stripped(value.get(1..)?))))
     })
 }
 
@@ -211,6 +213,10 @@ fn stripped(mut text: &[u8]) -> &[u8] {
         text = rest;
     }
     text
+}
+
+fn unquoted(text: &[u8]) -> &[u8] {
+    if let [b'"', inner @ .., b'"'] = text { inner } else { text }
 }
 
 /// What marks the cookies of this deployment: 32 bits of a hash of what tells it from another at the same host.

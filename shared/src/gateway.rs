@@ -6,9 +6,14 @@
 //! malformed. Here such an event is either read without the broken part or refused with a 400 page. No address is taken
 //! from `Host` or `X-Forwarded-*`: a handler's URI is path and query only, and addresses come from the configuration.
 //!
+//! An HTTP API decodes the path of an event, while `cargo lambda watch` and function URLs send it encoded. A handler gets
+//! an encoded path from all of them.
+//!
 //! Format: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 
-use std::collections::HashMap;
+mod part;
+
+use std::borrow::Cow;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lambda_http::{
@@ -16,6 +21,7 @@ use lambda_http::{
     aws_lambda_events::{apigw::ApiGatewayV2httpResponse, query_map::QueryMap},
     http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header},
 };
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
 
 use crate::{
@@ -24,48 +30,78 @@ use crate::{
     log::Reason,
 };
 
+use part::Part;
+
+/// The characters that no encoded path contains, apart from those that are not ASCII. A browser would read a `\` as `/`.
+const UNSAFE: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
 /// The parts of an event that are read. All other parts are ignored, whatever they contain.
+///
+/// A path and a method make an event one of HTTP. Any other part may be absent, null or of another type.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Event {
-    raw_path: String,
-    raw_query_string: Option<String>,
-    cookies: Option<Vec<String>>,
-    #[serde(default)]
-    headers: HashMap<String, String>,
-    request_context: RequestContext,
-    body: Option<String>,
-    #[serde(default)]
-    is_base64_encoded: bool,
+struct Event<'a> {
+    #[serde(borrow)]
+    raw_path: Cow<'a, str>,
+    #[serde(borrow, default)]
+    raw_query_string: Part<'a>,
+    #[serde(borrow, default)]
+    cookies: Part<'a>,
+    #[serde(borrow, default)]
+    headers: Part<'a>,
+    #[serde(borrow)]
+    request_context: RequestContext<'a>,
+    #[serde(borrow, default)]
+    body: Part<'a>,
+    #[serde(borrow, default)]
+    is_base64_encoded: Part<'a>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RequestContext {
-    http: HttpContext,
+struct RequestContext<'a> {
+    #[serde(borrow)]
+    http: HttpContext<'a>,
     /// The identifier of the API, absent in a local run.
-    api_id: Option<String>,
+    #[serde(borrow, default)]
+    api_id: Part<'a>,
     /// The host name at which the request arrived.
-    domain_name: Option<String>,
-    stage: Option<String>,
+    #[serde(borrow, default)]
+    domain_name: Part<'a>,
+    #[serde(borrow, default)]
+    stage: Part<'a>,
 }
 
 #[derive(Deserialize)]
-struct HttpContext {
-    method: String,
+struct HttpContext<'a> {
+    #[serde(borrow)]
+    method: Cow<'a, str>,
 }
 
 /// Reads an event. The result is a request or a 400, whatever the event contains. A handler sees paths as if the site
 /// were at the top of its origin.
 pub(crate) fn request(event: &str, site: &Site) -> Result<Request, Error> {
-    let event: Event = serde_json::from_str(event).map_err(|_| Kind::BadRequest(Reason::EventUnreadable))?;
-    let query = event.raw_query_string.as_deref().unwrap_or_default();
-    let stage = event.request_context.stage.as_deref().filter(|stage| *stage != "$default");
+    let event: Event<'_> = serde_json::from_str(event).map_err(|_| Kind::BadRequest(Reason::EventUnreadable))?;
+    let query = event.raw_query_string.text().unwrap_or_default();
+    let stage = event.request_context.stage.text().filter(|stage| *stage != "$default");
     let stage = stage.map(|stage| format!("/{stage}")).unwrap_or_default();
     let address = find_address(site, &event.request_context, &stage);
     // The path that the API was called with. It may begin with the stage, or with the base path that a domain name maps
     // to the API.
-    let path = without(&event.raw_path, &stage);
+    let raw_path = encoded(&event.raw_path);
+    let path = without(&raw_path, &stage);
     let uri = uri(without(path, address.as_ref().map_or("", Address::base)), query)?;
     let Ok(parameters) = query.parse::<QueryMap>();
 
@@ -89,13 +125,25 @@ pub(crate) fn address(request: &Request) -> Option<Address> {
 ///
 /// That name is the only host name of a request that is trusted, and only if it is exactly the name that AWS forms from
 /// the API's identifier and region.
-fn find_address(site: &Site, context: &RequestContext, stage: &str) -> Option<Address> {
+fn find_address(site: &Site, context: &RequestContext<'_>, stage: &str) -> Option<Address> {
     if let Some(base_url) = &site.base_url {
         return Some(base_url.clone());
     }
-    let (api, name, region) = (context.api_id.as_ref()?, context.domain_name.as_ref()?, site.region.as_ref()?);
+    let (api, name, region) = (context.api_id.text()?, context.domain_name.text()?, site.region.as_ref()?);
     let own = ["amazonaws.com", "amazonaws.com.cn"].map(|suffix| format!("{api}.execute-api.{region}.{suffix}"));
-    own.contains(name).then(|| Address::parse(&format!("https://{name}{stage}"))).flatten()
+    own.iter().any(|own| own == name).then(|| Address::parse(&format!("https://{name}{stage}"))).flatten()
+}
+
+/// The path in its encoded form, whether it comes decoded or encoded: only what no encoded path contains is encoded.
+fn encoded(path: &str) -> String {
+    let mut parts = path.split('%');
+    let mut encoded = utf8_percent_encode(parts.next().unwrap_or_default(), UNSAFE).to_string();
+    for part in parts {
+        let is_escape = matches!(part.as_bytes(), [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit());
+        encoded.push_str(if is_escape { "%" } else { "%25" });
+        encoded.extend(utf8_percent_encode(part, UNSAFE));
+    }
+    encoded
 }
 
 /// Strips `base` from `path` at a segment boundary.
@@ -115,8 +163,8 @@ fn uri(path: &str, query: &str) -> Result<Uri, Error> {
     uri.ok_or_else(|| Kind::BadRequest(Reason::UrlUnreadable).into())
 }
 
-fn body(event: &Event) -> Result<Body, Error> {
-    match (event.body.as_deref(), event.is_base64_encoded) {
+fn body(event: &Event<'_>) -> Result<Body, Error> {
+    match (event.body.text(), event.is_base64_encoded.is_true()) {
         (None | Some(""), _) => Ok(Body::Empty),
         (Some(text), false) => Ok(Body::Text(text.to_owned())),
         (Some(text), true) => Ok(STANDARD.decode(text).map_err(|_| Kind::BadRequest(Reason::BodyUnreadable))?.into()),
@@ -124,15 +172,18 @@ fn body(event: &Event) -> Result<Body, Error> {
 }
 
 /// The valid headers. An invalid one is left out, and all others stay.
-fn headers(event: &Event) -> HeaderMap {
-    let named = event.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+fn headers(event: &Event<'_>) -> HeaderMap {
+    let named = event.headers.members().iter().filter_map(|(name, value)| Some((name.text()?, value.text()?)));
     // API Gateway sends the cookies in `cookies`. If there is a `Cookie` header too, it has the same content.
-    let named = named.filter(|(name, _)| event.cookies.is_none() || !name.eq_ignore_ascii_case(b"cookie"));
-    let cookies = event.cookies.iter().flatten().map(|cookie| (b"cookie".as_slice(), cookie.as_bytes()));
+    let cookies = event.cookies.entries();
+    let named = named.filter(|(name, _)| cookies.is_none() || !name.eq_ignore_ascii_case("cookie"));
+    let cookies = cookies.into_iter().flatten().filter_map(|cookie| Some(("cookie", cookie.text()?)));
 
     let mut headers = HeaderMap::new();
     for (name, value) in named.chain(cookies) {
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value.as_bytes()))
+        {
             headers.append(name, value);
         }
     }
@@ -156,148 +207,4 @@ pub(crate) fn response(response: Response<Body>) -> ApiGatewayV2httpResponse {
 }
 
 #[cfg(test)]
-mod tests {
-    use lambda_http::http::StatusCode;
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    fn event(change: Value) -> String {
-        let mut event = json!({
-            "version": "2.0",
-            "rawPath": "/login",
-            "rawQueryString": "",
-            "headers": { "host": "example.org" },
-            "requestContext": { "http": { "method": "GET" }, "domainName": "example.org", "apiId": "a1b2" },
-            "isBase64Encoded": false
-        });
-        if let (Some(event), Value::Object(change)) = (event.as_object_mut(), change) {
-            event.extend(change);
-        }
-        event.to_string()
-    }
-
-    fn cookies(request: &Request) -> Vec<&[u8]> {
-        request.headers().get_all("cookie").iter().map(HeaderValue::as_bytes).collect()
-    }
-
-    fn request(event: &str) -> Result<Request, Error> {
-        super::request(event, &Site::default())
-    }
-
-    #[track_caller]
-    fn assert_refused(event: &str, reason: &str) {
-        assert_eq!(request(event).unwrap_err().row().reason.as_str(), reason);
-    }
-
-    #[test]
-    fn method_path_and_query_arrive_as_they_were_sent() {
-        let request = request(&event(json!({ "rawQueryString": "next=%2Fa%26b&x=1&x=2" }))).unwrap();
-
-        assert_eq!((request.method().as_str(), request.uri().path()), ("GET", "/login"));
-        let query = request.query_string_parameters();
-        assert_eq!(query.first("next"), Some("/a&b"));
-        assert_eq!(query.all("x"), Some(vec!["1", "2"]));
-    }
-
-    #[test]
-    fn a_handler_sees_paths_without_the_stage_and_the_base() {
-        let path = |raw_path: &str, stage: &str, base_url: &str| {
-            let site = Site { base_url: Address::parse(base_url), region: None };
-            let context = json!({ "http": { "method": "GET" }, "stage": stage });
-            let event = event(json!({ "rawPath": raw_path, "requestContext": context }));
-            super::request(&event, &site).unwrap().uri().to_string()
-        };
-        for (raw_path, stage, base_url, seen) in [
-            ("/login", "$default", "https://example.org", "/login"),
-            ("/prod/login", "prod", "https://example.org", "/login"),
-            ("/prod", "prod", "", "/"),
-            ("/prod/", "prod", "", "/"),
-            ("/production", "prod", "", "/production"),
-            ("/login", "prod", "", "/login"),
-            ("/app/login", "$default", "https://example.org/app", "/login"),
-            ("/app", "$default", "https://example.org/app/", "/"),
-            ("/login", "$default", "https://example.org/app", "/login"),
-            ("/prod/app/login", "prod", "https://example.org/app", "/login"),
-        ] {
-            assert_eq!(path(raw_path, stage, base_url), seen, "{raw_path} at {stage} of {base_url}");
-        }
-    }
-
-    #[test]
-    fn no_host_or_forwarded_header_reaches_the_url() {
-        for host in ["good.com@evil.com", "a b", "[::", ""] {
-            for scheme in ["1", "https,http", "javascript"] {
-                let headers = json!({ "host": host, "x-forwarded-proto": scheme, "x-forwarded-host": "evil.com" });
-                let request = request(&event(json!({ "headers": headers }))).unwrap();
-                assert_eq!(request.uri(), "/login");
-            }
-        }
-    }
-
-    #[test]
-    fn an_invalid_path_or_query_is_refused() {
-        for query in ["a b", "a<b", "a\u{7}b", "a\tb"] {
-            assert_refused(&event(json!({ "rawQueryString": query })), "url_unreadable");
-        }
-        for path in ["//evil.com/login", "login", "", "/a b"] {
-            assert_refused(&event(json!({ "rawPath": path })), "url_unreadable");
-        }
-    }
-
-    #[test]
-    fn only_the_malformed_cookie_or_header_is_left_out() {
-        let change = json!({ "cookies": ["session=ok", "x=\u{7}raw", "é=1"], "headers": { "a b": "1", "x-name": "é", "x-bell": "\u{7}" } });
-        let request = request(&event(change)).unwrap();
-
-        assert_eq!(cookies(&request), [b"session=ok".as_slice(), "é=1".as_bytes()]);
-        assert_eq!(request.headers().len(), 3);
-        assert!(request.headers().contains_key("x-name"));
-    }
-
-    #[test]
-    fn cookies_that_the_header_repeats_are_read_once() {
-        let both = json!({ "cookies": ["a=1", "b=2"], "headers": { "Cookie": "a=1; b=2" } });
-        assert_eq!(cookies(&request(&event(both)).unwrap()).len(), 2);
-
-        let header_alone = json!({ "headers": { "cookie": "a=1; b=2" } });
-        assert_eq!(cookies(&request(&event(header_alone)).unwrap()), [b"a=1; b=2"]);
-    }
-
-    #[test]
-    fn a_form_body_arrives_as_base64_and_is_read() {
-        let encoded = json!({ "body": "YT0x", "isBase64Encoded": true });
-        assert_eq!(request(&event(encoded)).unwrap().body().as_ref(), b"a=1");
-
-        let plain = json!({ "body": "a=1" });
-        assert_eq!(request(&event(plain)).unwrap().body().as_ref(), b"a=1");
-
-        assert_refused(&event(json!({ "body": "%%%", "isBase64Encoded": true })), "body_unreadable");
-    }
-
-    #[test]
-    fn an_event_of_another_kind_is_refused() {
-        for other in ["{}", "null", "[]", "\"text\"", r#"{"key1":"value1"}"#, r#"{"httpMethod":"GET","path":"/"}"#] {
-            assert_refused(other, "event_unreadable");
-        }
-        let odd_method = json!({ "requestContext": { "http": { "method": "GET /" } } });
-        assert_refused(&event(odd_method), "method_unreadable");
-    }
-
-    #[test]
-    fn each_cookie_becomes_an_entry_of_its_own() {
-        let response = Response::builder()
-            .status(StatusCode::FOUND)
-            .header("location", "/")
-            .header("set-cookie", "a=1")
-            .header("set-cookie", "b=2")
-            .body(Body::Empty)
-            .unwrap();
-
-        let response = super::response(response);
-
-        assert_eq!(response.status_code, 302);
-        assert_eq!(response.cookies, ["a=1", "b=2"]);
-        assert_eq!(response.headers.len(), 1);
-    }
-}
+mod tests;

@@ -48,9 +48,13 @@ pub fn field(request: &Request, name: &str) -> Option<String> {
     form.first(name).map(ToOwned::to_owned)
 }
 
-/// Whether the client shows pages. API clients get JSON instead, and no redirect to a login page that they cannot use.
+/// Whether the client shows pages: it accepts HTML, or it is a browser that opens a page and accepts anything. API clients
+/// get JSON instead, and no redirect to a login page that they cannot use.
 pub fn wants_html(request: &Request) -> bool {
-    header_of(request.headers(), "accept").is_some_and(|accept| accept.contains("text/html"))
+    let headers = request.headers();
+    let opens_a_page = header_of(headers, "sec-fetch-mode") == Some("navigate");
+    let accept = header_of(headers, "accept").unwrap_or_default().to_ascii_lowercase();
+    accept.contains("text/html") || (opens_a_page && accept.contains("*/*"))
 }
 
 /// Whether the user opened this page: not a prefetch, an image, a frame or a script, and not HEAD.
@@ -60,7 +64,8 @@ pub fn is_navigation(request: &Request) -> bool {
     let headers = request.headers();
     let is = |name, value| header_of(headers, name).is_none_or(|found| found == value);
     let speculative = ["sec-purpose", "purpose", "x-moz"].iter().any(|name| {
-        header_of(headers, name).is_some_and(|purpose| purpose.contains("prefetch") || purpose.contains("prerender"))
+        let purpose = header_of(headers, name).unwrap_or_default().to_ascii_lowercase();
+        purpose.contains("prefetch") || purpose.contains("prerender")
     });
     request.method() == Method::GET
         && is("sec-fetch-mode", "navigate")
@@ -160,6 +165,7 @@ mod tests {
         for other in [
             login().header("sec-purpose", "prefetch;prerender"),
             login().header("purpose", "prefetch"),
+            login().header("purpose", "Prefetch"),
             login().header("x-moz", "prefetch"),
             login().header("sec-fetch-dest", "iframe"),
             login().header("sec-fetch-dest", "image"),
@@ -229,8 +235,19 @@ mod tests {
         let wants = |accept| wants_html(&Event::get("/").header("accept", accept).request());
 
         assert!(wants("text/html,application/xhtml+xml;q=0.9"));
+        assert!(wants("Text/HTML"));
         assert!(!wants("application/json"));
-        assert!(!wants("*/*"));
         assert!(!wants(""));
+    }
+
+    #[test]
+    fn a_browser_that_opens_a_page_and_accepts_anything_gets_a_page() {
+        let wants =
+            |mode| wants_html(&Event::get("/").header("accept", "*/*").header("sec-fetch-mode", mode).request());
+
+        assert!(wants("navigate"));
+        for program in ["", "cors", "no-cors", "same-origin", "websocket", "Navigate"] {
+            assert!(!wants(program), "{program:?}");
+        }
     }
 }

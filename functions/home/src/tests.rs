@@ -227,6 +227,11 @@ async fn every_sample_event_gets_its_response() {
         ("home-unreadable-cookie", 200, "Log in with Globus"),
         ("home-not-found", 404, "Page not found"),
         ("home-wrong-method", 405, "not possible here"),
+        ("home-decoded-path", 404, "Page not found"),
+        ("home-warm-up", 400, "We could not read that request"),
+        ("home-scheduled", 400, "We could not read that request"),
+        ("home-load-balancer", 400, "We could not read that request"),
+        ("home-rest-api", 400, "We could not read that request"),
     ];
     for (name, status, text) in samples {
         let response = visit(&mut Browser::default(), &[], Event::sample(name)).await;

@@ -183,6 +183,21 @@ fn a_space_or_a_tab_around_a_name_is_stripped_as_browsers_do() {
 }
 
 #[test]
+fn a_value_in_double_quotes_is_read() {
+    let ring = ring(&[]);
+    let (cookie, mine) = (seal(&ring, "mine"), Opened::Value("mine".to_owned()));
+    let (name, value) = (cookie.name(), cookie.value());
+
+    assert_eq!(open(&ring, &[&format!("{name}=\"{value}\"")]), mine);
+    assert_eq!(open(&ring, &[&format!("a=\"1; {name} = \"{value}\" ; b=2\"")]), mine);
+    for odd in ["\"", "\"\"", &format!("\"{value}"), &format!("{value}\""), &format!("\"\"{value}\"\"")] {
+        assert_eq!(open(&ring, &[&format!("{name}={odd}")]), Opened::Unreadable, "{odd}");
+    }
+    // Quotes around a name are part of it.
+    assert_eq!(open(&ring, &[&format!("\"{name}\"={value}")]), Opened::Absent);
+}
+
+#[test]
 fn of_several_cookies_that_open_to_different_values_none_is_believed() {
     let ring = ring(&[]);
     let (one, other) = (sent(&seal(&ring, "one")), sent(&seal(&ring, "other")));

@@ -27,7 +27,7 @@ const EXPECTED: [(&str, &str); 8] = [
     ("cross-origin-resource-policy", "same-origin"),
     ("referrer-policy", "same-origin"),
     ("strict-transport-security", "max-age=31536000"),
-    ("vary", "Cookie, Accept"),
+    ("vary", "Cookie, Accept, Sec-Fetch-Mode"),
     ("x-content-type-options", "nosniff"),
     ("x-robots-tag", "noindex"),
 ];

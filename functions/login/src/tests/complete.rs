@@ -36,6 +36,75 @@ async fn a_sign_in_ends_at_the_page_that_the_user_wanted() {
 }
 
 #[tokio::test]
+async fn a_request_ahead_of_the_callback_spends_nothing() {
+    let world = World::start().await;
+    let mut browser = Browser::default();
+    let url = begin(&world, &mut browser, "/login?next=/files").await;
+    let callback = world.at_globus(&url, "ada").await;
+    for (ahead, status) in [
+        (callback.clone().header("sec-purpose", "prefetch"), 403),
+        (callback.clone().header("sec-purpose", "prefetch;prerender"), 403),
+        (callback.clone().header("purpose", "Prefetch"), 403),
+        (callback.clone().header("x-moz", "prefetch"), 403),
+        (callback.clone().header("accept", "*/*").header("sec-fetch-mode", ""), 401),
+        (callback.clone().method("HEAD"), 403),
+        (callback.clone().method("HEAD").header("accept", "*/*").header("sec-fetch-mode", ""), 401),
+        (callback.clone().method("OPTIONS"), 405),
+    ] {
+        let response = send(&world, &mut browser, ahead.clone()).await;
+        assert_eq!(response.status, status, "{ahead:?}");
+        response.assert_no_cookie();
+    }
+    world.assert_stopped_before_globus(&browser).await;
+
+    let response = send(&world, &mut browser, callback).await;
+
+    response.assert_redirect(302, "https://gateway.example/files");
+    assert_eq!(browser.cookies.keys().collect::<Vec<_>>(), [SESSION]);
+}
+
+#[tokio::test]
+async fn a_browser_that_accepts_anything_can_sign_in() {
+    let world = World::start().await;
+    let mut browser = Browser::default();
+    let begun = send(&world, &mut browser, Event::get("/login").header("accept", "*/*")).await;
+    let callback = world.at_globus(begun.location(), "ada").await;
+
+    let response = send(&world, &mut browser, callback.header("accept", "*/*")).await;
+
+    response.assert_redirect(302, "https://gateway.example/");
+}
+
+/// A page of your own at a path with a blank, which API Gateway decodes.
+#[tokio::test]
+async fn a_sign_in_comes_back_to_a_path_with_a_blank_in_it() {
+    const PATHS: [(&str, &str); 4] = [
+        ("/my file", "/my%20file"),
+        ("/my%20file", "/my%20file"),
+        ("/100% #1\\é", "/100%25%20%231%5C%C3%A9"),
+        ("/#", "/%23"),
+    ];
+    async fn grown(_: &(App, Globus), request: &Request, _: Timestamp) -> Result<Response<Body>> {
+        let path = PATHS.iter().find(|(_, path)| *path == request.uri().path()).map_or("/missing", |(_, path)| path);
+        request::check_route(request, path, "GET, HEAD")?;
+        Err(Kind::SignInRequired.into())
+    }
+    let world = World::start().await;
+    for (sent, path) in PATHS {
+        let mut browser = Browser::default();
+        let refused = world.send(grown, &mut browser, Event::get(sent)).await;
+        let login = refused.location().to_owned();
+        assert!(login.starts_with("/login?next=%2F"), "{sent}: {refused:?}");
+
+        let url = begin(&world, &mut browser, &login).await;
+        let callback = world.at_globus(&url, "ada").await;
+        let response = send(&world, &mut browser, callback).await;
+
+        response.assert_redirect(302, &format!("https://gateway.example{path}"));
+    }
+}
+
+#[tokio::test]
 async fn two_tabs_finish_in_either_order() {
     for order in [[0, 1], [1, 0]] {
         let world = World::start().await;
