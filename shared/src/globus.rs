@@ -288,7 +288,7 @@ impl Globus {
         let userinfo = self.userinfo(access_token).await?;
         // OpenID Connect Core 5.3.2: the claims of another user must not be used.
         require(userinfo.sub == claims.sub, Reason::UserinfoSubject).map_err(Kind::ResponseRefused)?;
-        Ok(userinfo.into())
+        Ok(userinfo.or(claims).into())
     }
 
     async fn keys(&self, now: Timestamp) -> Result<KeySet> {
@@ -310,7 +310,7 @@ impl Globus {
     async fn userinfo(&self, access_token: &str) -> Result<Claims> {
         let request = self.http.get(format!("{}/v2/oauth2/userinfo", self.issuer)).bearer_auth(access_token);
         let response = http::send(request).await?;
-        let claims = serde_json::from_slice(response.body()).ok().filter(|_| response.status().is_success());
+        let claims = Claims::parse(response.body()).filter(|_| response.status().is_success());
         claims.ok_or_else(|| Kind::ResponseRefused(Reason::UserinfoUnreadable).into())
     }
 

@@ -12,7 +12,7 @@ use crate::{
     error::{Kind, Result},
     log::Reason,
     paths,
-    session::{GLOBUS_AUTH, Identity, Session, Token},
+    session::{DisplayText, GLOBUS_AUTH, Identity, Session, Token},
     timestamp::Timestamp,
 };
 
@@ -156,13 +156,17 @@ impl<'a> Page<'a> {
     }
 }
 
+fn shown(text: Option<&DisplayText>) -> Option<&str> {
+    text.map(DisplayText::for_display)
+}
+
 fn lines(identity: &Identity) -> [(&'static str, Option<&str>); 5] {
     [
-        ("Name", identity.name.as_deref()),
-        ("Username", identity.username.as_deref()),
-        ("Email", identity.email.as_deref()),
+        ("Name", shown(identity.name.as_ref())),
+        ("Username", shown(identity.username.as_ref())),
+        ("Email", shown(identity.email.as_ref())),
         ("UUID", Some(&identity.sub)),
-        ("Organization", identity.organization.as_deref()),
+        ("Organization", shown(identity.organization.as_ref())),
     ]
 }
 
@@ -240,8 +244,8 @@ mod tests {
     fn person(name: Option<&str>) -> Identity {
         Identity {
             sub: "8c8b2a0e-0000-4000-8000-000000000001".to_owned(),
-            name: name.map(ToOwned::to_owned),
-            username: Some("ada@example.org".to_owned()),
+            name: name.and_then(DisplayText::new),
+            username: DisplayText::new("ada@example.org"),
             email: None,
             organization: None,
         }
