@@ -1,3 +1,5 @@
+mod table;
+
 use std::time::Instant;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
