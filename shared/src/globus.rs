@@ -328,9 +328,10 @@ impl Globus {
     /// none must stay alive.
     async fn send(&self, request: oauth2::HttpRequest, received: &Mutex<Vec<Secret>>) -> Result<oauth2::HttpResponse> {
         let request = reqwest::Request::try_from(request).map_err(|_| Kind::Internal(Reason::RequestNotBuilt))?;
-        let response = http::send(reqwest::RequestBuilder::from_parts(self.http.clone(), request)).await?;
-        *received.lock().unwrap_or_else(PoisonError::into_inner) = token_response::secrets(response.body());
-        Ok(response)
+        let mut body = Vec::new();
+        let head = http::receive(reqwest::RequestBuilder::from_parts(self.http.clone(), request), &mut body).await;
+        *received.lock().unwrap_or_else(PoisonError::into_inner) = token_response::secrets(&body);
+        Ok(oauth2::HttpResponse::from_parts(head?, body))
     }
 }
 
