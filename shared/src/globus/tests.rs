@@ -391,6 +391,31 @@ async fn a_token_response_that_is_no_whole_json_leaves_no_live_token() {
 }
 
 #[tokio::test]
+async fn tokens_of_other_services_in_an_object_are_refused_and_revoked() {
+    let world = World::start().await;
+    world.stand_in.edit_token_response(|response| {
+        let entries = response["other_tokens"].take();
+        response["other_tokens"] = json!({ "entries": entries });
+    });
+    world.assert_refused("token_response_unreadable").await;
+}
+
+#[tokio::test]
+async fn the_same_token_twice_for_a_service_is_used_and_not_revoked() {
+    let log = Log::listen();
+    let world = World::start().await;
+    world.stand_in.edit_token_response(|response| {
+        let entries = response["other_tokens"].as_array_mut().unwrap();
+        entries.push(entries[0].clone());
+    });
+
+    assert_eq!(world.sign_in().await.unwrap().tokens.len(), 2);
+
+    assert_eq!(world.stand_in.requests(Endpoint::Revoke), 0);
+    assert_eq!(log.text(), "");
+}
+
+#[tokio::test]
 async fn a_usual_sign_in_and_renewal_revoke_nothing() {
     let world = World::start().await;
     let mut session = testing::session(now());
