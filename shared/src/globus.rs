@@ -30,11 +30,11 @@ use crate::{
     log::{self, Event, Outcome, Reason},
     paths,
     return_path::ReturnPath,
-    session::{Identity, Session, Token},
+    session::{GLOBUS_AUTH, Identity, Session, Token},
     timestamp::Timestamp,
 };
 use id_token::{Claims, Expected, KeySet};
-use token_response::TokenResponse;
+use token_response::{TokenResponse, Tokens};
 
 /// How long a logout waits for Globus to revoke the tokens.
 const REVOKE_WITHIN: Duration = Duration::from_secs(2);
@@ -157,14 +157,29 @@ impl Globus {
         redirect_uri: &str,
         now: Timestamp,
     ) -> Result<SignedIn> {
+        let received = Mutex::default();
         // The keys are fetched while the code is redeemed: verifying the ID token costs no round trip.
-        let (response, keys) = join(self.redeem(code, attempt, redirect_uri), self.keys(now)).await;
-        let response = response?;
-        let tokens = token_response::tokens(&response, now);
-        match self.identify(&response, keys, attempt.nonce.expose(), now).await {
-            Ok(identity) => Ok(SignedIn { identity, tokens }),
+        let (response, keys) = join(self.redeem(code, attempt, redirect_uri, &received), self.keys(now)).await;
+        let received = received.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let completed = match response {
+            Ok(response) => {
+                self.identify(&response, keys, attempt.nonce.expose(), now).await.map(|user| (user, response))
+            }
+            Err(error) => Err(error),
+        };
+        match completed {
+            Ok((identity, response)) => {
+                let Tokens { used, unused } = response.tokens(GLOBUS_AUTH, now);
+                if let Some(reason) = unused.first() {
+                    let detail = format!("{} tokens not used", unused.len());
+                    let details = log::Details { detail: Some(&detail), ..(*reason).into() };
+                    log::write(Event::Revocation, Outcome::Partial, details);
+                }
+                self.revoke_secrets(&received, &used).await;
+                Ok(SignedIn { identity, tokens: used })
+            }
             Err(error) => {
-                self.revoke(&tokens).await;
+                self.revoke_secrets(&received, &[]).await;
                 Err(error)
             }
         }
@@ -174,9 +189,9 @@ impl Globus {
     /// affect the others.
     pub async fn refresh(&self, session: &Session, now: Timestamp) -> Renewed {
         let mut renewed = Renewed::default();
-        for result in join_all(session.renewable(now).map(|token| self.refresh_one(token, now))).await {
+        for result in join_all(session.renewable(now).map(|token| self.refresh_one(token, session, now))).await {
             match result {
-                Ok(tokens) => renewed.tokens.extend(tokens),
+                Ok(token) => renewed.tokens.push(token),
                 Err(error) => renewed.failures.push(error),
             }
         }
@@ -191,8 +206,12 @@ impl Globus {
 
     /// The same, except for tokens that are in use: Globus may give a token that it gave before.
     pub async fn revoke_unless_in(&self, tokens: &[Token], in_use: &[Token]) -> usize {
+        self.revoke_secrets(tokens.iter().flat_map(Token::secrets), in_use).await
+    }
+
+    async fn revoke_secrets(&self, secrets: impl IntoIterator<Item = &Secret>, in_use: &[Token]) -> usize {
         let is_used = |secret: &Secret| in_use.iter().flat_map(Token::secrets).any(|used| used == secret);
-        let secrets: Vec<_> = tokens.iter().flat_map(Token::secrets).filter(|secret| !is_used(secret)).collect();
+        let secrets: Vec<_> = secrets.into_iter().filter(|secret| !is_used(secret)).collect();
         let revoked = join_all(secrets.iter().map(|secret| self.revoke_one(secret.expose()))).await;
         let left = revoked.into_iter().filter(|revoked| !revoked).count();
         if left > 0 {
@@ -217,8 +236,14 @@ impl Globus {
         url.into()
     }
 
-    async fn redeem(&self, code: String, attempt: &Attempt, redirect_uri: &str) -> Result<TokenResponse> {
-        let send = |request| self.send(request);
+    async fn redeem(
+        &self,
+        code: String,
+        attempt: &Attempt,
+        redirect_uri: &str,
+        received: &Mutex<Vec<Secret>>,
+    ) -> Result<TokenResponse> {
+        let send = |request| self.send(request, received);
         self.oauth
             .exchange_code(AuthorizationCode::new(code))
             .set_pkce_verifier(PkceCodeVerifier::new(attempt.pkce_verifier.expose().to_owned()))
@@ -228,20 +253,21 @@ impl Globus {
             .map_err(token_response::failure)
     }
 
-    async fn refresh_one(&self, token: &Token, now: Timestamp) -> Result<Vec<Token>> {
+    /// Renews one token of a session. All that Globus gives beside it is revoked, unless the session has it.
+    async fn refresh_one(&self, token: &Token, session: &Session, now: Timestamp) -> Result<Token> {
         let refresh_token = token.refresh_token.as_ref().map(Secret::expose).unwrap_or_default();
         let refresh_token = RefreshToken::new(refresh_token.to_owned());
-        let send = |request| self.send(request);
+        let received = Mutex::default();
+        let send = |request| self.send(request, &received);
         let response = self.oauth.exchange_refresh_token(&refresh_token).request_async(&send).await;
-        let response = response.map_err(token_response::failure)?;
-        let renewed = token_response::tokens(&response, now);
-        let same_service = renewed.iter().any(|renewed| renewed.resource_server == token.resource_server);
-        let checked = token_response::check(&response);
-        if let Err(reason) = checked.and_then(|()| require(same_service, Reason::RenewalOfAnotherService)) {
-            self.revoke_unless_in(&renewed, std::slice::from_ref(token)).await;
-            return Err(Kind::ResponseRefused(reason).into());
-        }
-        Ok(renewed)
+        let response: Result<TokenResponse> = response.map_err(token_response::failure);
+        let renewed =
+            response.and_then(|response| response.renewed(token, now).map_err(|why| Kind::ResponseRefused(why).into()));
+
+        let received = received.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let in_use: Vec<_> = session.tokens.iter().chain(&renewed).cloned().collect();
+        self.revoke_secrets(&received, &in_use).await;
+        renewed
     }
 
     /// The user that a token response is about.
@@ -252,18 +278,17 @@ impl Globus {
         nonce: &str,
         now: Timestamp,
     ) -> Result<Identity> {
-        token_response::check(response).map_err(Kind::ResponseRefused)?;
-        let id_token = response.extra_fields().id_token.as_deref();
-        let id_token = id_token.ok_or(Kind::ResponseRefused(Reason::IdTokenMissing))?;
+        response.check().map_err(Kind::ResponseRefused)?;
+        let id_token = response.id_token().map_err(Kind::ResponseRefused)?;
         let access_token = response.access_token().secret();
         let client_id = self.oauth.client_id();
         let expected = Expected { issuer: &self.issuer, client_id, nonce, access_token, now };
 
         let keys = keys?;
-        let claims = match id_token::verify(id_token, &keys, expected) {
+        let claims = match id_token::verify(&id_token, &keys, expected) {
             // Globus may have made a new key since.
             Err(Reason::IdTokenSignature) if now.since(keys.fetched) >= KEYS_AGAIN_AFTER => {
-                id_token::verify(id_token, &self.fetch_keys(now).await?, expected)
+                id_token::verify(&id_token, &self.fetch_keys(now).await?, expected)
             }
             verified => verified,
         };
@@ -274,7 +299,7 @@ impl Globus {
         let userinfo = self.userinfo(access_token).await?;
         // OpenID Connect Core 5.3.2: the claims of another user must not be used.
         require(userinfo.sub == claims.sub, Reason::UserinfoSubject).map_err(Kind::ResponseRefused)?;
-        Ok(userinfo.into())
+        Ok(userinfo.or(claims).into())
     }
 
     async fn keys(&self, now: Timestamp) -> Result<KeySet> {
@@ -296,7 +321,7 @@ impl Globus {
     async fn userinfo(&self, access_token: &str) -> Result<Claims> {
         let request = self.http.get(format!("{}/v2/oauth2/userinfo", self.issuer)).bearer_auth(access_token);
         let response = http::send(request).await?;
-        let claims = serde_json::from_slice(response.body()).ok().filter(|_| response.status().is_success());
+        let claims = Claims::parse(response.body()).filter(|_| response.status().is_success());
         claims.ok_or_else(|| Kind::ResponseRefused(Reason::UserinfoUnreadable).into())
     }
 
@@ -310,10 +335,14 @@ impl Globus {
         http::send(request).await.is_ok_and(|response| response.status().is_success())
     }
 
-    /// Sends a request that `oauth2` has made.
-    async fn send(&self, request: oauth2::HttpRequest) -> Result<oauth2::HttpResponse> {
+    /// Sends a token request that `oauth2` has made, and notes every token in the response: also of one that is refused,
+    /// none must stay alive.
+    async fn send(&self, request: oauth2::HttpRequest, received: &Mutex<Vec<Secret>>) -> Result<oauth2::HttpResponse> {
         let request = reqwest::Request::try_from(request).map_err(|_| Kind::Internal(Reason::RequestNotBuilt))?;
-        http::send(reqwest::RequestBuilder::from_parts(self.http.clone(), request)).await
+        let mut body = Vec::new();
+        let head = http::receive(reqwest::RequestBuilder::from_parts(self.http.clone(), request), &mut body).await;
+        *received.lock().unwrap_or_else(PoisonError::into_inner) = token_response::secrets(&body);
+        Ok(oauth2::HttpResponse::from_parts(head?, body))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use lambda_http::http::{Response, StatusCode};
+use lambda_http::http::{Response, StatusCode, response::Parts};
 use reqwest::{Client, RequestBuilder, redirect};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 
@@ -66,19 +66,21 @@ pub fn new() -> Result<Client> {
 
 /// Sends a request and reads the whole response, whatever its status.
 pub async fn send(request: RequestBuilder) -> Result<Response<Vec<u8>>, Failure> {
-    let mut response = request.send().await.map_err(|error| failure(&error))?;
-    let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
     let mut body = Vec::new();
+    let head = receive(request, &mut body).await?;
+    Ok(Response::from_parts(head, body))
+}
+
+/// The same, but `body` has what arrived, even if the connection ends before the response does.
+pub(crate) async fn receive(request: RequestBuilder, body: &mut Vec<u8>) -> Result<Parts, Failure> {
+    let mut response = request.send().await.map_err(|error| failure(&error))?;
     while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
         if body.len() + chunk.len() > MAX_BODY {
             return Err(Failure::TooLarge);
         }
         body.extend_from_slice(&chunk);
     }
-    let mut whole = Response::new(body);
-    *whole.status_mut() = status;
-    *whole.headers_mut() = headers;
-    Ok(whole)
+    Ok(Response::from(response).into_parts().0)
 }
 
 /// Like [`send`], to a service that a page needs. A response with 429 (too many requests) or 5xx is an error too.

@@ -13,7 +13,7 @@ use crate::{
     error::{Kind, Result},
     log::Reason,
     paths,
-    session::{GLOBUS_AUTH, Identity, Session, Token},
+    session::{DisplayText, GLOBUS_AUTH, Identity, Session, Token},
     timestamp::Timestamp,
 };
 
@@ -165,7 +165,7 @@ impl<'a> Page<'a> {
     pub fn signed_in(session: &'a Session, show_tokens: bool, can_end_everywhere: bool, now: Timestamp) -> Self {
         Self::SignedIn {
             display_name: session.identity.display_name(),
-            provider: session.identity.provider.as_deref(),
+            provider: shown(session.identity.provider.as_ref()),
             identity: lines(&session.identity),
             tokens: session.tokens.iter().map(|token| TokenView::new(token, show_tokens, now)).collect(),
             can_end_everywhere,
@@ -185,13 +185,17 @@ impl<'a> Page<'a> {
     }
 }
 
+fn shown(text: Option<&DisplayText>) -> Option<&str> {
+    text.map(DisplayText::for_display)
+}
+
 fn lines(identity: &Identity) -> [(&'static str, Option<&str>); 5] {
     [
-        ("Name", identity.name.as_deref()),
-        ("Username", identity.username.as_deref()),
-        ("Email", identity.email.as_deref()),
+        ("Name", shown(identity.name.as_ref())),
+        ("Username", shown(identity.username.as_ref())),
+        ("Email", shown(identity.email.as_ref())),
         ("UUID", Some(&identity.sub)),
-        ("Organization", identity.organization.as_deref()),
+        ("Organization", shown(identity.organization.as_ref())),
     ]
 }
 
@@ -294,11 +298,11 @@ mod tests {
     fn person(name: Option<&str>) -> Identity {
         Identity {
             sub: "8c8b2a0e-0000-4000-8000-000000000001".to_owned(),
-            name: name.map(ToOwned::to_owned),
-            username: Some("ada@example.org".to_owned()),
+            name: name.and_then(DisplayText::new),
+            username: DisplayText::new("ada@example.org"),
             email: None,
             organization: None,
-            provider: Some("University of Chicago".to_owned()),
+            provider: DisplayText::new("University of Chicago"),
         }
     }
 
@@ -438,7 +442,7 @@ mod tests {
     #[test]
     fn every_value_from_outside_is_isolated_from_the_text_around_it() {
         const TURNED: &str = "\u{202e}turned";
-        let turned = || Some(TURNED.to_owned());
+        let turned = || DisplayText::new(TURNED);
         let mut session = session(Some(TURNED));
         session.identity = Identity {
             sub: TURNED.to_owned(),
@@ -456,7 +460,7 @@ mod tests {
             // Header, greeting, identity provider, five lines of the identity, and the service twice with its scope.
             (Page::signed_in(&session, true, true, noon()), 11),
             (Page::LogOut { display_name: Some(TURNED), expired: false, can_end_everywhere: true }, 1),
-            (Page::SetUp { redirect_url: turned() }, 1),
+            (Page::SetUp { redirect_url: Some(TURNED.to_owned()) }, 1),
         ] {
             let html = render(&page, "").unwrap();
             assert_eq!(html.matches(TURNED).count(), shown, "{html}");

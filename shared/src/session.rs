@@ -3,6 +3,7 @@
 //! [`storage`](crate::storage) keeps it between requests. It does not hold the ID token, which has no use after the
 //! sign-in and grows with every identity that the user has linked.
 
+mod display_text;
 mod token;
 
 use std::time::Duration;
@@ -18,6 +19,7 @@ use crate::{
     timestamp::{self, Timestamp},
 };
 
+pub use display_text::DisplayText;
 pub use token::Token;
 
 /// The version of the stored form. A new version is read for one release before it is written, since home and login are
@@ -38,26 +40,26 @@ pub struct Identity {
     #[serde(rename = "s")]
     pub sub: String,
     /// The full name.
-    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none", deserialize_with = "display_text::stored")]
+    pub name: Option<DisplayText>,
     /// `preferred_username`: can change and be reassigned. Not an e-mail address, even if it looks like one.
-    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
-    pub username: Option<String>,
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none", deserialize_with = "display_text::stored")]
+    pub username: Option<DisplayText>,
     /// The e-mail address. It proves nothing.
-    #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
-    pub email: Option<String>,
+    #[serde(rename = "e", default, skip_serializing_if = "Option::is_none", deserialize_with = "display_text::stored")]
+    pub email: Option<DisplayText>,
     /// The organization.
-    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
-    pub organization: Option<String>,
+    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none", deserialize_with = "display_text::stored")]
+    pub organization: Option<DisplayText>,
     /// The name of the institution or service where the user logged in.
-    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
-    pub provider: Option<String>,
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none", deserialize_with = "display_text::stored")]
+    pub provider: Option<DisplayText>,
 }
 
 impl Identity {
     /// The name, else the username, else the UUID.
     pub fn display_name(&self) -> &str {
-        self.name.as_deref().or(self.username.as_deref()).unwrap_or(&self.sub)
+        self.name.as_ref().or(self.username.as_ref()).map_or(&self.sub, DisplayText::for_display)
     }
 }
 

@@ -23,7 +23,7 @@ use crate::{
     config::{Config, ConfigError, Environment, Reading, Secret},
     cookies::SealedCookies,
     function::Function,
-    session::{GLOBUS_AUTH, Identity, Session, Token},
+    session::{DisplayText, GLOBUS_AUTH, Identity, Session, Token},
     timestamp::Timestamp,
 };
 
@@ -94,10 +94,10 @@ pub fn session(begun: Timestamp) -> Session {
     };
     let identity = Identity {
         sub: "8c8b2a0e-0000-4000-8000-000000000001".to_owned(),
-        name: Some("Grace Hopper".to_owned()),
-        username: Some("grace@gateway.example".to_owned()),
-        email: Some("grace.hopper@gateway.example".to_owned()),
-        organization: Some("Gateway Example".to_owned()),
+        name: DisplayText::new("Grace Hopper"),
+        username: DisplayText::new("grace@gateway.example"),
+        email: DisplayText::new("grace.hopper@gateway.example"),
+        organization: DisplayText::new("Gateway Example"),
         provider: None,
     };
     let tokens = vec![

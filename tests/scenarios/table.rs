@@ -14,7 +14,7 @@ use shared::{
     App, Timestamp,
     config::{Environment, TableConfig},
     log::Reason,
-    session::{Session, Visitor},
+    session::{DisplayText, Session, Visitor},
     storage::{
         DynamoDbStorage, Ended, Kept, Lease, Renewal, TokenStorage as _,
         contract::{self, begin, renewed, sends},
@@ -288,7 +288,7 @@ async fn an_id_that_comes_twice_is_an_error_and_nobodys_session_is_written_over(
     let (storage, _table) = storage()?;
     let request = begin(&storage, &session(noon())).await;
     let mut other = session(noon());
-    other.identity.name = Some("Somebody Else".to_owned());
+    other.identity.name = DisplayText::new("Somebody Else");
 
     let refused = create_with_the_same_id(&storage, &request, &other, noon()).await.unwrap_err();
 

@@ -3,14 +3,22 @@
 //!
 //! Globus signs with RS512, and neither token nor key set has a key id, so each key is tried.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::{digest, signature};
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer as _,
+    de::{DeserializeOwned, Visitor},
+};
+use serde_json::value::RawValue;
 
 use super::require;
-use crate::{log::Reason, session::Identity, timestamp::Timestamp};
+use crate::{
+    log::Reason,
+    session::{DisplayText, Identity},
+    timestamp::Timestamp,
+};
 
 /// The largest difference between the clocks of Globus and of this function. Globus's own clients allow the same.
 const SKEW: Duration = Duration::from_mins(5);
@@ -26,7 +34,7 @@ pub(super) struct KeySet {
 
 #[derive(Deserialize)]
 struct JsonKeySet {
-    keys: Vec<JsonKey>,
+    keys: Vec<Box<RawValue>>,
 }
 
 #[derive(Deserialize)]
@@ -40,10 +48,12 @@ struct JsonKey {
 }
 
 impl KeySet {
-    /// Reads a key set, and leaves out each key of another type or for another use. One without any key is of no use.
+    /// Reads a key set, and leaves out each key of another type or for another use, and each that is not understood
+    /// ([section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)). One without any key is of no use.
     pub(super) fn parse(json: &[u8], fetched: Timestamp) -> Option<Self> {
         let set: JsonKeySet = serde_json::from_slice(json).ok()?;
-        let keys: Arc<[_]> = set.keys.into_iter().filter_map(JsonKey::into_rs512).collect();
+        let key = |raw: Box<RawValue>| serde_json::from_str::<JsonKey>(raw.get()).ok()?.into_rs512();
+        let keys: Arc<[_]> = set.keys.into_iter().filter_map(key).collect();
         (!keys.is_empty()).then_some(Self { keys, fetched })
     }
 }
@@ -51,8 +61,8 @@ impl KeySet {
 impl JsonKey {
     fn into_rs512(self) -> Option<PublicKey> {
         let fits = self.kty == "RSA"
-            && self.alg.is_none_or(|alg| alg == "RS512")
-            && self.usage.is_none_or(|usage| usage == "sig");
+            && self.alg.is_none_or(|alg| matches!(alg.as_str(), "RS512" | ""))
+            && self.usage.is_none_or(|usage| matches!(usage.as_str(), "sig" | ""));
         let decode = |text: Option<String>| URL_SAFE_NO_PAD.decode(text?).ok();
         fits.then_some(PublicKey { n: decode(self.n)?, e: decode(self.e)? })
     }
@@ -86,8 +96,6 @@ struct IdToken {
     nbf: Option<f64>,
     nonce: Option<String>,
     at_hash: Option<String>,
-    #[serde(flatten)]
-    claims: Claims,
 }
 
 #[derive(Deserialize)]
@@ -97,15 +105,55 @@ enum Audience {
     Many(Vec<String>),
 }
 
-/// The claims about the user, in an ID token and in a userinfo response. All but `sub` may be null or missing.
-#[derive(Deserialize)]
+/// The claims about the user, in an ID token and in a userinfo response.
 pub(super) struct Claims {
     pub(super) sub: String,
-    pub(super) name: Option<String>,
-    pub(super) preferred_username: Option<String>,
-    pub(super) email: Option<String>,
-    pub(super) organization: Option<String>,
-    pub(super) identity_provider_display_name: Option<String>,
+    pub(super) name: Option<DisplayText>,
+    pub(super) preferred_username: Option<DisplayText>,
+    pub(super) email: Option<DisplayText>,
+    pub(super) organization: Option<DisplayText>,
+    pub(super) identity_provider_display_name: Option<DisplayText>,
+}
+
+/// Only `sub` is strict. All else is shown and decides nothing, so it must not refuse a sign-in, whatever it is.
+#[derive(Deserialize)]
+struct JsonClaims {
+    sub: String,
+    name: Option<Box<RawValue>>,
+    preferred_username: Option<Box<RawValue>>,
+    email: Option<Box<RawValue>>,
+    organization: Option<Box<RawValue>>,
+    identity_provider_display_name: Option<Box<RawValue>>,
+}
+
+impl Claims {
+    /// Reads the claims of a JSON object.
+    pub(super) fn parse(json: &[u8]) -> Option<Self> {
+        let claims: JsonClaims = parse(json)?;
+        let text = |raw: Option<Box<RawValue>>| display_text(&raw?);
+        Some(Self {
+            sub: claims.sub,
+            name: text(claims.name),
+            preferred_username: text(claims.preferred_username),
+            email: text(claims.email),
+            organization: text(claims.organization),
+            identity_provider_display_name: text(claims.identity_provider_display_name),
+        })
+    }
+
+    /// These claims, and for each that is absent that of `other`.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self {
+            sub: self.sub,
+            name: self.name.or(other.name),
+            preferred_username: self.preferred_username.or(other.preferred_username),
+            email: self.email.or(other.email),
+            organization: self.organization.or(other.organization),
+            identity_provider_display_name: self
+                .identity_provider_display_name
+                .or(other.identity_provider_display_name),
+        }
+    }
 }
 
 impl From<Claims> for Identity {
@@ -114,6 +162,27 @@ impl From<Claims> for Identity {
         let (username, provider) = (preferred_username, identity_provider_display_name);
         Self { sub, name, username, email, organization, provider }
     }
+}
+
+/// The text of a JSON string, or nothing. Half of a surrogate pair, which is no text, becomes U+FFFD.
+fn display_text(raw: &RawValue) -> Option<DisplayText> {
+    struct Text;
+
+    impl Visitor<'_> for Text {
+        type Value = String;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string")
+        }
+
+        fn visit_bytes<E>(self, bytes: &[u8]) -> Result<String, E> {
+            Ok(String::from_utf8_lossy(bytes).into_owned())
+        }
+    }
+
+    // As bytes: `serde_json` refuses half a pair in a `String`.
+    let text = serde_json::Deserializer::from_str(raw.get()).deserialize_bytes(Text).ok()?;
+    DisplayText::new(&text)
 }
 
 /// Validates the token: first the signature, then every claim. Returns the claims about the user.
@@ -132,7 +201,7 @@ pub(super) fn verify(token: &str, keys: &KeySet, expected: Expected<'_>) -> Resu
     let signs = |key: &PublicKey| key.verify(&signature::RSA_PKCS1_2048_8192_SHA512, message.as_bytes(), &signature);
     require(keys.keys.iter().any(|key| signs(key).is_ok()), Reason::IdTokenSignature)?;
 
-    let id_token: IdToken = decode(payload).ok_or(Reason::IdTokenClaimsUnreadable)?;
+    let (id_token, claims) = claims(payload).ok_or(Reason::IdTokenClaimsUnreadable)?;
     let (now, skew) = (Duration::from_secs(expected.now.seconds()).as_secs_f64(), SKEW.as_secs_f64());
     let audience = match &id_token.aud {
         Audience::One(audience) => std::slice::from_ref(audience),
@@ -149,11 +218,21 @@ pub(super) fn verify(token: &str, keys: &KeySet, expected: Expected<'_>) -> Resu
     require(id_token.nbf.is_none_or(|nbf| nbf <= now + skew), Reason::IdTokenFromTheFuture)?;
     require(id_token.nonce.as_deref() == Some(expected.nonce), Reason::IdTokenNonce)?; // step 11
     require(id_token.at_hash.as_deref().is_none_or(is_hash), Reason::IdTokenAtHash)?;
-    require(is_subject(&id_token.claims.sub), Reason::IdTokenSubject)?;
-    Ok(id_token.claims)
+    require(is_subject(&claims.sub), Reason::IdTokenSubject)?;
+    Ok(claims)
 }
 
-fn decode<T: serde::de::DeserializeOwned>(part: &str) -> Option<T> {
+fn claims(payload: &str) -> Option<(IdToken, Claims)> {
+    let payload = URL_SAFE_NO_PAD.decode(payload).ok()?;
+    Some((parse(&payload)?, Claims::parse(&payload)?))
+}
+
+/// Reads JSON. A byte that is not UTF-8 becomes U+FFFD, which no claim of the protocol may have.
+fn parse<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
+    serde_json::from_str(&String::from_utf8_lossy(json)).ok()
+}
+
+fn decode<T: DeserializeOwned>(part: &str) -> Option<T> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
 }
 
@@ -168,4 +247,43 @@ fn is_subject(sub: &str) -> bool {
 fn at_hash(access_token: &str) -> String {
     let hash = digest::digest(&digest::SHA512, access_token.as_bytes());
     URL_SAFE_NO_PAD.encode(hash.as_ref().get(..32).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(json: &str) -> Option<String> {
+        let claims = Claims::parse(format!("{{\"sub\":\"ada\",\"name\":{json}}}").as_bytes()).unwrap();
+        claims.name.map(|name| name.to_string())
+    }
+
+    #[test]
+    fn what_is_only_shown_is_text_or_absent_whatever_it_is() {
+        let deep = format!("{}{}", "[".repeat(1000), "]".repeat(1000));
+        for absent in ["null", "7", "1e999", "true", "[]", "[65]", r#"["x"]"#, r#"{"a":"\ud800"}"#, r#""""#, &deep] {
+            assert_eq!(name(absent), None, "{absent}");
+        }
+        assert_eq!(name(r#""Ada""#).as_deref(), Some("Ada"));
+        assert_eq!(name(r#""A\u0064a \ud83d\ude00""#).as_deref(), Some("Ada 😀"));
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_is_shown_as_a_replacement_character() {
+        for half in [r#""Ada \ud800""#, r#""Ada \udc00""#, r#""Ada \ud800x""#, r#""Ada \ud800\ud800""#] {
+            let shown = name(half).unwrap();
+            assert!(shown.starts_with("Ada \u{fffd}"), "{half}: {shown}");
+        }
+        let not_utf8 = Claims::parse(b"{\"sub\":\"ada\",\"name\":\"Ada \xff\"}").unwrap();
+        assert_eq!(not_utf8.name.unwrap().to_string(), "Ada \u{fffd}");
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_is_refused_in_a_claim_of_the_protocol() {
+        let read = |json: &str| claims(&URL_SAFE_NO_PAD.encode(json)).is_some();
+        assert!(read(r#"{"iss":"i","aud":"a","exp":1,"iat":1,"sub":"s","name":"\ud800"}"#));
+        assert!(!read(r#"{"iss":"\ud800","aud":"a","exp":1,"iat":1,"sub":"s"}"#));
+        assert!(!read(r#"{"iss":"i","aud":"a","exp":1,"iat":1,"sub":"\ud800"}"#));
+        assert!(!read(r#"{"iss":"i","aud":"a","exp":1,"iat":1,"sub":7}"#));
+    }
 }

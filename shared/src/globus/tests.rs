@@ -1,3 +1,5 @@
+mod table;
+
 use std::time::Instant;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -7,7 +9,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     request::parameter,
-    session::Visitor,
+    session::{DisplayText, Visitor},
     testing::{self, Event, Log, now},
 };
 
@@ -91,7 +93,7 @@ async fn a_sign_in_gives_the_user_and_a_token_for_each_service() {
 
     let SignedIn { identity, tokens } = world.sign_in().await.unwrap();
 
-    assert_eq!(identity.name.as_deref(), Some("Ada Lovelace"));
+    assert_eq!(identity.display_name(), "Ada Lovelace");
     let services: Vec<_> = tokens.iter().map(|token| token.resource_server.as_str()).collect();
     assert_eq!(services, ["auth.globus.org", "transfer.api.globus.org"]);
     for token in tokens {
@@ -282,7 +284,8 @@ async fn keys_or_claims_in_a_response_that_is_no_success_are_not_believed() {
     }
     world.stand_in.fault(Endpoint::Userinfo, respond_with(200, "application/json", claims));
     let identity = world.sign_in().await.unwrap().identity;
-    assert_eq!(identity.username.as_deref(), Some("mallory@evil.example"), "the status alone decided");
+    let username = identity.username.as_ref().map(DisplayText::for_display);
+    assert_eq!(username, Some("mallory@evil.example"), "the status alone decided");
 }
 
 #[tokio::test]
@@ -335,6 +338,94 @@ async fn the_longest_lifetime_is_kept_and_survives_the_cookie() {
     let request = Event::get("/").cookie(&cookie.stripped().to_string()).request();
     let visitor = storage.visitor(&request, now() + Duration::from_hours(167)).await.unwrap();
     assert_eq!(visitor, Visitor::SignedIn(session));
+}
+
+#[tokio::test]
+async fn the_longest_names_fit_into_the_cookie() {
+    let world = World::start().await;
+    world.stand_in.edit_id_token(|claims| {
+        for claim in ["name", "preferred_username", "email", "organization"] {
+            set(claims, claim, &json!("\"👩".repeat(1000)));
+        }
+    });
+    let mut session = testing::session(now());
+    let signed_in = world.sign_in().await.unwrap();
+    (session.identity, session.tokens) = (signed_in.identity, signed_in.tokens);
+
+    let storage = &world.state().0.storage;
+    let cookie = storage.create(&Event::get("/").request(), &session, now()).await.unwrap().cookie;
+    let request = Event::get("/").cookie(&cookie.stripped().to_string()).request();
+    assert_eq!(storage.visitor(&request, now()).await.unwrap(), Visitor::SignedIn(session));
+}
+
+#[tokio::test]
+async fn claims_of_userinfo_that_are_only_shown_refuse_no_sign_in() {
+    let world = World::start().await;
+    world.stand_in.edit_id_token(|claims| set(claims, "preferred_username", &json!(["ada"])));
+    let claims = r#"{"sub":"ada10ace-1815-4d60-8bdb-eeecaba85bd9","preferred_username":7,"name":"\ud800","email":[]}"#;
+    world.stand_in.fault(Endpoint::Userinfo, respond_with(200, "application/json", claims));
+
+    let identity = world.sign_in().await.unwrap().identity;
+
+    assert_eq!(identity.username, None);
+    assert_eq!(identity.display_name(), "\u{fffd}\u{fffd}\u{fffd}");
+    let email = identity.email.as_ref().map(DisplayText::for_display);
+    assert!(email.is_some_and(|email| email.contains('@')), "that of the ID token");
+}
+
+#[tokio::test]
+async fn a_token_response_that_is_no_whole_json_leaves_no_live_token() {
+    let world = World::start().await;
+    let tokens = world.sign_in().await.unwrap().tokens;
+    let secrets: Vec<_> = tokens.iter().flat_map(Token::secrets).map(Secret::expose).collect();
+    let [first, first_refresh, second, second_refresh] = secrets[..] else { panic!("four tokens") };
+    let body = format!(
+        r#"{{"access_token":"{first}","refresh_token":"{first_refresh}","other_tokens":{{"x":[{{"access_token":"{second}","refresh_token":"{second_refresh}","scope":"\ud8"#
+    );
+    world.stand_in.fault(Endpoint::Token, respond_with(200, "application/json", &body));
+
+    let refused = world.sign_in().await.unwrap_err();
+
+    assert_eq!(refused.row().reason.as_str(), "token_response_unreadable");
+    assert!(secrets.iter().all(|token| world.stand_in.is_revoked(token)));
+}
+
+#[tokio::test]
+async fn tokens_of_other_services_in_an_object_are_refused_and_revoked() {
+    let world = World::start().await;
+    world.stand_in.edit_token_response(|response| {
+        let entries = response["other_tokens"].take();
+        response["other_tokens"] = json!({ "entries": entries });
+    });
+    world.assert_refused("token_response_unreadable").await;
+}
+
+#[tokio::test]
+async fn the_same_token_twice_for_a_service_is_used_and_not_revoked() {
+    let log = Log::listen();
+    let world = World::start().await;
+    world.stand_in.edit_token_response(|response| {
+        let entries = response["other_tokens"].as_array_mut().unwrap();
+        entries.push(entries[0].clone());
+    });
+
+    assert_eq!(world.sign_in().await.unwrap().tokens.len(), 2);
+
+    assert_eq!(world.stand_in.requests(Endpoint::Revoke), 0);
+    assert_eq!(log.text(), "");
+}
+
+#[tokio::test]
+async fn a_usual_sign_in_and_renewal_revoke_nothing() {
+    let world = World::start().await;
+    let mut session = testing::session(now());
+    session.tokens = world.sign_in().await.unwrap().tokens;
+    let renewed = world.globus().refresh(&session, now() + Duration::from_hours(48)).await;
+
+    assert_eq!((renewed.tokens.len(), renewed.failures.len()), (2, 0));
+    assert_eq!(world.stand_in.requests(Endpoint::Token), 3);
+    assert_eq!(world.stand_in.requests(Endpoint::Jwks), 1);
+    assert_eq!(world.stand_in.requests(Endpoint::Revoke), 0);
 }
 
 #[tokio::test]

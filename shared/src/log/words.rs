@@ -127,6 +127,8 @@ words! {
         StoreUnreachable "store_unreachable" "No connection to DynamoDB could be opened.",
         SubjectTooLong "subject_too_long" "The user's UUID does not fit into a cookie.",
         TemporarilyUnavailable "temporarily_unavailable" "Globus reports that it is overloaded or in maintenance.",
+        TokenEntryUnreadable "token_entry_unreadable" "A token for another service is not readable; it is not used.",
+        TokenRepeated "token_repeated" "A token response has two tokens for one service; the first is used.",
         TokenResponseUnreadable "token_response_unreadable" "The token response is not readable.",
         TokenLifetimeMissing "token_lifetime_missing" "A token comes without `expires_in`, or has expired on arrival.",
         TokenRequestRefused "token_request_refused" "Globus refuses the token request.",

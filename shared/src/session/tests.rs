@@ -9,10 +9,10 @@ const WEEK: Duration = Duration::from_hours(168);
 fn identity() -> Identity {
     Identity {
         sub: "8ca28797-3541-4a5d-a264-05b00f91e608".to_owned(),
-        name: Some("Ada Lovelace".to_owned()),
-        username: Some("ada@uchicago.edu".to_owned()),
-        email: Some("ada@uchicago.edu".to_owned()),
-        organization: Some("University of Chicago".to_owned()),
+        name: DisplayText::new("Ada Lovelace"),
+        username: DisplayText::new("ada@uchicago.edu"),
+        email: DisplayText::new("ada@uchicago.edu"),
+        organization: DisplayText::new("University of Chicago"),
         provider: None,
     }
 }
@@ -188,4 +188,21 @@ fn a_session_of_the_first_release_is_named_by_a_hash() {
     assert_eq!(first.log_id().len(), 12);
     assert!(others.iter().all(|other| other.log_id() != first.log_id()));
     assert!(!first.log_id().contains("8ca28797"));
+}
+
+#[test]
+fn a_stored_name_that_is_blank_or_long_is_cleaned_when_it_is_read() {
+    let stored = format!(r#"{{"s":"ada","n":"","u":"ada@uchicago.edu","e":null,"o":"{}"}}"#, "o".repeat(1000));
+    let identity: Identity = serde_json::from_str(&stored).unwrap();
+    assert_eq!((&identity.name, &identity.email), (&None, &None));
+    assert_eq!(identity.display_name(), "ada@uchicago.edu");
+    assert_eq!(identity.organization, DisplayText::new(&"o".repeat(1000)));
+}
+
+#[test]
+fn an_empty_refresh_token_of_an_earlier_release_is_never_sent() {
+    let mut token = token(GLOBUS_AUTH, 60);
+    token.refresh_token = Some(Secret::new(""));
+    assert!(!token.is_renewable(after(60)));
+    assert_eq!(token.secrets().count(), 1);
 }

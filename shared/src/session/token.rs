@@ -46,11 +46,13 @@ impl Token {
 
     /// Whether it is time to renew the token, and there is a refresh token to do so.
     pub(crate) fn is_renewable(&self, now: Timestamp) -> bool {
-        self.expires_soon(now) && self.refresh_token.is_some()
+        self.expires_soon(now) && self.refresh_token.as_ref().is_some_and(|token| !token.expose().is_empty())
     }
 
     /// The access token and the refresh token: all that must be revoked when the session ends.
     pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
-        std::iter::once(&self.access_token).chain(self.refresh_token.as_ref())
+        let secrets = std::iter::once(&self.access_token).chain(self.refresh_token.as_ref());
+        // Sessions of earlier releases can have an empty refresh token.
+        secrets.filter(|secret| !secret.expose().is_empty())
     }
 }

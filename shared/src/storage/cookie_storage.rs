@@ -145,7 +145,7 @@ mod tests {
     fn eight_services_fit_into_a_cookie_and_ten_are_refused() {
         let with = |count: usize| {
             let mut session = session(noon());
-            session.identity.provider = Some("University of Chicago".to_owned());
+            session.identity.provider = crate::session::DisplayText::new("University of Chicago");
             let mut token = session.tokens.remove(1);
             // As long as Globus's tokens are.
             (token.access_token, token.refresh_token) =

@@ -17,7 +17,7 @@ async fn a_sign_in_ends_at_home_with_only_a_session_cookie() {
     response.assert_redirect(302, "https://gateway.example/");
     assert_eq!(browser.cookies.keys().collect::<Vec<_>>(), [SESSION]);
     let session = world.session_of(&browser).await.unwrap();
-    assert_eq!(session.identity.name.as_deref(), Some("Ada Lovelace"));
+    assert_eq!(session.identity.display_name(), "Ada Lovelace");
     assert_eq!(session.tokens.len(), 2);
     let cookie = response.cookies.iter().find(|cookie| cookie.starts_with(SESSION)).unwrap();
     assert!(cookie.ends_with("; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=604800"), "{cookie}");
@@ -126,7 +126,7 @@ async fn the_session_names_where_the_user_logged_in() {
     sign_in(&world, &mut browser, "ada").await.assert_redirect(302, "https://gateway.example/");
 
     let identity = world.session_of(&browser).await.unwrap().identity;
-    assert_eq!(identity.provider.as_deref(), Some("Globus ID"));
+    assert_eq!(identity.provider.as_ref().map(shared::session::DisplayText::for_display), Some("Globus ID"));
 }
 
 #[tokio::test]
@@ -197,7 +197,7 @@ async fn a_sign_in_does_not_take_a_living_session_from_another_user() {
 
     response.assert_page(409, "Another user is logged in here").assert_page(409, "logout\">Log out</a>");
     log.assert_reason("other_user");
-    assert_eq!(world.session_of(&browser).await.unwrap().identity.name.as_deref(), Some("Ada Lovelace"));
+    assert_eq!(world.session_of(&browser).await.unwrap().identity.display_name(), "Ada Lovelace");
     let issued = world.stand_in.issued_tokens();
     let revoked: Vec<_> = issued.iter().map(|token| world.stand_in.is_revoked(token)).collect();
     assert_eq!(revoked, [false, false, false, false, true, true, true, true]);

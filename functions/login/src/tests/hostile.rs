@@ -165,7 +165,7 @@ async fn a_failed_sign_in_keeps_the_previous_session() {
 
     sign_in(&world, &mut browser, "sparse").await.assert_page(502, "did not pass our checks");
 
-    assert_eq!(world.session_of(&browser).await.unwrap().identity.name.as_deref(), Some("Ada Lovelace"));
+    assert_eq!(world.session_of(&browser).await.unwrap().identity.display_name(), "Ada Lovelace");
 }
 
 #[tokio::test]
