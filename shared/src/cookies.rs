@@ -16,7 +16,7 @@ use serde::{
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    config::{Config, Secret, Site},
+    config::{Config, Site},
     error::{Kind, Result},
     log::Reason,
 };
@@ -70,7 +70,9 @@ impl std::fmt::Debug for SealedCookies {
 impl SealedCookies {
     /// With the keys of this deployment.
     pub fn new(config: &Config, site: &Site) -> Self {
-        let ring = |purpose| config.session_keys.iter().filter_map(|secret| derive(secret, purpose, config)).collect();
+        let secrets = config.session_keys.iter().map(|secret| secret.expose().as_bytes());
+        let extracted: Vec<_> = secrets.map(|secret| Hkdf::new(None, secret)).collect();
+        let ring = |purpose| extracted.iter().filter_map(|key| derive(key, purpose, config)).collect();
         Self {
             session: ring("session"),
             ticket: ring("ticket"),
@@ -227,12 +229,12 @@ fn suffix(config: &Config, site: &Site) -> String {
 }
 
 /// The key for one purpose of this deployment. The cookie crate encrypts with the second half of its 64 bytes.
-fn derive(secret: &Secret, purpose: &str, config: &Config) -> Option<Key> {
+fn derive(extracted: &Hkdf<Sha256>, purpose: &str, config: &Config) -> Option<Key> {
     // None of the three can hold a line end, so no two deployments share a context.
     let context = format!("{purpose}\n{}\n{}", config.globus_auth.as_str(), config.client_id);
     let mut bytes = [0; 64];
     // HKDF fails only for an output of more than 8,160 bytes.
-    Hkdf::<Sha256>::new(None, secret.expose().as_bytes()).expand(context.as_bytes(), &mut bytes).ok()?;
+    extracted.expand(context.as_bytes(), &mut bytes).ok()?;
     Some(Key::from(&bytes))
 }
 

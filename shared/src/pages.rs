@@ -25,7 +25,7 @@ const PERSONAL: &str = include_str!("templates/personal.js");
 /// The script on every error page.
 const MESSAGE: &str = include_str!("templates/message.js");
 
-const SOURCES: [(&str, &str); 8] = [
+const SOURCES: [(&str, &str); 7] = [
     ("base.html", include_str!("templates/base.html")),
     ("log_out.html", include_str!("templates/log_out.html")),
     ("logged_out.html", include_str!("templates/logged_out.html")),
@@ -33,8 +33,10 @@ const SOURCES: [(&str, &str); 8] = [
     ("set_up.html", include_str!("templates/set_up.html")),
     ("signed_in.html", include_str!("templates/signed_in.html")),
     ("signed_out.html", include_str!("templates/signed_out.html")),
-    ("tasks.html", include_str!("templates/tasks.html")),
 ];
+
+/// The template of the sample page. Only its function compiles it: a page of one function costs the others no time.
+const TASKS: (&str, &str) = ("tasks.html", include_str!("templates/tasks.html"));
 
 /// The templates, compiled once.
 static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
@@ -55,6 +57,13 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
         // A test fails if a template does not compile. Here it would be reported as missing when it is rendered.
         drop(templates.add_template(name, source));
     }
+    templates
+});
+
+/// The same and that of the sample page, compiled when it is first shown.
+static WITH_TASKS: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut templates = TEMPLATES.clone();
+    drop(templates.add_template(TASKS.0, TASKS.1));
     templates
 });
 
@@ -119,6 +128,8 @@ pub enum Page<'a> {
         text: &'a str,
         /// Text and path of a link, in addition to the link to the home page.
         link: Option<(&'a str, &'a str)>,
+        /// Whether a login with another account may help.
+        other_account_helps: bool,
     },
 }
 
@@ -276,7 +287,8 @@ struct Placed<'a> {
 
 /// The page as HTML. `base` is the base path of the site, empty at the top of an origin.
 pub fn render(page: &Page<'_>, base: &str, frame: &Frame) -> Result<String> {
-    let template = TEMPLATES.get_template(page.template());
+    let templates = if matches!(page, Page::Tasks { .. }) { &WITH_TASKS } else { &TEMPLATES };
+    let template = templates.get_template(page.template());
     let placed = Placed { base, site_name: frame.site_name.as_str(), reference: frame.reference(), page };
     // The error is replaced, since its text may contain values of the page.
     template
@@ -356,8 +368,13 @@ mod tests {
             Page::SetUp { redirect_url: None },
             tasks(vec![task()]),
             tasks(Vec::new()),
-            Page::Message { title: "Title", text: "Text.", link: Some(("Start again", "/login")) },
-            Page::Message { title: "Title", text: "Text.", link: None },
+            Page::Message {
+                title: "Title",
+                text: "Text.",
+                link: Some(("Start again", "/login")),
+                other_account_helps: true,
+            },
+            Page::Message { title: "Title", text: "Text.", link: None, other_account_helps: false },
         ] {
             let html = render(&page, "").unwrap();
             assert!(html.contains("Web app with authentication delegated to Globus Auth"), "{page:?}");
@@ -430,7 +447,12 @@ mod tests {
             logged_out(ALL_LEFT),
             Page::SetUp { redirect_url: None },
             tasks(vec![task()]),
-            Page::Message { title: "Title", text: "Text.", link: Some(("Start again", "/login")) },
+            Page::Message {
+                title: "Title",
+                text: "Text.",
+                link: Some(("Start again", "/login")),
+                other_account_helps: true,
+            },
         ] {
             // The template escapes slashes in attributes.
             let html = render(&page, "/base").unwrap().replace("&#x2f;", "/");

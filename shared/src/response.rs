@@ -126,7 +126,11 @@ fn page(request: &Request, error: &Error) -> Response<Body> {
         Kind::Config(problems) if problems.lacks_only_the_application() => {
             Page::SetUp { redirect_url: request::address(request).map(|address| address.url(paths::LOGIN)).ok() }
         }
-        _ => Page::Message { title: row.title, text: row.text, link },
+        // A rule of Globus or of the site may be why: it may allow another account.
+        kind => {
+            let other_account_helps = *kind == Kind::Denied;
+            Page::Message { title: row.title, text: row.text, link, other_account_helps }
+        }
     };
     // If the template fails, the message is still shown.
     let response = html(request, row.status, &page).unwrap_or_else(|_| text(row.status, row.text.to_owned()));

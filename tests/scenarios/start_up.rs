@@ -215,7 +215,7 @@ mod more_packages {
 
 #[test]
 fn the_log_of_a_deployment_is_one_json_line_for_each_event() {
-    let event = fs::read_to_string(tools::root().join("events/home-unreadable-cookie.json")).unwrap();
+    let event = fs::read_to_string(tools::root().join("events/home-not-found.json")).unwrap();
     let settings = [&COMPLETE[..], &[("AWS_LAMBDA_LOG_FORMAT", "JSON")]].concat();
     let log = tools::artifact("json.log").unwrap();
     let home = Package::here(Storage::Cookies).program("home").unwrap();
@@ -226,9 +226,7 @@ fn the_log_of_a_deployment_is_one_json_line_for_each_event() {
     let log = fs::read_to_string(log).unwrap();
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let [line] = lines.as_slice() else { panic!("{log}") };
-    for (field, value) in
-        [("level", "INFO"), ("event", "request"), ("outcome", "refused"), ("reason", "cookie_unreadable")]
-    {
+    for (field, value) in [("level", "INFO"), ("event", "request"), ("outcome", "refused"), ("reason", "not_found")] {
         assert_eq!(line[field], value, "{line}");
     }
     assert!(line["timestamp"].as_str().unwrap().ends_with('Z'), "{line}");

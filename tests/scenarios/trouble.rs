@@ -106,7 +106,7 @@ async fn a_sign_in_too_large_for_a_cookie_says_so_and_with_a_table_works() -> Re
     let scene = Scene::open(Storage::Cookies, &settings).await?;
     scene.begin().await?;
     scene.choose("ada").await?;
-    scene.browser.shows("DynamoDB storage has room").await?;
+    scene.browser.shows("more permissions than it can store").await?;
     scene.is_in_order("too-large").await?;
     assert!(scene.cookies().await?.is_empty());
     scene.close().await?;

@@ -225,6 +225,7 @@ async fn a_denied_access_is_explained_and_ends_the_attempt() {
     let response = send(&world, &mut browser, callback).await;
 
     response.assert_page(403, "access was not allowed").assert_page(403, "Start again</a>");
+    response.assert_page(403, "login?account=other\">Use another account</a>");
     assert!(browser.cookies.is_empty());
     log.assert_reason("access_denied");
     world.assert_stopped_before_globus(&browser).await;
