@@ -6,6 +6,8 @@
 //! and from the context of the cookie: purpose, issuer and client id. So a value is not accepted under another name,
 //! for another purpose, or in another deployment that shares the session key.
 
+use std::sync::OnceLock;
+
 use cookie::{Cookie, CookieJar, Key, SameSite, time::Duration};
 use hkdf::Hkdf;
 use lambda_http::{Request, http::header};
@@ -52,10 +54,15 @@ pub enum Opened<T> {
 
 /// Seals and opens cookies with a ring of keys: the first key seals, and each of them opens.
 pub struct SealedCookies {
-    session: Vec<Key>,
-    ticket: Vec<Key>,
-    login: Vec<Key>,
-    logout_mark: Vec<Key>,
+    /// The session keys, from which the key for each purpose is derived.
+    session_keys: Vec<Hkdf<Sha256>>,
+    /// What binds the derived keys to this deployment.
+    context: String,
+    /// The derived keys, each when it is first needed: deriving all of them is a tenth of a small function's start.
+    session: OnceLock<Vec<Key>>,
+    ticket: OnceLock<Vec<Key>>,
+    login: OnceLock<Vec<Key>>,
+    logout_mark: OnceLock<Vec<Key>>,
     /// What the names of this deployment end with.
     suffix: String,
     secure: bool,
@@ -63,7 +70,7 @@ pub struct SealedCookies {
 
 impl std::fmt::Debug for SealedCookies {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SealedCookies").field("keys", &self.session.len()).finish_non_exhaustive()
+        f.debug_struct("SealedCookies").field("keys", &self.session_keys.len()).finish_non_exhaustive()
     }
 }
 
@@ -71,13 +78,13 @@ impl SealedCookies {
     /// With the keys of this deployment.
     pub fn new(config: &Config, site: &Site) -> Self {
         let secrets = config.session_keys.iter().map(|secret| secret.expose().as_bytes());
-        let extracted: Vec<_> = secrets.map(|secret| Hkdf::new(None, secret)).collect();
-        let ring = |purpose| extracted.iter().filter_map(|key| derive(key, purpose, config)).collect();
         Self {
-            session: ring("session"),
-            ticket: ring("ticket"),
-            login: ring("login"),
-            logout_mark: ring("logout mark"),
+            session_keys: secrets.map(|secret| Hkdf::new(None, secret)).collect(),
+            context: format!("{}\n{}", config.globus_auth.as_str(), config.client_id),
+            session: OnceLock::new(),
+            ticket: OnceLock::new(),
+            login: OnceLock::new(),
+            logout_mark: OnceLock::new(),
             suffix: suffix(config, site),
             secure: site.is_https(),
         }
@@ -184,12 +191,17 @@ impl SealedCookies {
     }
 
     fn ring(&self, purpose: Purpose) -> &[Key] {
-        match purpose {
-            Purpose::Session => &self.session,
-            Purpose::Ticket => &self.ticket,
-            Purpose::Login => &self.login,
-            Purpose::LogoutMark => &self.logout_mark,
-        }
+        let (name, ring) = match purpose {
+            Purpose::Session => ("session", &self.session),
+            Purpose::Ticket => ("ticket", &self.ticket),
+            Purpose::Login => ("login", &self.login),
+            Purpose::LogoutMark => ("logout mark", &self.logout_mark),
+        };
+        ring.get_or_init(|| {
+            // None of the three parts can hold a line end, so no two deployments share a context.
+            let context = format!("{name}\n{}", self.context);
+            self.session_keys.iter().filter_map(|key| derive(key, &context)).collect()
+        })
     }
 }
 
@@ -228,13 +240,11 @@ fn suffix(config: &Config, site: &Site) -> String {
     format!("{:08x}", u32::from_be_bytes([a, b, c, d]))
 }
 
-/// The key for one purpose of this deployment. The cookie crate encrypts with the second half of its 64 bytes.
-fn derive(extracted: &Hkdf<Sha256>, purpose: &str, config: &Config) -> Option<Key> {
-    // None of the three can hold a line end, so no two deployments share a context.
-    let context = format!("{purpose}\n{}\n{}", config.globus_auth.as_str(), config.client_id);
+/// The key for one context. The cookie crate encrypts with the second half of its 64 bytes.
+fn derive(session_key: &Hkdf<Sha256>, context: &str) -> Option<Key> {
     let mut bytes = [0; 64];
     // HKDF fails only for an output of more than 8,160 bytes.
-    extracted.expand(context.as_bytes(), &mut bytes).ok()?;
+    session_key.expand(context.as_bytes(), &mut bytes).ok()?;
     Some(Key::from(&bytes))
 }
 

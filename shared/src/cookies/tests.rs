@@ -239,7 +239,7 @@ fn a_cookie_of_the_first_release_is_read_until_there_is_a_new_one() {
     let ring = ring(&[]);
     // As the first release sealed it: under its own name.
     let mut jar = CookieJar::new();
-    jar.private_mut(&ring.session[0]).add(Cookie::new("__Host-session", "\"first\""));
+    jar.private_mut(&ring.ring(Purpose::Session)[0]).add(Cookie::new("__Host-session", "\"first\""));
     let first = sent(jar.get("__Host-session").unwrap());
     let new = sent(&seal(&ring, "new"));
 
