@@ -73,8 +73,8 @@ pub enum Kind {
     ServiceResponseRefused(Reason),
     /// Another service does not let the user do what a page is for; holds the text that says which permission it needs.
     PermissionMissing(Reason, &'static str),
-    /// The tokens do not fit into a cookie.
-    SessionTooLarge,
+    /// The tokens do not fit into a cookie, which would have this size in bytes.
+    SessionTooLarge(usize),
     /// The request came by a host name that is not the API's own, and `BASE_URL` is not set.
     UnknownAddress,
     /// The function's settings have problems.
@@ -251,7 +251,7 @@ impl Kind {
             Self::PermissionMissing(reason, text) => {
                 row((StatusCode::FORBIDDEN, reason, Request, StartAgain), "A permission is missing", text)
             }
-            Self::SessionTooLarge => row(
+            Self::SessionTooLarge(_) => row(
                 (StatusCode::INTERNAL_SERVER_ERROR, Reason::SessionTooLarge, SignIn, Home),
                 "We can't log you in",
                 "This site asks for more permissions than it can store. Please tell the people who run it.",

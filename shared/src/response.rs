@@ -8,6 +8,7 @@ use lambda_http::{
 use serde_json::json;
 
 use crate::{
+    cookies::MAX_COOKIE,
     error::{Error, Kind, Result},
     log,
     pages::{self, Frame, Page},
@@ -102,12 +103,13 @@ pub fn respond(request: &Request, outcome: Result<Response<Body>>) -> Response<B
 
 fn log_error(error: &Error) {
     let row = error.row();
-    let problems = match error.kind() {
+    let detail = match error.kind() {
         Kind::Config(problems) => Some(problems.to_string()),
+        Kind::SessionTooLarge(size) => Some(format!("{size} bytes, at most {MAX_COOKIE}")),
         _ => None,
     };
     let status = Some(row.status.as_u16());
-    let details = log::Details { status, detail: problems.as_deref(), ..row.reason.into() };
+    let details = log::Details { status, detail: detail.as_deref(), ..row.reason.into() };
     log::write(row.event, row.outcome(), details);
 }
 

@@ -21,7 +21,7 @@ fn every_kind() -> Vec<(Kind, u16, &'static str, &'static str)> {
         (Kind::PermissionMissing(reason, "This page needs it."), 403, "request", "refused"),
         (Kind::NotFound, 404, "request", "refused"),
         (Kind::MethodNotAllowed("GET"), 405, "request", "refused"),
-        (Kind::SessionTooLarge, 500, "sign_in", "failure"),
+        (Kind::SessionTooLarge(5_000), 500, "sign_in", "failure"),
         (Kind::Internal(reason), 500, "request", "failure"),
         (Kind::GlobusRefused(reason), 502, "sign_in", "failure"),
         (Kind::ResponseRefused(reason), 502, "sign_in", "failure"),
@@ -74,7 +74,7 @@ fn a_failed_renewal_is_logged_as_one_and_offers_another_try() {
     assert_eq!(of(Kind::GlobusUnavailable(Reason::GlobusTimeout)), try_again);
     assert_eq!(of(Kind::ResponseRefused(Reason::TokenType)), try_again);
     assert_eq!(of(Kind::StoreUnavailable(Reason::StoreTimeout)), try_again);
-    assert_eq!(of(Kind::SessionTooLarge), ("renewal", None), "the next one would be as large");
+    assert_eq!(of(Kind::SessionTooLarge(5_000)), ("renewal", None), "the next one would be as large");
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn an_error_links_to_a_new_sign_in_only_if_it_can_help() {
     assert_eq!(link(Kind::StoreUnavailable(Reason::StoreTimeout)), Some(("Log out", "/logout")));
     let sign_in = Error::from(Kind::StoreUnavailable(Reason::StoreTimeout)).during(Event::SignIn);
     assert_eq!(sign_in.row().way_on.link(), Some(("Start again", "/login")));
-    assert_eq!(link(Kind::SessionTooLarge), None, "the next sign-in would be as large");
+    assert_eq!(link(Kind::SessionTooLarge(5_000)), None, "the next sign-in would be as large");
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn an_error_of_a_login_says_what_the_user_can_do() {
     );
     assert_eq!(said(Kind::Denied).0, "Login cancelled");
     assert_eq!(
-        said(Kind::SessionTooLarge),
+        said(Kind::SessionTooLarge(5_000)),
         (
             "We can't log you in",
             "This site asks for more permissions than it can store. Please tell the people who run it."

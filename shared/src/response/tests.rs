@@ -145,7 +145,7 @@ fn an_error_page_offers_a_new_sign_in_only_if_it_can_help() {
     assert!(start_again(Kind::UnknownAttempt(Reason::StateUnknown)));
     assert!(start_again(Kind::GlobusUnavailable(Reason::GlobusTimeout)));
     assert!(!start_again(Kind::NotFound));
-    assert!(!start_again(Kind::SessionTooLarge), "the next sign-in would be as large");
+    assert!(!start_again(Kind::SessionTooLarge(5_000)), "the next sign-in would be as large");
 }
 
 #[test]
@@ -171,4 +171,13 @@ fn the_response_to_an_error_sets_its_cookies() {
 #[test]
 fn a_location_cannot_hold_a_second_header() {
     assert!(redirect(StatusCode::FOUND, "https://gateway.example/\r\nSet-Cookie: x=1").is_err());
+}
+
+#[test]
+fn a_login_too_large_for_a_cookie_is_logged_with_its_size() {
+    let log = Log::listen();
+    let response = refused(&Event::get("/login"), Kind::SessionTooLarge(5_000));
+
+    assert_eq!(response.status(), 500);
+    assert!(log.text().contains("detail=\"5000 bytes, at most 4096\""), "{}", log.text());
 }

@@ -36,8 +36,9 @@ impl CookieStorage {
     /// The cookie that holds the session until the session ends.
     fn cookie(&self, session: &Session, now: Timestamp) -> Result<Cookie<'static>> {
         let cookie = self.cookies.seal(Purpose::Session, NAME, session, session.time_left(self.max, now))?;
-        if cookie.to_string().len() > MAX_COOKIE {
-            return Err(Kind::SessionTooLarge.into());
+        let size = cookie.to_string().len();
+        if size > MAX_COOKIE {
+            return Err(Kind::SessionTooLarge(size).into());
         }
         Ok(cookie)
     }
@@ -154,7 +155,7 @@ mod tests {
             storage().cookie(&session, noon())
         };
         assert!(with(8).unwrap().to_string().len() <= 4_096);
-        assert_eq!(with(10).unwrap_err().kind(), &Kind::SessionTooLarge);
+        assert!(matches!(with(10).unwrap_err().kind(), Kind::SessionTooLarge(size) if *size > 4_096));
     }
 
     #[test]
