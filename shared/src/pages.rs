@@ -35,8 +35,8 @@ const SOURCES: [(&str, &str); 7] = [
     ("signed_out.html", include_str!("templates/signed_out.html")),
 ];
 
-/// The template of the sample page. Only its function compiles it: a page of one function costs the others no time.
-const TASKS: (&str, &str) = ("tasks.html", include_str!("templates/tasks.html"));
+/// The templates that one function alone shows. Only that function compiles them: they cost the others no time.
+const OF_ONE_FUNCTION: [(&str, &str); 1] = [("tasks.html", include_str!("templates/tasks.html"))];
 
 /// The templates, compiled once.
 static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
@@ -53,19 +53,19 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     for (name, text) in globals {
         templates.add_global(name, minijinja::Value::from_safe_string(text.to_owned()));
     }
-    for (name, source) in SOURCES {
+    with(templates, &SOURCES)
+});
+
+/// The same and those of one function, compiled when one of them is first shown.
+static ALL_TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| with(TEMPLATES.clone(), &OF_ONE_FUNCTION));
+
+fn with(mut templates: Environment<'static>, sources: &[(&'static str, &'static str)]) -> Environment<'static> {
+    for (name, source) in sources {
         // A test fails if a template does not compile. Here it would be reported as missing when it is rendered.
         drop(templates.add_template(name, source));
     }
     templates
-});
-
-/// The same and that of the sample page, compiled when it is first shown.
-static WITH_TASKS: LazyLock<Environment<'static>> = LazyLock::new(|| {
-    let mut templates = TEMPLATES.clone();
-    drop(templates.add_template(TASKS.0, TASKS.1));
-    templates
-});
+}
 
 /// A page and the values that it shows.
 #[derive(Debug, Serialize)]
@@ -287,8 +287,8 @@ struct Placed<'a> {
 
 /// The page as HTML. `base` is the base path of the site, empty at the top of an origin.
 pub fn render(page: &Page<'_>, base: &str, frame: &Frame) -> Result<String> {
-    let templates = if matches!(page, Page::Tasks { .. }) { &WITH_TASKS } else { &TEMPLATES };
-    let template = templates.get_template(page.template());
+    let name = page.template();
+    let template = TEMPLATES.get_template(name).or_else(|_| ALL_TEMPLATES.get_template(name));
     let placed = Placed { base, site_name: frame.site_name.as_str(), reference: frame.reference(), page };
     // The error is replaced, since its text may contain values of the page.
     template
