@@ -119,14 +119,16 @@ impl SealedCookies {
         Ok(self.cookie(name, sealed, Duration::seconds(seconds)))
     }
 
-    /// Opens the cookie called `name`, or that of the first release if there is none. Of the latter, one that does not open
-    /// is another app's: its name does not say whose it is.
+    /// Opens the cookie called `name`; for a session, that of the first release if there is none. Of the latter, one that does
+    /// not open is another app's: its name does not say whose it is.
     pub fn open<T: DeserializeOwned + PartialEq>(&self, request: &Request, purpose: Purpose, name: &str) -> Opened<T> {
         match self.open_one(request, purpose, &self.name(name)) {
-            Opened::Absent => match self.open_one(request, purpose, &self.first_name(name)) {
-                Opened::Unreadable => Opened::Absent,
-                of_the_first_release => of_the_first_release,
-            },
+            Opened::Absent if matches!(purpose, Purpose::Session | Purpose::Ticket) => {
+                match self.open_one(request, purpose, &self.first_name(name)) {
+                    Opened::Unreadable => Opened::Absent,
+                    of_the_first_release => of_the_first_release,
+                }
+            }
             opened => opened,
         }
     }

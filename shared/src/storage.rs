@@ -68,8 +68,6 @@ pub trait TokenStorage: fmt::Debug + Send + Sync {
 pub struct Created {
     /// The cookie that leads to it.
     pub cookie: Cookie<'static>,
-    /// The cookie that removes the one that led to the replaced session, if that one has another name.
-    pub removal: Option<Cookie<'static>>,
     /// The session that this browser had, if it could be opened. If it is another user's, its tokens are to be revoked.
     pub replaced: Option<Session>,
 }
@@ -111,10 +109,19 @@ pub enum Lease {
 /// Whether a renewed session was kept.
 #[derive(Debug)]
 pub enum Kept {
-    /// Yes. If the session is in a cookie, these are to be set.
-    Yes(Vec<Cookie<'static>>),
+    /// Yes. If the session is in a cookie, this is the cookie.
+    Yes(Option<Cookie<'static>>),
     /// No: it has ended or changed in the meantime. This is the visitor now.
-    No(Box<Visitor>),
+    No(Visitor),
+}
+
+/// The cookies to set for a session: its own, and the removal of that of the first release, if the browser has one.
+pub fn keeping(
+    request: &Request,
+    cookies: &SealedCookies,
+    cookie: Cookie<'static>,
+) -> impl Iterator<Item = Cookie<'static>> {
+    std::iter::once(cookie).chain(cookies.removal_of_first(request, NAME))
 }
 
 /// The cookies that remove the session cookie of the request.

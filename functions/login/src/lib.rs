@@ -19,7 +19,7 @@ use shared::{
     response::{redirect, with_cookies},
     return_path::ReturnPath,
     session::{self, Session},
-    storage::Created,
+    storage::{self, Created},
 };
 
 use callback::Callback;
@@ -121,7 +121,7 @@ async fn finish(visit: &Visit<'_>, attempt: &Attempt, callback: Callback) -> Res
         }
         _ => app.storage.create(request, &session, *now).await,
     };
-    let Created { cookie, removal, replaced } = match created {
+    let Created { cookie, replaced } = match created {
         Ok(created) => created,
         Err(error) => {
             // No session has these tokens: nothing else could ever use or revoke them.
@@ -134,7 +134,8 @@ async fn finish(visit: &Visit<'_>, attempt: &Attempt, callback: Callback) -> Res
         globus.revoke_unless_in(&old.tokens, &session.tokens).await;
     }
     log::write(Event::SignIn, Outcome::Success, Details { session: Some(&session), ..Details::default() });
-    Ok(with_cookies(visit.redirect_to(attempt.next.as_str())?, [cookie].into_iter().chain(removal)))
+    let cookies = storage::keeping(request, &app.cookies, cookie);
+    Ok(with_cookies(visit.redirect_to(attempt.next.as_str())?, cookies))
 }
 
 #[cfg(test)]

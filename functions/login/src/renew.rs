@@ -7,7 +7,7 @@ use shared::{
     log::{self, Details, Event, Outcome, Reason},
     response::with_cookies,
     session::Session,
-    storage::{Kept, Lease, Renewal},
+    storage::{self, Kept, Lease, Renewal},
 };
 
 use crate::{Visit, begin};
@@ -29,8 +29,8 @@ async fn carry_out(visit: &Visit<'_>, mut session: Session, lease: Lease) -> Res
     let Renewed { tokens, failures } = globus.refresh(&session, *now).await;
     session.replace_tokens(tokens.clone(), *now);
 
-    let cookies = match app.storage.finish_renewal(request, lease, &session, *now).await {
-        Ok(Kept::Yes(cookies)) => cookies,
+    let cookie = match app.storage.finish_renewal(request, lease, &session, *now).await {
+        Ok(Kept::Yes(cookie)) => cookie,
         Ok(Kept::No(visitor)) => {
             // Logged out in the meantime: nothing else could ever use or revoke these tokens.
             globus.revoke_unless_in(&tokens, visitor.tokens()).await;
@@ -43,18 +43,19 @@ async fn carry_out(visit: &Visit<'_>, mut session: Session, lease: Lease) -> Res
             return Err(error.during(Event::Renewal));
         }
     };
+    let cookies = cookie.into_iter().flat_map(|cookie| storage::keeping(request, &app.cookies, cookie));
     if failures.iter().any(|failure| *failure.kind() == Kind::CodeRefused) {
         log_result(Outcome::Refused, Some(Reason::CodeRefused), &session);
         // If two tabs renew at once, the other may have succeeded: a cookie with nothing new must not replace its cookie.
-        let cookies = if tokens.is_empty() { Vec::new() } else { cookies };
-        return Ok(with_cookies(begin(visit)?, cookies));
+        let new = cookies.filter(|_| !tokens.is_empty());
+        return Ok(with_cookies(begin(visit)?, new));
     }
     match failures.into_iter().next() {
         None => log_result(Outcome::Success, None, &session),
         Some(failure) if session.has_time_left(*now) => {
             log_result(Outcome::Failure, Some(failure.row().reason), &session);
         }
-        Some(failure) => return Err(cookies.into_iter().fold(failure.during(Event::Renewal), Error::with_cookie)),
+        Some(failure) => return Err(cookies.fold(failure.during(Event::Renewal), Error::with_cookie)),
     }
     Ok(with_cookies(back(visit)?, cookies))
 }

@@ -80,10 +80,10 @@ async fn a_renewed_session_replaces_the_old_one(storage: &dyn TokenStorage) {
         panic!("this request did not get the renewal");
     };
     session.replace_tokens(vec![renewed(ends)], ends);
-    let Kept::Yes(cookies) = storage.finish_renewal(&request, lease, &session, ends).await.unwrap() else {
+    let Kept::Yes(cookie) = storage.finish_renewal(&request, lease, &session, ends).await.unwrap() else {
         panic!("the renewed session was not kept");
     };
-    let request = cookies.first().map_or(request, sends);
+    let request = cookie.map_or(request, |cookie| sends(&cookie));
     assert_eq!(storage.visitor(&request, ends).await.unwrap(), Visitor::SignedIn((*session).clone()));
     assert_eq!(session.token(GLOBUS_AUTH, ends).unwrap(), "renewed");
 }

@@ -77,8 +77,7 @@ impl TokenStorage for CookieStorage {
     }
 
     async fn create(&self, request: &Request, session: &Session, now: Timestamp) -> Result<Created> {
-        let removal = self.cookies.removal_of_first(request, NAME);
-        Ok(Created { cookie: self.cookie(session, now)?, removal, replaced: self.session(request) })
+        Ok(Created { cookie: self.cookie(session, now)?, replaced: self.session(request) })
     }
 
     async fn end(&self, request: &Request) -> Result<Ended> {
@@ -103,9 +102,8 @@ impl TokenStorage for CookieStorage {
         })
     }
 
-    async fn finish_renewal(&self, request: &Request, _: Lease, session: &Session, now: Timestamp) -> Result<Kept> {
-        let removal = self.cookies.removal_of_first(request, NAME);
-        Ok(Kept::Yes(std::iter::once(self.cookie(session, now)?).chain(removal).collect()))
+    async fn finish_renewal(&self, _: &Request, _: Lease, session: &Session, now: Timestamp) -> Result<Kept> {
+        self.cookie(session, now).map(|cookie| Kept::Yes(Some(cookie)))
     }
 }
 
@@ -187,5 +185,19 @@ mod tests {
         let cookie = include_str!("samples/session-1.txt").trim();
         let request = Event::get("/").cookie(&format!("__Host-session={cookie}")).request();
         assert_eq!(storage().read(&request, noon()), Visitor::SignedIn(of_the_first_release(session(noon()))));
+    }
+
+    #[tokio::test]
+    async fn a_new_session_removes_the_cookie_of_the_first_release() {
+        let first = format!("__Host-session={}", include_str!("samples/session-1.txt").trim());
+        let request = Event::get("/login").cookie(&first).request();
+        let storage = storage();
+        let created = storage.create(&request, &session(noon()), noon()).await.unwrap();
+
+        let set: Vec<_> = crate::storage::keeping(&request, &storage.cookies, created.cookie).collect();
+
+        let names: Vec<_> = set.iter().map(|cookie| (cookie.name(), cookie.value().is_empty())).collect();
+        assert_eq!(names, [("__Host-session-8af82921", false), ("__Host-session", true)]);
+        assert_eq!(created.replaced, Some(of_the_first_release(session(noon()))));
     }
 }

@@ -34,10 +34,9 @@ use item::Item;
 use table::{Table, Written};
 use ticket::Ticket;
 
-/// How long one request may renew before another may try, beside the skew of clocks. It is longer than the request to Globus and the write after it,
-/// so that only a request that has died loses its lease.
+/// How long one request may renew before another may try, beside the skew of clocks. It is longer than the request to
+/// Globus and the write after it, so that only a request that has died loses its lease.
 const LEASE: Duration = Duration::from_secs(12);
-
 const _: () = assert!(LEASE.as_secs() > http_client::TIMEOUT.as_secs() + table::WAIT_FOR.as_secs());
 
 /// How often a request that waits for another's renewal reads the item.
@@ -194,7 +193,7 @@ impl TokenStorage for DynamoDbStorage {
             Opened::Absent | Opened::Unreadable => None,
         };
         self.end_others(&ticket, MOST_SESSIONS - 1, END_OLDEST_WITHIN).await.unwrap_or_else(failed);
-        Ok(Created { cookie, removal: self.cookies.removal_of_first(request, NAME), replaced })
+        Ok(Created { cookie, replaced })
     }
 
     async fn end(&self, request: &Request) -> Result<Ended> {
@@ -255,11 +254,11 @@ impl TokenStorage for DynamoDbStorage {
 
     async fn finish_renewal(&self, request: &Request, lease: Lease, session: &Session, now: Timestamp) -> Result<Kept> {
         let (Opened::Value(ticket), Lease::Exclusive { id, version }) = (self.ticket(request), lease) else {
-            return Ok(Kept::No(Visitor::Unusable(Reason::CookieUnreadable).into()));
+            return Ok(Kept::No(Visitor::Unusable(Reason::CookieUnreadable)));
         };
         match self.table.replace(&ticket, session, version + 1, &id).await? {
-            Written::Yes => Ok(Kept::Yes(Vec::new())),
-            Written::No => Ok(Kept::No(self.visitor(request, now).await?.into())),
+            Written::Yes => Ok(Kept::Yes(None)),
+            Written::No => Ok(Kept::No(self.visitor(request, now).await?)),
         }
     }
 }
