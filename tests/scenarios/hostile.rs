@@ -7,8 +7,8 @@ use crate::scene::Scene;
 
 on_each_storage! {
     a_strict_cookie_would_not_come_back_from_globus
-    login_csrf_with_a_callback_of_another_browser_signs_nobody_in
-    a_form_on_another_site_logs_nobody_out
+    login_csrf_with_a_callback_of_another_browser_signs_no_user_in
+    a_form_on_another_site_logs_no_user_out
     a_prefetch_an_image_and_a_head_request_begin_no_sign_in
 }
 
@@ -26,7 +26,7 @@ async fn a_strict_cookie_would_not_come_back_from_globus(storage: Storage) -> Re
     scene.close().await
 }
 
-async fn login_csrf_with_a_callback_of_another_browser_signs_nobody_in(storage: Storage) -> Result<()> {
+async fn login_csrf_with_a_callback_of_another_browser_signs_no_user_in(storage: Storage) -> Result<()> {
     let scene = Scene::open(storage, &[]).await?;
     let authorize = scene.begin().await?;
     let callback = scene.app.stand_in().sign_in(&authorize, "sparse").await?;
@@ -41,7 +41,7 @@ async fn login_csrf_with_a_callback_of_another_browser_signs_nobody_in(storage: 
     scene.close().await
 }
 
-async fn a_form_on_another_site_logs_nobody_out(storage: Storage) -> Result<()> {
+async fn a_form_on_another_site_logs_no_user_out(storage: Storage) -> Result<()> {
     let scene = Scene::open(storage, &[]).await?;
     scene.sign_in("ada", "Hello Ada Lovelace!").await?;
     // Another site than ours: the stand-in's.

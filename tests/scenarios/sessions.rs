@@ -16,7 +16,7 @@ on_each_storage! {
     a_logout_in_one_tab_is_seen_in_the_other
     going_back_after_a_logout_shows_no_name_and_no_token
     an_expired_sign_in_is_said_to_be_so_and_the_next_one_is_quick
-    tokens_that_end_are_renewed_and_nobody_notices
+    tokens_that_end_are_renewed_without_a_word_to_the_user
     a_consent_that_was_withdrawn_leads_to_a_new_sign_in
     while_globus_is_down_a_session_is_kept_and_renewed_afterwards
     a_session_that_cannot_be_read_shows_no_user_and_a_sign_in_replaces_it
@@ -79,7 +79,7 @@ fn without_refresh_tokens(response: &mut Value) {
     response.as_object_mut().unwrap().remove("refresh_token");
 }
 
-async fn tokens_that_end_are_renewed_and_nobody_notices(storage: Storage) -> Result<()> {
+async fn tokens_that_end_are_renewed_without_a_word_to_the_user(storage: Storage) -> Result<()> {
     let scene = Scene::open(storage, &[]).await?;
     scene.app.stand_in().refresh_tokens(RefreshTokens::Rotated);
     scene.sign_in_a_minute_ago().await?;

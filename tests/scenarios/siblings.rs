@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::scene::Scene;
 
 on_each_storage! {
-    cookies_a_sibling_plants_behind_unicode_space_sign_nobody_in
+    cookies_a_sibling_plants_behind_unicode_space_sign_no_user_in
 }
 
 /// Unicode's white space, as far as a browser takes it for a part of a cookie's name: not SP and HTAB.
@@ -24,7 +24,7 @@ const FILLERS: usize = 200;
 
 /// A browser takes no `__Host-` cookie from a sibling domain, but does take one whose name has such a space before that
 /// prefix. A parser that strips the space would take the cookie for ours: the victim would go on as the attacker.
-async fn cookies_a_sibling_plants_behind_unicode_space_sign_nobody_in(storage: Storage) -> Result<()> {
+async fn cookies_a_sibling_plants_behind_unicode_space_sign_no_user_in(storage: Storage) -> Result<()> {
     let scene = Scene::open_https(storage).await?;
     let bait = Bait::prepare(&scene.app).await?;
     let site = attackers_site(bait.cookies.clone())?;
@@ -34,7 +34,7 @@ async fn cookies_a_sibling_plants_behind_unicode_space_sign_nobody_in(storage: S
         scene.sign_in("ada", "Hello Ada Lovelace!").await?;
         scene.browser.goto(&format!("{site}/{number}")).await?;
         scene.browser.shows("Nothing to see here").await?;
-        nobody_is_signed_in(&scene, &bait, space).await?;
+        no_user_is_signed_in(&scene, &bait, space).await?;
         // The victim, whom Globus still knows, is not locked out either.
         scene.goto("/login").await?;
         scene.browser.shows("Hello Ada Lovelace!").await?;
@@ -45,7 +45,7 @@ async fn cookies_a_sibling_plants_behind_unicode_space_sign_nobody_in(storage: S
 
 /// Asserts that the victim's browser has lost its session, and that neither the planted cookies nor the attacker's
 /// callback give it another.
-async fn nobody_is_signed_in(scene: &Scene, bait: &Bait, space: &str) -> Result<()> {
+async fn no_user_is_signed_in(scene: &Scene, bait: &Bait, space: &str) -> Result<()> {
     // Beside the victim's own session the attacker's would not be believed, however names are read.
     assert!(!scene.cookies().await?.contains(&"__Host-session".to_owned()), "the victim's own session is still there");
     scene.goto("/").await?;

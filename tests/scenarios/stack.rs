@@ -24,7 +24,7 @@ const EVERYTHING: [(&str, &str); 10] = [
 ];
 
 /// Raising it is what makes CloudFormation give the functions a secret's new value; no function reads it.
-const READ_BY_NOBODY: &str = "SECRETS_REVISION";
+const READ_BY_NO_CODE: &str = "SECRETS_REVISION";
 
 /// What only the sample page reads, which is not in every stack; another test looks whether it has it there.
 const READ_BY_TASKS: &str = "TRANSFER_URL";
@@ -62,7 +62,7 @@ fn the_variables_that_the_code_reads_are_those_that_the_template_sets() -> Resul
         let has_transfer = stack.functions.values().any(|function| function.variables.contains_key(READ_BY_TASKS));
         let read: BTreeSet<_> = read.iter().filter(|name| has_transfer || *name != READ_BY_TASKS).cloned().collect();
         let set: BTreeSet<_> = stack.functions.values().flat_map(|function| function.variables.keys()).collect();
-        let set: BTreeSet<_> = set.into_iter().filter(|name| *name != READ_BY_NOBODY).cloned().collect();
+        let set: BTreeSet<_> = set.into_iter().filter(|name| *name != READ_BY_NO_CODE).cloned().collect();
         assert_eq!(read, set);
     }
     Ok(())
@@ -73,7 +73,7 @@ fn the_variables_that_the_code_reads_are_those_that_the_template_sets() -> Resul
 fn every_function_has_the_revision_of_the_secrets() -> Result<()> {
     for stack in stacks()? {
         for (name, function) in &stack.functions {
-            assert!(function.variables.contains_key(READ_BY_NOBODY), "{name}");
+            assert!(function.variables.contains_key(READ_BY_NO_CODE), "{name}");
         }
     }
     Ok(())

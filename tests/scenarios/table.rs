@@ -212,7 +212,7 @@ async fn a_lease_longer_than_any_can_be_blocks_no_renewal() -> Result<()> {
     for ahead in [43, 1_000_000_000] {
         let request = begin(&storage, &session(noon())).await;
         let mut item = table.scan()?.remove(0);
-        item["lease_id"] = json!({ "S": "of-nobody" });
+        item["lease_id"] = json!({ "S": "of-no-request" });
         item["lease_until"] = json!({ "N": seconds(over + Duration::from_secs(ahead)) });
         table.put(&item)?;
 
@@ -250,7 +250,7 @@ fn lasting() -> Session {
 }
 
 #[tokio::test]
-async fn a_session_that_nobody_looks_at_ends_and_one_that_is_looked_at_does_not() -> Result<()> {
+async fn an_unused_session_ends_and_one_in_use_does_not() -> Result<()> {
     let (storage, table) = storage()?;
     let (idle, used) = (begin(&storage, &lasting()).await, begin(&storage, &lasting()).await);
 
@@ -272,7 +272,7 @@ async fn a_session_that_nobody_looks_at_ends_and_one_that_is_looked_at_does_not(
 }
 
 #[tokio::test]
-async fn an_item_that_dynamodb_has_not_deleted_yet_signs_nobody_in() -> Result<()> {
+async fn an_item_that_dynamodb_has_not_deleted_yet_signs_no_user_in() -> Result<()> {
     let (storage, table) = storage()?;
     let request = begin(&storage, &session(noon())).await;
     let ends = noon() + Duration::from_hours(168);
@@ -284,11 +284,11 @@ async fn an_item_that_dynamodb_has_not_deleted_yet_signs_nobody_in() -> Result<(
 }
 
 #[tokio::test]
-async fn an_id_that_comes_twice_is_an_error_and_nobodys_session_is_written_over() -> Result<()> {
+async fn an_id_that_comes_twice_is_an_error_and_overwrites_no_session() -> Result<()> {
     let (storage, _table) = storage()?;
     let request = begin(&storage, &session(noon())).await;
     let mut other = session(noon());
-    other.identity.name = DisplayText::new("Somebody Else");
+    other.identity.name = DisplayText::new("Another User");
 
     let refused = create_with_the_same_id(&storage, &request, &other, noon()).await.unwrap_err();
 
@@ -327,7 +327,7 @@ async fn what_was_done_without_a_response_is_not_taken_for_undone() -> Result<()
 }
 
 #[tokio::test]
-async fn an_edited_item_or_one_of_another_format_signs_nobody_in() -> Result<()> {
+async fn an_edited_item_or_one_of_another_format_signs_no_user_in() -> Result<()> {
     let (storage, table) = storage()?;
     for (attribute, value) in [
         ("sealed", json!({ "B": "AAAA" })),
@@ -347,7 +347,7 @@ async fn an_edited_item_or_one_of_another_format_signs_nobody_in() -> Result<()>
 }
 
 #[tokio::test]
-async fn a_session_put_into_the_item_of_another_signs_nobody_in() -> Result<()> {
+async fn a_session_put_into_the_item_of_another_signs_no_user_in() -> Result<()> {
     let (storage, table) = storage()?;
     let (victim, attacker) = (begin(&storage, &session(noon())).await, begin(&storage, &session(noon())).await);
     let mut items = table.scan()?;

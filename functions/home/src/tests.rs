@@ -141,7 +141,7 @@ async fn a_key_change_logs_no_user_out_in_any_order_of_updates() {
 
 /// The session of an attacker, whose cookie a sibling domain has set, comes before the user's own.
 #[tokio::test]
-async fn session_swap_by_a_sibling_domain_shows_nobody_elses_session() {
+async fn session_swap_by_a_sibling_domain_shows_no_other_users_session() {
     let attackers = signed_in(&[]).await.cookies[SESSION].clone();
     let planted = format!("\u{2000}{SESSION}={attackers}");
 

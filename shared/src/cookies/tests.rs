@@ -51,7 +51,7 @@ fn a_cookie_on_localhost_works_without_https() {
 #[test]
 fn a_changed_byte_anywhere_is_noticed() {
     let ring = ring(&[]);
-    let cookie = seal(&ring, "somebody");
+    let cookie = seal(&ring, "a value");
     let value = cookie.value();
 
     for index in 0..value.len() {

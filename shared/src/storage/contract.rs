@@ -97,7 +97,7 @@ async fn good_tokens_are_not_renewed(storage: &dyn TokenStorage) {
 
 async fn the_session_of_another_user_is_kept(storage: &dyn TokenStorage) {
     let mut other = session(noon());
-    other.identity.sub.push_str("-somebody-else");
+    other.identity.sub.push_str("-of-another-user");
     let (one, another) = (begin(storage, &session(noon())).await, begin(storage, &other).await);
 
     let ended = storage.end_everywhere(&one, noon()).await.unwrap();

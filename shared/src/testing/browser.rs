@@ -102,7 +102,7 @@ impl Received {
     }
 
     /// Asserts the status, and that the page contains `text`. The elements that isolate a value from the sentence around
-    /// it are left out: nobody sees them.
+    /// it are left out: users do not see them.
     #[track_caller]
     pub fn assert_page(&self, status: i64, text: &str) -> &Self {
         assert_eq!(self.status, status, "{}", self.body);

@@ -65,7 +65,7 @@ fn app(endpoint: &str) -> App {
 
 /// A request with a valid ticket.
 fn request(app: &App) -> Request {
-    let ticket = Ticket::new("somebody").unwrap();
+    let ticket = Ticket::new("a-user").unwrap();
     let cookie = app.cookies.seal(Purpose::Ticket, NAME, &ticket, Duration::from_mins(1)).unwrap();
     Event::get("/").cookie(&cookie.stripped().to_string()).request()
 }
@@ -146,7 +146,7 @@ async fn a_request_without_a_ticket_does_not_call_dynamodb() {
 
 #[test]
 fn a_session_opens_only_with_its_own_ticket_item_and_version() {
-    let (ticket, other) = (Ticket::new("somebody").unwrap(), Ticket::new("somebody").unwrap());
+    let (ticket, other) = (Ticket::new("a-user").unwrap(), Ticket::new("a-user").unwrap());
     let item = |version: u64, sealed: &[u8]| {
         Item::from(Attributes::from([
             ("format".to_owned(), number(item::FORMAT_VERSION)),
@@ -179,7 +179,7 @@ fn no_number_in_an_item_causes_a_panic() {
         item.disbelieve_the_future(&session(noon()), noon());
         item.is_idle(Duration::from_hours(24), noon());
         item.is_leased(noon());
-        assert_eq!(item.open(&Ticket::new("somebody").unwrap()), None);
+        assert_eq!(item.open(&Ticket::new("a-user").unwrap()), None);
     }
 }
 
@@ -205,8 +205,8 @@ fn a_ticket_and_an_item_of_the_first_release_can_be_read() {
 
 #[test]
 fn debug_output_shows_no_key() {
-    let ticket = Ticket::new("somebody").unwrap();
-    assert_eq!(format!("{ticket:?}"), format!("Ticket(1, \"somebody\", \"{}\", [redacted])", ticket.id()));
+    let ticket = Ticket::new("a-user").unwrap();
+    assert_eq!(format!("{ticket:?}"), format!("Ticket(1, \"a-user\", \"{}\", [redacted])", ticket.id()));
 }
 
 fn number(number: u64) -> AttributeValue {

@@ -170,7 +170,7 @@ async fn logs_users_in_without_a_browser_by_the_same_rules() {
     assert!(parameter(&callback.unwrap(), "error").is_some());
     for (url, person, refusal) in [
         (url(&[("redirect_uri", "https://evil.example/")]), "ada", "Mismatching redirect URI."),
-        (url(&[]), "nobody", "There is no such person."),
+        (url(&[]), "unknown", "There is no such person."),
         (url(&[]).replace("127.0.0.1", "localhost"), "ada", "The URL leads elsewhere."),
     ] {
         assert_eq!(sign_in(url, person).await.unwrap_err(), refusal);

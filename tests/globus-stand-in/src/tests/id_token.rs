@@ -188,8 +188,8 @@ async fn signs_with_a_wrong_key_or_algorithm_if_set() {
 #[tokio::test]
 async fn signs_the_claims_as_edited() {
     let stand_in = start().await;
-    stand_in.edit_id_token(|claims| claims["aud"] = "somebody-else".into());
+    stand_in.edit_id_token(|claims| claims["aud"] = "another-client".into());
     let id_token = id_token(&stand_in, "ada", &[]).await;
-    assert_eq!(claims_of(&id_token)["aud"], "somebody-else");
+    assert_eq!(claims_of(&id_token)["aud"], "another-client");
     assert!(verifies(&id_token, &keys(&stand_in).await[0]));
 }

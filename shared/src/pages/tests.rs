@@ -1,0 +1,254 @@
+use super::*;
+use crate::testing::noon;
+
+const SCRIPT: &str = "<script>alert('x')</script>";
+
+fn render(page: &Page<'_>, base: &str) -> Result<String> {
+    super::render(page, base, &Frame::default())
+}
+
+fn person(name: Option<&str>) -> Identity {
+    Identity {
+        sub: "8c8b2a0e-0000-4000-8000-000000000001".to_owned(),
+        name: name.and_then(DisplayText::new),
+        username: DisplayText::new("ada@example.org"),
+        email: None,
+        organization: None,
+        provider: DisplayText::new("University of Chicago"),
+    }
+}
+
+fn session(name: Option<&str>) -> Session {
+    let token = Token {
+        resource_server: "transfer.api.globus.org".to_owned(),
+        scope: "first-scope second-scope".to_owned(),
+        access_token: Secret::new("access-canary"),
+        refresh_token: Some(Secret::new("refresh-canary")),
+        received: noon(),
+        lifetime: Duration::from_hours(48),
+    };
+    Session::new("id".to_owned(), person(name), vec![token], noon())
+}
+
+const ALL_LEFT: Left = Left { session: true, others: true, tokens: true };
+
+fn logged_out(left: Left) -> Page<'static> {
+    let page = |name: &str| format!("https://auth.globus.org/v2/web/{name}");
+    Page::LoggedOut { globus_logout: page("logout"), globus_consents: page("consents"), left }
+}
+
+fn tasks(list: Vec<TaskView>) -> Page<'static> {
+    Page::Tasks { display_name: SCRIPT, list }
+}
+
+fn task() -> TaskView {
+    let text = || Some(SCRIPT.to_owned());
+    let lines = vec![("From", text()), ("To", None)];
+    TaskView { label: text(), status: text(), in_trouble: true, lines }
+}
+
+fn home(session: &Session, show_tokens: bool) -> String {
+    render(&Page::signed_in(session, show_tokens, false, noon()), "").unwrap()
+}
+
+#[test]
+fn every_page_renders_with_the_name_of_the_app() {
+    let session = session(Some("Ada"));
+    for page in [
+        Page::SignedOut { expired: false },
+        Page::SignedOut { expired: true },
+        Page::signed_in(&session, true, false, noon()),
+        Page::signed_in(&session, false, true, noon()),
+        Page::LogOut { display_name: Some("Ada"), expired: false, can_end_everywhere: true },
+        Page::LogOut { display_name: None, expired: false, can_end_everywhere: true },
+        Page::LogOut { display_name: None, expired: true, can_end_everywhere: true },
+        logged_out(Left::default()),
+        logged_out(ALL_LEFT),
+        Page::SetUp { redirect_url: Some("https://gateway.example/login".to_owned()) },
+        Page::SetUp { redirect_url: None },
+        tasks(vec![task()]),
+        tasks(Vec::new()),
+        Page::Message {
+            title: "Title",
+            text: "Text.",
+            link: Some(("Start again", "/login")),
+            other_account_helps: true,
+        },
+        Page::Message { title: "Title", text: "Text.", link: None, other_account_helps: false },
+    ] {
+        let html = render(&page, "").unwrap();
+        assert!(html.contains("Web app with authentication delegated to Globus Auth"), "{page:?}");
+        assert!(html.trim_end().ends_with("</html>"), "{page:?}");
+    }
+}
+
+#[test]
+fn the_signed_in_page_shows_the_whole_identity_and_each_token() {
+    let html = home(&session(Some("Ada Lovelace")), true);
+
+    for shown in [
+        "Hello <bdi>Ada Lovelace</bdi>!",
+        "Logged in with <bdi>University of Chicago</bdi>. Here is",
+        "<dt>Name</dt><dd><bdi>Ada Lovelace</bdi></dd>",
+        "<dt>Username</dt><dd><bdi>ada@example.org</bdi></dd>",
+        "<dt>UUID</dt><dd><bdi>8c8b2a0e-0000-4000-8000-000000000001</bdi></dd>",
+        "<dt>Organization</dt><dd><span class=\"none\">not given</span></dd>",
+        "Globus Transfer",
+        "48 h 0 min left",
+        "<code><bdi>first-scope</bdi></code>",
+        "<code><bdi>second-scope</bdi></code>",
+        "<code class=\"secret\">access-canary</code>",
+        "<code class=\"secret\">refresh-canary</code>",
+    ] {
+        assert!(html.contains(shown), "no {shown} in {html}");
+    }
+}
+
+#[test]
+fn hidden_tokens_are_nowhere_on_the_page() {
+    let html = home(&session(Some("Ada")), false);
+
+    assert!(html.contains("Access token and refresh token held, not shown."));
+    assert!(!html.contains("canary"), "{html}");
+}
+
+#[test]
+fn a_script_in_a_name_is_shown_and_not_run() {
+    let html = home(&session(Some(SCRIPT)), true);
+
+    assert_eq!(html.matches("<script").count(), 1, "{html}");
+    assert!(html.contains("Hello <bdi>&lt;script&gt;alert(&#x27;x&#x27;)"), "{html}");
+}
+
+/// Others write these: the users who share a collection or start a transfer: neither markup nor U+202E reaches the rest.
+#[test]
+fn every_text_of_a_task_is_escaped_and_isolated() {
+    let html = render(&tasks(vec![task()]), "").unwrap();
+
+    assert_eq!(html.matches("<script").count(), 1, "{html}");
+    assert_eq!(html.matches("<bdi>&lt;script&gt;alert(").count(), 4, "{html}");
+    assert!(html.contains("<dt>To</dt><dd><span class=\"none\">not given</span></dd>"), "{html}");
+}
+
+#[test]
+fn a_link_cannot_break_out_of_its_attribute() {
+    let hostile = "https://x/?\"><script>".to_owned();
+    let page = Page::LoggedOut { globus_logout: hostile.clone(), globus_consents: hostile, left: ALL_LEFT };
+    assert!(!render(&page, "").unwrap().contains("\"><script"));
+}
+
+#[test]
+fn every_link_to_this_site_begins_with_its_base() {
+    let session = session(Some("Ada"));
+    for page in [
+        Page::SignedOut { expired: false },
+        Page::signed_in(&session, true, true, noon()),
+        Page::LogOut { display_name: Some("Ada"), expired: false, can_end_everywhere: true },
+        logged_out(ALL_LEFT),
+        Page::SetUp { redirect_url: None },
+        tasks(vec![task()]),
+        Page::Message {
+            title: "Title",
+            text: "Text.",
+            link: Some(("Start again", "/login")),
+            other_account_helps: true,
+        },
+    ] {
+        // The template escapes slashes in attributes.
+        let html = render(&page, "/base").unwrap().replace("&#x2f;", "/");
+        assert!(!html.contains("href=\"/\"") && !html.contains("=\"/log"), "{html}");
+        assert!(html.contains("href=\"/base/\""), "{html}");
+    }
+}
+
+#[test]
+fn every_value_from_outside_is_isolated_from_the_text_around_it() {
+    const TURNED: &str = "\u{202e}turned";
+    let turned = || DisplayText::new(TURNED);
+    let mut session = session(Some(TURNED));
+    session.identity = Identity {
+        sub: TURNED.to_owned(),
+        name: turned(),
+        username: turned(),
+        email: turned(),
+        organization: turned(),
+        provider: turned(),
+    };
+    for token in &mut session.tokens {
+        token.resource_server = TURNED.to_owned();
+        token.scope = TURNED.to_owned();
+    }
+    for (page, shown) in [
+        // Header, greeting, identity provider, five lines of the identity, and the service twice with its scope.
+        (Page::signed_in(&session, true, true, noon()), 11),
+        (Page::LogOut { display_name: Some(TURNED), expired: false, can_end_everywhere: true }, 1),
+        (Page::SetUp { redirect_url: Some(TURNED.to_owned()) }, 1),
+    ] {
+        let html = render(&page, "").unwrap();
+        assert_eq!(html.matches(TURNED).count(), shown, "{html}");
+        assert_eq!(html.matches(&format!("<bdi>{TURNED}</bdi>")).count(), shown, "{html}");
+    }
+}
+
+#[test]
+fn a_word_of_any_length_breaks_in_headings_and_sentences() {
+    assert!(STYLE.contains("h1, h2, h3, .lead, dd { overflow-wrap: anywhere; }"));
+}
+
+#[test]
+fn who_is_logged_in_and_the_logout_are_in_the_header() {
+    let html = home(&session(Some("Ada Lovelace")), true);
+    let header = html.split_once("<header>").unwrap().1.split_once("</header>").unwrap().0;
+
+    assert!(header.contains("Logged in as </span><bdi>Ada Lovelace</bdi>"), "{header}");
+    assert!(header.contains("<button class=\"button second\" type=\"submit\">Log out</button>"), "{header}");
+    assert_eq!(html.matches(">Log out<").count(), 1, "{html}");
+}
+
+#[test]
+fn tokens_are_selected_whole_hidden_again_and_not_printed() {
+    let html = home(&session(None), true);
+    let summary = "<summary><span class=\"closed\">Show</span><span class=\"opened\">Hide</span> tokens";
+
+    assert!(html.contains(summary), "{html}");
+    assert!(STYLE.contains("details[open] .closed, details:not([open]) .opened { display: none; }"));
+    assert!(STYLE.contains(".secret { user-select: all; }"));
+    assert!(STYLE.contains("@media print {\n  details, .button { display: none; }\n}"));
+}
+
+#[test]
+fn the_icon_is_in_the_page_and_costs_no_request() {
+    let html = home(&session(None), true);
+    assert!(html.contains("<link rel=\"icon\" href=\"data:image/svg+xml,%3Csvg xmlns="), "{html}");
+}
+
+#[test]
+fn a_user_without_a_name_is_greeted_by_username() {
+    assert!(home(&session(None), true).contains("Hello <bdi>ada@example.org</bdi>!"));
+}
+
+#[test]
+fn the_time_left_is_shown_in_hours_and_minutes() {
+    let said = [
+        (0, "ended"),
+        (59, "less than a minute left"),
+        (60, "1 min left"),
+        (3_600, "1 h 0 min left"),
+        (172_799, "47 h 59 min left"),
+    ];
+    for (seconds, text) in said {
+        assert_eq!(time_left(Duration::from_secs(seconds)), text);
+    }
+}
+
+#[test]
+fn every_page_that_shows_the_user_has_the_script_that_empties_it() {
+    let session = session(Some("Ada"));
+    for page in [
+        Page::signed_in(&session, true, false, noon()),
+        Page::LogOut { display_name: Some("Ada"), expired: false, can_end_everywhere: true },
+        tasks(vec![task()]),
+    ] {
+        assert!(render(&page, "").unwrap().contains(&format!("<script>{PERSONAL}</script>")));
+    }
+}
