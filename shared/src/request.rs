@@ -57,15 +57,15 @@ pub fn wants_html(request: &Request) -> bool {
     accept.contains("text/html") || (opens_a_page && accept.contains("*/*"))
 }
 
-/// Whether the user opened this page: not a prefetch, an image, a frame or a script, and not HEAD.
+/// Whether the user opened this page: not a prefetch, a preview, an image, a frame or a script, and not HEAD.
 ///
 /// Browsers without Fetch Metadata send none of these headers; their request counts as a navigation.
 pub fn is_navigation(request: &Request) -> bool {
     let headers = request.headers();
     let is = |name, value| header_of(headers, name).is_none_or(|found| found == value);
-    let speculative = ["sec-purpose", "purpose", "x-moz"].iter().any(|name| {
+    let speculative = ["sec-purpose", "purpose", "x-purpose", "x-moz"].iter().any(|name| {
         let purpose = header_of(headers, name).unwrap_or_default().to_ascii_lowercase();
-        purpose.contains("prefetch") || purpose.contains("prerender")
+        ["prefetch", "prerender", "preview"].iter().any(|ahead| purpose.contains(ahead))
     });
     request.method() == Method::GET
         && is("sec-fetch-mode", "navigate")
@@ -167,6 +167,8 @@ mod tests {
             login().header("purpose", "prefetch"),
             login().header("purpose", "Prefetch"),
             login().header("x-moz", "prefetch"),
+            login().header("x-purpose", "preview"),
+            login().header("purpose", "preview"),
             login().header("sec-fetch-dest", "iframe"),
             login().header("sec-fetch-dest", "image"),
             login().header("sec-fetch-mode", "cors"),
