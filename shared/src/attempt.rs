@@ -109,9 +109,15 @@ impl Attempt {
         let over = now.since(attempt.begun) >= LIFETIME || attempt.begun < logout_mark::read(request, cookies, now);
         if over {
             let error = Error::from(Kind::UnknownAttempt(Reason::AttemptOver));
-            return Err(error.with_cookie(removal).returning_to(attempt.next));
+            return Err(attempt.ended_by(error.with_cookie(removal)));
         }
         Ok((attempt, removal))
+    }
+
+    /// An error that ends this attempt. Its way on leads to another one.
+    #[must_use]
+    pub fn ended_by(self, error: Error) -> Error {
+        error.returning_to(self.next).with_other_account(self.other_account)
     }
 }
 

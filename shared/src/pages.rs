@@ -128,8 +128,8 @@ pub enum Page<'a> {
         text: &'a str,
         /// Text and path of a link, in addition to the link to the home page.
         link: Option<(&'a str, &'a str)>,
-        /// Whether a login with another account may help.
-        other_account_helps: bool,
+        /// Path of a login with another account, if that may help.
+        other_account_link: Option<&'a str>,
     },
 }
 

@@ -122,16 +122,15 @@ fn send_to(parameter: &str, request: &Request, error: &Error) -> Response<Body> 
 }
 
 fn page(request: &Request, error: &Error) -> Response<Body> {
-    let (row, link) = (error.row(), error.link());
+    let (row, link, other_account_link) = (error.row(), error.link(), error.other_account_link());
     let link = link.as_ref().map(|(text, path)| (*text, path.as_str()));
     let page = match error.kind() {
         Kind::Config(problems) if problems.lacks_only_the_application() => {
             Page::SetUp { redirect_url: request::address(request).map(|address| address.url(paths::LOGIN)).ok() }
         }
-        // A rule of Globus or of the site may be why: it may allow another account.
-        kind => {
-            let other_account_helps = *kind == Kind::Denied;
-            Page::Message { title: row.title, text: row.text, link, other_account_helps }
+        _ => {
+            let other_account_link = other_account_link.as_deref();
+            Page::Message { title: row.title, text: row.text, link, other_account_link }
         }
     };
     // If the template fails, the message is still shown.

@@ -53,10 +53,10 @@ pub async fn handle((app, globus): &(App, Globus), request: &Request, now: Times
     if !request::wants_html(request) {
         return Err(Kind::SignInRequired.into());
     }
-    if !request::is_navigation(request) {
-        return Err(Kind::NotNavigation.into());
-    }
     let next = parameter(request, "next")?.map_or_else(ReturnPath::home, |next| ReturnPath::accept(&next));
+    if !request::is_navigation(request) {
+        return Err(Error::from(Kind::NotNavigation).returning_to(next));
+    }
     let visit = Visit { app, globus, request, address: request::address(request)?, next, now };
     if let Some(callback) = Callback::parse(request)? {
         return complete(&visit, callback).await;
@@ -90,19 +90,21 @@ async fn complete(visit: &Visit<'_>, callback: Callback) -> Result<Response<Body
     };
     match finish(visit, &attempt, callback).await {
         Ok(response) => Ok(with_cookies(response, [spent])),
-        Err(error) => Err(error.with_cookie(spent).returning_to(attempt.next)),
+        Err(error) => Err(attempt.ended_by(error.with_cookie(spent))),
     }
 }
 
-/// A callback that is forged, or was loaded again from the history. A signed-in user needs no new session.
+/// A callback that is forged or late, or was loaded again from the history. A signed-in user needs no new session, but is
+/// not taken for one who asked for another account.
 async fn without_attempt(visit: &Visit<'_>, error: Error) -> Result<Response<Body>> {
     let visitor = visit.app.visitor(visit.request, visit.now).await?;
-    let Some(session) = visitor.living() else {
+    let Some(session) = visitor.living().filter(|_| !error.other_account()) else {
         return Err(error);
     };
     let details = Details { session: Some(session), ..error.row().reason.into() };
     log::write(Event::SignIn, Outcome::Refused, details);
-    visit.redirect_to(paths::HOME)
+    let response = visit.redirect_to(error.next().map_or(paths::HOME, ReturnPath::as_str))?;
+    Ok(with_cookies(response, error.cookies().iter().cloned()))
 }
 
 /// From the callback to a session.

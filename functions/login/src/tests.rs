@@ -2,6 +2,7 @@ mod address;
 mod begin;
 mod complete;
 mod hostile;
+mod odd;
 mod renew;
 mod way_back;
 

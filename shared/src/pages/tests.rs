@@ -72,9 +72,9 @@ fn every_page_renders_with_the_name_of_the_app() {
             title: "Title",
             text: "Text.",
             link: Some(("Start again", "/login")),
-            other_account_helps: true,
+            other_account_link: Some("/login?account=other"),
         },
-        Page::Message { title: "Title", text: "Text.", link: None, other_account_helps: false },
+        Page::Message { title: "Title", text: "Text.", link: None, other_account_link: None },
     ] {
         let html = render(&page, "").unwrap();
         assert!(html.contains("Web app with authentication delegated to Globus Auth"), "{page:?}");
@@ -151,7 +151,7 @@ fn every_link_to_this_site_begins_with_its_base() {
             title: "Title",
             text: "Text.",
             link: Some(("Start again", "/login")),
-            other_account_helps: true,
+            other_account_link: Some("/login?account=other"),
         },
     ] {
         // The template escapes slashes in attributes.
