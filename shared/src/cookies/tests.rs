@@ -197,6 +197,18 @@ fn a_value_in_double_quotes_is_read() {
     assert_eq!(open(&ring, &[&format!("\"{name}\"={value}")]), Opened::Absent);
 }
 
+/// A sibling domain can set `x` to this value. Some proxies join cookies by commas, but a browser takes commas for a part
+/// of the value.
+#[test]
+fn a_comma_in_a_foreign_value_plants_no_host_cookie() {
+    let ring = ring(&[]);
+    let planted = sent(&seal(&ring, "planted"));
+
+    for comma in [",", ", ", "%2C", "%3B "] {
+        assert_eq!(open(&ring, &[&format!("x=1{comma}{planted}")]), Opened::Absent, "{comma}");
+    }
+}
+
 #[test]
 fn of_several_cookies_that_open_to_different_values_none_is_believed() {
     let ring = ring(&[]);
