@@ -296,7 +296,14 @@ impl Globus {
         if claims.preferred_username.is_some() {
             return Ok(claims.into());
         }
-        let userinfo = self.userinfo(access_token).await?;
+        let userinfo = match self.userinfo(access_token).await {
+            Ok(userinfo) => userinfo,
+            // All that it has is shown only: the user is known without it.
+            Err(error) => {
+                log::write(Event::SignIn, Outcome::Partial, error.row().reason.into());
+                return Ok(claims.into());
+            }
+        };
         // OpenID Connect Core 5.3.2: the claims of another user must not be used.
         require(userinfo.sub == claims.sub, Reason::UserinfoSubject).map_err(Kind::ResponseRefused)?;
         Ok(userinfo.or(claims).into())

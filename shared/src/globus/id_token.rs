@@ -63,9 +63,15 @@ impl JsonKey {
         let fits = self.kty == "RSA"
             && self.alg.is_none_or(|alg| matches!(alg.as_str(), "RS512" | ""))
             && self.usage.is_none_or(|usage| matches!(usage.as_str(), "sig" | ""));
-        let decode = |text: Option<String>| URL_SAFE_NO_PAD.decode(text?).ok();
-        fits.then_some(PublicKey { n: decode(self.n)?, e: decode(self.e)? })
+        fits.then_some(PublicKey { n: number(&self.n?)?, e: number(&self.e?)? })
     }
+}
+
+/// A number of a key, without the zeros and the padding that some libraries add
+/// ([RFC 7518 section 6.3.1.1](https://www.rfc-editor.org/rfc/rfc7518#section-6.3.1.1)): ring refuses a zero.
+fn number(text: &str) -> Option<Vec<u8>> {
+    let bytes = URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok()?;
+    Some(bytes.into_iter().skip_while(|byte| *byte == 0).collect())
 }
 
 /// The values that the token must have.
