@@ -1,12 +1,13 @@
 //! The sample of a page of one's own, in a browser.
 
-use globus_stand_in::Endpoint;
+use globus_stand_in::{Endpoint, Fault};
 use kit::{Result, local::Storage};
 
 use crate::scene::Scene;
 
 on_each_storage! {
     a_link_to_the_sample_page_leads_through_the_login_to_what_globus_transfer_says
+    long_texts_of_globus_transfer_stay_in_place
 }
 
 /// The stand-in is Globus Transfer as well: it counts the request, so the token has not left this machine.
@@ -26,5 +27,23 @@ async fn a_link_to_the_sample_page_leads_through_the_login_to_what_globus_transf
         assert!(shown.contains(said), "no {said:?} in {shown}");
     }
     assert_eq!(scene.app.stand_in().requests(Endpoint::TaskList), 1);
+    scene.close().await
+}
+
+async fn long_texts_of_globus_transfer_stay_in_place(storage: Storage) -> Result<()> {
+    let scene = Scene::open(storage, &[]).await?;
+    let long = "W".repeat(200);
+    let body = format!(
+        r#"{{"DATA":[{{"label":"{long}","status":"{long}","type":"{long}","source_endpoint_display_name":"{long}"}}]}}"#
+    );
+    scene
+        .app
+        .stand_in()
+        .fault(Endpoint::TaskList, Fault::Respond { status: 200, content_type: "application/json", body });
+    scene.goto("/tasks").await?;
+    scene.choose("ada").await?;
+
+    scene.browser.shows("Your transfers").await?;
+    scene.is_in_order("tasks-long").await?;
     scene.close().await
 }

@@ -192,7 +192,7 @@ fn every_value_from_outside_is_isolated_from_the_text_around_it() {
 
 #[test]
 fn a_word_of_any_length_breaks_in_headings_and_sentences() {
-    assert!(STYLE.contains("h1, h2, h3, .lead, dd { overflow-wrap: anywhere; }"));
+    assert!(STYLE.contains("h1, h2, h3, .lead, .tag, dd { overflow-wrap: anywhere; }"));
 }
 
 #[test]
