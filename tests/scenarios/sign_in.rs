@@ -13,6 +13,7 @@ on_each_storage! {
     every_person_can_sign_in_and_markup_in_a_name_is_only_text
     a_name_that_turns_text_round_and_a_long_username_stay_in_place
     a_user_who_declines_is_told_so_and_can_start_again
+    a_failed_login_that_is_loaded_again_leads_where_the_user_was_going
     another_user_at_globus_is_asked_to_log_out_first
     two_tabs_sign_in_at_once_and_finish_in_either_order
     a_deep_link_is_where_a_person_lands
@@ -191,6 +192,20 @@ async fn a_user_who_declines_is_told_so_and_can_start_again(storage: Storage) ->
     scene.is_in_order("unknown-attempt").await?;
     scene.goto("/").await?;
     scene.sign_in("ada", "Hello Ada Lovelace!").await?;
+    scene.close().await
+}
+
+async fn a_failed_login_that_is_loaded_again_leads_where_the_user_was_going(storage: Storage) -> Result<()> {
+    let scene = Scene::open(storage, &[]).await?;
+    scene.goto("/tasks").await?;
+    scene.browser.press("[data-action=deny]").await?;
+    scene.browser.shows("Login cancelled").await?;
+    scene.is_at("/login?next=%2Ftasks").await?;
+
+    scene.browser.reload().await?;
+    scene.choose("ada").await?;
+    scene.browser.shows("Your transfers").await?;
+    scene.is_at("/tasks").await?;
     scene.close().await
 }
 
