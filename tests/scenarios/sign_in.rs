@@ -28,7 +28,7 @@ async fn a_person_signs_in_sees_who_they_are_and_logs_out(storage: Storage) -> R
     scene.sign_in("ada", "Hello Ada Lovelace!").await?;
     scene.is_in_order("home-signed-in").await?;
     // The picture in the README: copy it to docs/signed-in.png when the page changes.
-    scene.browser.screen(900, 1060, false).await?;
+    scene.browser.screen(900, 980, false).await?;
     scene.browser.screenshot("signed-in").await?;
     let shown = scene.browser.text().await?;
     for said in [
