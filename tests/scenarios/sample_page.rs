@@ -16,7 +16,7 @@ async fn a_link_to_the_sample_page_leads_through_the_login_to_what_globus_transf
 ) -> Result<()> {
     let scene = Scene::open(storage, &[]).await?;
     scene.goto("/tasks").await?;
-    scene.browser.shows("Who is signing in?").await?;
+    scene.browser.shows("Who is logging in?").await?;
     scene.choose("ada").await?;
 
     scene.browser.shows("Your transfers").await?;

@@ -54,7 +54,7 @@ impl Scene {
     /// From the page that is shown to the sign-in page of the stand-in; gives its address.
     pub(crate) async fn begin(&self) -> Result<String> {
         self.browser.press("main a[href^='/login']").await?;
-        self.browser.shows("Who is signing in?").await?;
+        self.browser.shows("Who is logging in?").await?;
         self.browser.url().await
     }
 
