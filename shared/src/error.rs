@@ -175,7 +175,7 @@ impl Kind {
             Self::CrossSite => row(
                 (StatusCode::FORBIDDEN, Reason::CrossSite, Request, Home),
                 "That request did not come from this site",
-                "For your safety, logging out works only with the button on our own page.",
+                "For your safety, a form can be sent only from a page of this site. Open that page, and try again.",
             ),
             Self::UnknownAttempt(reason) => row(
                 (StatusCode::BAD_REQUEST, reason, SignIn, StartAgain),
@@ -197,8 +197,8 @@ impl Kind {
             Self::OtherUser => row(
                 (StatusCode::CONFLICT, Reason::OtherUser, SignIn, LogOut),
                 "Another user is logged in here",
-                "At Globus you are another user than in this app, so nothing was changed. To go on as the user that you \
-                 are at Globus, log out here first, and then log in again.",
+                "At Globus you are logged in as a different user than here, so nothing was changed. To go on as that \
+                 user, log out here first, and then log in again.",
             ),
             Self::GlobusReported(reason) => row(
                 (StatusCode::BAD_REQUEST, reason, SignIn, StartAgain),

@@ -22,7 +22,9 @@ use globus_stand_in::CLIENT_ID;
 use crate::{
     config::{Config, ConfigError, Environment, Reading, Secret},
     cookies::SealedCookies,
+    error::Kind,
     function::Function,
+    log::Reason,
     session::{DisplayText, GLOBUS_AUTH, Identity, Session, Token},
     timestamp::Timestamp,
 };
@@ -105,4 +107,37 @@ pub fn session(begun: Timestamp) -> Session {
         token("transfer.api.globus.org", "urn:globus:auth:scope:transfer.api.globus.org:all"),
     ];
     Session::new("session-id-1".to_owned(), identity, tokens, begun)
+}
+
+/// One error of each kind. The tests of errors name every kind: one that is added there belongs here, too.
+pub fn every_kind() -> Vec<Kind> {
+    let reason = Reason::ServerError;
+    let config = configure(&[("SESSION_KEYS", "")], Config::read).err().map(Kind::Config);
+    let others = [
+        Kind::BadRequest(reason),
+        Kind::NotFound,
+        Kind::MethodNotAllowed("GET"),
+        Kind::NotNavigation,
+        Kind::SignInRequired,
+        Kind::RenewalRequired,
+        Kind::CrossSite,
+        Kind::UnknownAttempt(reason),
+        Kind::NoLoginCookie,
+        Kind::Denied,
+        Kind::OtherUser,
+        Kind::GlobusReported(reason),
+        Kind::GlobusRefused(reason),
+        Kind::CodeRefused,
+        Kind::ResponseRefused(reason),
+        Kind::GlobusUnavailable(reason),
+        Kind::RenewalBusy,
+        Kind::StoreUnavailable(reason),
+        Kind::ServiceUnavailable(reason),
+        Kind::ServiceResponseRefused(reason),
+        Kind::PermissionMissing(reason, "This page needs it."),
+        Kind::SessionTooLarge(5_000),
+        Kind::UnknownAddress,
+        Kind::Internal(reason),
+    ];
+    others.into_iter().chain(config).collect()
 }

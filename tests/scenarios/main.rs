@@ -69,6 +69,8 @@ mod late;
 #[cfg(test)]
 mod packaged;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod programs;
 #[cfg(test)]
 mod sample_page;

@@ -29,7 +29,7 @@ async fn a_person_signs_in_sees_who_they_are_and_logs_out(storage: Storage) -> R
     scene.sign_in("ada", "Hello Ada Lovelace!").await?;
     scene.is_in_order("home-signed-in").await?;
     // The picture in the README: copy it to docs/signed-in.png when the page changes.
-    scene.browser.screen(900, 1060, false).await?;
+    scene.browser.screen(900, 980, false).await?;
     scene.browser.screenshot("signed-in").await?;
     let shown = scene.browser.text().await?;
     for said in [
@@ -121,7 +121,7 @@ async fn the_keyboard_alone_is_enough(storage: Storage) -> Result<()> {
     scene.browser.keys(TAB).await?;
     scene.browser.screenshot("home-signed-out-focus").await?;
     scene.browser.keys(ENTER).await?;
-    scene.browser.shows("Who is signing in?").await?;
+    scene.browser.shows("Who is logging in?").await?;
     scene.browser.keys(TAB).await?;
     scene.browser.keys(ENTER).await?;
     scene.browser.shows("Hello Ada Lovelace!").await?;
@@ -186,7 +186,7 @@ async fn a_user_who_declines_is_told_so_and_can_start_again(storage: Storage) ->
 
     // The address has no code any more: to load it again is to start again.
     scene.browser.reload().await?;
-    scene.browser.shows("Who is signing in?").await?;
+    scene.browser.shows("Who is logging in?").await?;
     scene.goto("/login?error=access_denied&state=of-another-browser").await?;
     scene.browser.shows("This login cannot be completed").await?;
     scene.is_in_order("unknown-attempt").await?;
