@@ -57,6 +57,11 @@ impl World {
         (attempt, code.unwrap())
     }
 
+    /// How many of these tokens are revoked.
+    fn revoked(&self, tokens: &[String]) -> usize {
+        tokens.iter().filter(|token| self.stand_in.is_revoked(token)).count()
+    }
+
     /// Asserts that a sign-in is refused for `reason`, and that none of the tokens issued for it can be used.
     async fn assert_refused(&self, reason: &str) {
         let before = self.stand_in.issued_tokens().len();

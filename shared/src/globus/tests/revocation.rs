@@ -56,6 +56,61 @@ async fn a_token_response_that_is_no_whole_json_leaves_no_live_token() {
     assert!(secrets.iter().all(|token| world.stand_in.is_revoked(token)));
 }
 
+/// The access and refresh tokens of a sign-in.
+fn secrets(tokens: &[Token]) -> Vec<String> {
+    tokens.iter().flat_map(Token::secrets).map(|secret| secret.expose().to_owned()).collect()
+}
+
+/// A token response with these tokens, whatever its status says.
+fn response_with(status: u16, tokens: &[String]) -> Fault {
+    let entries: Vec<_> = tokens.iter().map(|token| json!({ "access_token": token, "token_type": "Bearer" })).collect();
+    respond_with(status, "application/json", &json!({ "error": "odd", "other_tokens": entries }).to_string())
+}
+
+const NO_SUCCESS: [(u16, &str); 7] = [
+    (302, "token_request_refused"),
+    (400, "token_request_refused"),
+    (403, "token_request_refused"),
+    (429, "globus_error_status"),
+    (500, "globus_error_status"),
+    (502, "globus_error_status"),
+    (503, "globus_error_status"),
+];
+
+#[tokio::test]
+async fn tokens_in_a_response_that_is_no_success_are_revoked() {
+    for (status, reason) in NO_SUCCESS {
+        let world = World::start().await;
+        let live = secrets(&world.sign_in().await.unwrap().tokens);
+        world.stand_in.fault(Endpoint::Token, response_with(status, &live));
+
+        let refused = world.sign_in().await.unwrap_err();
+
+        assert_eq!(refused.row().reason.as_str(), reason, "{status}");
+        assert_eq!((live.len(), world.revoked(&live)), (4, 4), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_renewal_that_is_no_success_revokes_new_tokens_and_none_in_use() {
+    for (status, reason) in NO_SUCCESS {
+        let world = World::start().await;
+        let mut session = testing::session(now());
+        session.tokens = world.sign_in().await.unwrap().tokens;
+        let in_use = secrets(&session.tokens);
+        let new = secrets(&world.sign_in().await.unwrap().tokens);
+        world.stand_in.fault(Endpoint::Token, response_with(status, &[in_use.clone(), new.clone()].concat()));
+
+        let Renewed { tokens, failures } = world.globus().refresh(&session, now() + Duration::from_hours(48)).await;
+
+        assert!(tokens.is_empty(), "{status}");
+        let reasons: Vec<_> = failures.iter().map(|failure| failure.row().reason.as_str()).collect();
+        assert_eq!(reasons, [reason, reason], "{status}");
+        assert_eq!((new.len(), world.revoked(&new)), (4, 4), "{status}");
+        assert_eq!((in_use.len(), world.revoked(&in_use)), (4, 0), "{status}");
+    }
+}
+
 #[tokio::test]
 async fn tokens_of_other_services_in_an_object_are_refused_and_revoked() {
     let world = World::start().await;

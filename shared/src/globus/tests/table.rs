@@ -196,10 +196,6 @@ impl World {
             }
         }
     }
-
-    fn revoked(&self, tokens: &[String]) -> usize {
-        tokens.iter().filter(|token| self.stand_in.is_revoked(token)).count()
-    }
 }
 
 async fn check_renewal(name: &str, odd: Bend, expected: Effect) {
