@@ -46,7 +46,7 @@ impl World {
 
     async fn sign_in_as(&self, person: &str, now: Timestamp) -> Result<SignedIn> {
         let (attempt, code) = self.authorize(person, now).await;
-        self.globus().complete(code, &attempt, REDIRECT_URI, now).await
+        self.globus().complete(code, &attempt, REDIRECT_URI, &[], now).await
     }
 
     /// A sign-in up to the authorization code.

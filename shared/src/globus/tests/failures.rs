@@ -8,7 +8,7 @@ async fn a_code_without_its_verifier_is_refused() {
     let (_, stolen) = world.authorize("ada", now()).await;
     let (own, _) = world.authorize("sparse", now()).await;
 
-    let refused = world.globus().complete(stolen, &own, REDIRECT_URI, now()).await;
+    let refused = world.globus().complete(stolen, &own, REDIRECT_URI, &[], now()).await;
     assert_eq!(refused.unwrap_err().kind(), &Kind::CodeRefused);
 }
 
@@ -19,7 +19,7 @@ async fn a_replayed_code_is_refused_whichever_status_globus_gives() {
         world.stand_in.invalid_grant_status(status);
         let (attempt, code) = world.authorize("ada", now()).await;
 
-        let complete = || world.globus().complete(code.clone(), &attempt, REDIRECT_URI, now());
+        let complete = || world.globus().complete(code.clone(), &attempt, REDIRECT_URI, &[], now());
         assert!(complete().await.is_ok());
         assert_eq!(complete().await.unwrap_err().kind(), &Kind::CodeRefused);
     }
@@ -72,6 +72,6 @@ async fn a_globus_that_is_down_is_reported_as_unreachable() {
     drop(stand_in);
 
     let (_, globus) = function.state.unwrap();
-    let refused = globus.complete(code, &attempt, REDIRECT_URI, now()).await;
+    let refused = globus.complete(code, &attempt, REDIRECT_URI, &[], now()).await;
     assert_eq!(refused.unwrap_err().row().reason.as_str(), "globus_unreachable");
 }
