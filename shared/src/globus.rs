@@ -149,12 +149,13 @@ impl Globus {
     }
 
     /// Completes a sign-in: redeems the code and verifies the ID token. If the response cannot be used, its tokens are
-    /// revoked, so that none is left alive.
+    /// revoked, so that none is left alive, except for those that are in use: Globus may give a token that it gave before.
     pub async fn complete(
         &self,
         code: String,
         attempt: &Attempt,
         redirect_uri: &str,
+        in_use: &[Token],
         now: Timestamp,
     ) -> Result<SignedIn> {
         let received = Mutex::default();
@@ -179,7 +180,7 @@ impl Globus {
                 Ok(SignedIn { identity, tokens: used })
             }
             Err(error) => {
-                self.revoke_secrets(&received, &[]).await;
+                self.revoke_secrets(&received, in_use).await;
                 Err(error)
             }
         }

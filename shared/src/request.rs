@@ -48,13 +48,15 @@ pub fn field(request: &Request, name: &str) -> Option<String> {
     form.first(name).map(ToOwned::to_owned)
 }
 
-/// Whether the client shows pages: it accepts HTML, or it is a browser that opens a page and accepts anything. API clients
-/// get JSON instead, and no redirect to a login page that they cannot use.
+/// Whether the client shows pages: it accepts HTML, or it is a browser that opens a page and accepts anything. That is also
+/// what a request without `Accept` says ([RFC 9110 section 12.5.1](https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1)).
+/// API clients get JSON instead, and no redirect to a login page that they cannot use.
 pub fn wants_html(request: &Request) -> bool {
     let headers = request.headers();
     let opens_a_page = header_of(headers, "sec-fetch-mode") == Some("navigate");
     let accept = header_of(headers, "accept").unwrap_or_default().to_ascii_lowercase();
-    accept.contains("text/html") || (opens_a_page && accept.contains("*/*"))
+    let accepts_anything = accept.trim().is_empty() || accept.contains("*/*");
+    accept.contains("text/html") || (opens_a_page && accepts_anything)
 }
 
 /// Whether the user opened this page: not a prefetch, a preview, an image, a frame or a script, and not HEAD.
@@ -232,24 +234,26 @@ mod tests {
         assert!(!elsewhere(""));
     }
 
+    /// Whether a client with these headers gets pages; an empty one is not sent.
+    fn wants(accept: &str, mode: &str) -> bool {
+        wants_html(&Event::get("/").header("accept", accept).header("sec-fetch-mode", mode).request())
+    }
+
     #[test]
     fn only_a_client_that_accepts_html_gets_a_page() {
-        let wants = |accept| wants_html(&Event::get("/").header("accept", accept).request());
-
-        assert!(wants("text/html,application/xhtml+xml;q=0.9"));
-        assert!(wants("Text/HTML"));
-        assert!(!wants("application/json"));
-        assert!(!wants(""));
+        assert!(wants("text/html,application/xhtml+xml;q=0.9", ""));
+        assert!(wants("Text/HTML", "cors"));
+        assert!(!wants("application/json", ""));
+        assert!(!wants("application/json", "navigate"));
     }
 
     #[test]
     fn a_browser_that_opens_a_page_and_accepts_anything_gets_a_page() {
-        let wants =
-            |mode| wants_html(&Event::get("/").header("accept", "*/*").header("sec-fetch-mode", mode).request());
-
-        assert!(wants("navigate"));
-        for program in ["", "cors", "no-cors", "same-origin", "websocket", "Navigate"] {
-            assert!(!wants(program), "{program:?}");
+        for anything in ["*/*", "image/png, */*;q=0.5", "", " "] {
+            assert!(wants(anything, "navigate"), "{anything:?}");
+            for program in ["", "cors", "no-cors", "same-origin", "websocket", "Navigate"] {
+                assert!(!wants(anything, program), "{anything:?} {program:?}");
+            }
         }
     }
 }

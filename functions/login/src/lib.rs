@@ -112,8 +112,11 @@ async fn finish(visit: &Visit<'_>, attempt: &Attempt, callback: Callback) -> Res
     let Visit { app, globus, request, address, now, .. } = visit;
     let code = callback.code(&app.config.globus_auth)?;
     let present = app.visitor(request, *now).await.map_err(|error| error.during(Event::SignIn))?;
+    // If the sign-in fails, the present session stays, and Globus may have given its tokens once more.
+    let in_use = present.living().map(|session| session.tokens.as_slice()).unwrap_or_default();
     let id = session::new_id()?;
-    let SignedIn { identity, tokens } = globus.complete(code, attempt, &address.url(paths::LOGIN), *now).await?;
+    let SignedIn { identity, tokens } =
+        globus.complete(code, attempt, &address.url(paths::LOGIN), in_use, *now).await?;
     let logout = logout_mark::read(request, &app.cookies, *now);
     // Not before the last logout, even if another instance marked that one by a clock that is ahead.
     let session = Session::new(id, identity, tokens, logout.max(*now));
@@ -127,7 +130,7 @@ async fn finish(visit: &Visit<'_>, attempt: &Attempt, callback: Callback) -> Res
         Ok(created) => created,
         Err(error) => {
             // No session has these tokens: nothing else could ever use or revoke them.
-            globus.revoke(&session.tokens).await;
+            globus.revoke_unless_in(&session.tokens, in_use).await;
             return Err(error.during(Event::SignIn));
         }
     };

@@ -144,7 +144,12 @@ const TABLE: &[(&str, Seen)] = &[
     (r#"{"headers": {"sec-fetch-mode": null}}"#, Program),
     (r#"{"headers": {"sec-fetch-mode": "cors"}}"#, Program),
     (r#"{"headers": {"accept": "application/json"}}"#, Program),
-    (r#"{"headers": {"accept": null}}"#, Program),
+    (r#"{"headers": {"accept": null}}"#, Page),
+    (r#"{"headers": {"accept": ""}}"#, Page),
+    (r#"{"headers": {"accept": null, "sec-fetch-mode": null}}"#, Program),
+    (r#"{"headers": {"accept": "", "sec-fetch-mode": null}}"#, Program),
+    (r#"{"headers": {"accept": null, "sec-fetch-mode": "cors"}}"#, Program),
+    (r#"{"headers": null}"#, Program),
     // What makes an event one of HTTP.
     (r#"{"rawPath": null}"#, Refused("event_unreadable")),
     (r#"{"rawPath": 7}"#, Refused("event_unreadable")),

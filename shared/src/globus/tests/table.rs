@@ -271,10 +271,6 @@ impl World {
         let keys = http_client::new().unwrap().get(format!("{}/jwk.json", self.stand_in.url())).send().await;
         serde_json::from_str(&keys.unwrap().text().await.unwrap()).unwrap()
     }
-
-    fn revoked(&self, tokens: &[String]) -> usize {
-        tokens.iter().filter(|token| self.stand_in.is_revoked(token)).count()
-    }
 }
 
 async fn check_renewal(name: &str, odd: Bend, expected: Effect) {
