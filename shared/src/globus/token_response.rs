@@ -269,6 +269,7 @@ mod tests {
             (r#"{"access_token":"access_token","refresh_token":""}"#, &["access_token"]),
             (r#"{"x":"access_token","y":"z","scope":["access_token","b"]}"#, &[]),
             (r#"{"access_token":7}"#, &[]),
+            ("\u{feff}{\"access_token\":\"a\"}", &["a"]),
             ("<h1>Hello</h1>", &[]),
             ("", &[]),
         ] {

@@ -141,6 +141,7 @@ const TABLE: &[(&str, Seen)] = &[
     (r#"{"headers": {"accept": "TEXT/HTML", "sec-fetch-mode": null}}"#, Page),
     (r#"{"headers": {"accept": "Application/XHTML+XML, Text/Html;q=0.9", "sec-fetch-mode": "cors"}}"#, Page),
     (r#"{"headers": {"accept": "image/png, */*;q=0.5"}}"#, Page),
+    (r#"{"headers": {"x-requested-with": "org.example.app"}}"#, Page),
     (r#"{"headers": {"sec-fetch-mode": null}}"#, Program),
     (r#"{"headers": {"sec-fetch-mode": "cors"}}"#, Program),
     (r#"{"headers": {"accept": "application/json"}}"#, Program),
