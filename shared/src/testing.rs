@@ -17,11 +17,12 @@ pub use event::Event;
 pub use log::Log;
 pub use world::{World, query};
 
+use cookie::Cookie;
 use globus_stand_in::CLIENT_ID;
 
 use crate::{
     config::{Config, ConfigError, Environment, Reading, Secret},
-    cookies::SealedCookies,
+    cookies::{Opened, Purpose, SealedCookies},
     error::Kind,
     function::Function,
     log::Reason,
@@ -82,6 +83,18 @@ pub fn sealed_cookies(pairs: &[(&str, &str)]) -> Result<SealedCookies, ConfigErr
 pub fn of_the_first_release(session: Session) -> Session {
     let begun = session.begun();
     Session::new(String::new(), session.identity, session.tokens, begun)
+}
+
+/// The session cookie as the first release would have set it: under the name that it had there.
+pub fn cookie_of_the_first_release(cookies: &SealedCookies, cookie: &Cookie<'_>) -> Cookie<'static> {
+    let request = Event::get("/").cookie(&cookie.stripped().to_string()).request();
+    for purpose in [Purpose::Session, Purpose::Ticket] {
+        if let Opened::Value(value) = cookies.open::<serde_json::Value>(&request, purpose, "session") {
+            let sealed = cookies.seal_as(purpose, cookies.first_name("session"), &value, Duration::from_hours(168));
+            return sealed.unwrap_or_else(|error| panic!("{error}"));
+        }
+    }
+    panic!("this is no session cookie: {}", cookie.name())
 }
 
 /// A session that began at `begun`, with a token for Globus Auth and one for Transfer, both good for 48 hours.

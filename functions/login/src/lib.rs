@@ -135,9 +135,9 @@ async fn finish(visit: &Visit<'_>, attempt: &Attempt, callback: Callback) -> Res
         }
     };
     // The tokens of the same user's session stay, unless a logout was to revoke them: other sessions may have them too.
-    if let Some(old) = replaced.filter(|old| old.identity.sub != session.identity.sub || old.begun() < logout) {
-        globus.revoke_unless_in(&old.tokens, &session.tokens).await;
-    }
+    let orphaned = |old: &Session| old.identity.sub != session.identity.sub || old.begun() < logout;
+    let orphans: Vec<_> = replaced.into_iter().filter(orphaned).flat_map(|old| old.tokens).collect();
+    globus.revoke_unless_in(&orphans, &session.tokens).await;
     log::write(Event::SignIn, Outcome::Success, Details { session: Some(&session), ..Details::default() });
     let cookies = storage::keeping(request, &app.cookies, cookie);
     Ok(with_cookies(visit.redirect_to(attempt.next.as_str())?, cookies))

@@ -1,6 +1,7 @@
 mod address;
 mod begin;
 mod complete;
+mod first_release;
 mod hostile;
 mod odd;
 mod renew;

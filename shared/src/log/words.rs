@@ -55,7 +55,7 @@ words! {
         CodeRefused "code_refused" "Globus refuses the authorization code or refresh token.",
         Configuration "configuration" "The function's settings have problems; the field `detail` lists them.",
         CookieNotSealed "cookie_not_sealed" "A cookie could not be encrypted.",
-        CookieUnreadable "cookie_unreadable" "The session cookie is foreign, altered, or sealed with a retired key.",
+        CookieUnreadable "cookie_unreadable" "The session cookie is foreign, altered, sealed with a retired key, or one of two users.",
         CrossSite "cross_site" "A form was sent from another site.",
         EventUnreadable "event_unreadable" "The event is not one of an HTTP API, payload 2.0.",
         GlobusResponseTooLarge "globus_response_too_large" "A response of Globus is larger than 1 MiB.",
