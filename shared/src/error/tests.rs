@@ -11,22 +11,26 @@ fn every_kind() -> Vec<(Kind, u16, &'static str, &'static str)> {
         (Kind::BadRequest(reason), 400, "request", "refused"),
         (Kind::UnknownAddress, 400, "request", "refused"),
         (Kind::UnknownAttempt(reason), 400, "sign_in", "refused"),
+        (Kind::NoLoginCookie, 400, "sign_in", "refused"),
         (Kind::CodeRefused, 400, "sign_in", "refused"),
         (Kind::GlobusReported(reason), 400, "sign_in", "refused"),
         (Kind::SignInRequired, 401, "request", "refused"),
         (Kind::RenewalRequired, 401, "request", "refused"),
         (Kind::NotNavigation, 403, "request", "refused"),
         (Kind::CrossSite, 403, "request", "refused"),
+        (Kind::OriginSecretMissing, 403, "request", "refused"),
         (Kind::Denied, 403, "sign_in", "refused"),
         (Kind::PermissionMissing(reason, "This page needs it."), 403, "request", "refused"),
         (Kind::NotFound, 404, "request", "refused"),
         (Kind::MethodNotAllowed("GET"), 405, "request", "refused"),
+        (Kind::OtherUser, 409, "sign_in", "refused"),
         (Kind::SessionTooLarge(5_000), 500, "sign_in", "failure"),
         (Kind::Internal(reason), 500, "request", "failure"),
         (Kind::GlobusRefused(reason), 502, "sign_in", "failure"),
         (Kind::ResponseRefused(reason), 502, "sign_in", "failure"),
         (Kind::ServiceResponseRefused(reason), 502, "request", "failure"),
         (Kind::GlobusUnavailable(reason), 503, "sign_in", "failure"),
+        (Kind::RenewalBusy, 503, "renewal", "failure"),
         (Kind::StoreUnavailable(reason), 503, "request", "failure"),
         (Kind::ServiceUnavailable(reason), 503, "request", "failure"),
         (Kind::Config(problems), 503, "request", "failure"),
@@ -59,7 +63,7 @@ fn each_kind_has_its_own_reason_or_holds_one() {
     let own: Vec<_> = reasons.iter().filter(|reason| **reason != Reason::ServerError).collect();
     let different: BTreeSet<_> = own.iter().collect();
 
-    assert_eq!((own.len(), different.len()), (11, 11));
+    assert_eq!((own.len(), different.len()), (15, 15));
 }
 
 #[test]

@@ -89,6 +89,7 @@ words! {
         NotFound "not_found" "There is no page at this path.",
         NoLoginCookie "no_login_cookie" "The browser has sent no login cookie: it may block cookies.",
         NoTokenForService "no_token_for_service" "No configured scope gives a token for this service.",
+        OriginSecretMissing "origin_secret_missing" "The request did not come through the proxy; see `ORIGIN_SECRET`.",
         OtherUser "other_user" "Another user is signed in in this browser.",
         PageNotRendered "page_not_rendered" "A template failed.",
         ParameterRepeated "parameter_repeated" "A query parameter occurs twice.",

@@ -150,7 +150,7 @@ fn lay_over(event: &mut Value, change: Value) {
 fn assert_seen(change: &str, seen: &Seen) {
     let mut event = serde_json::from_str(ORDINARY).unwrap();
     lay_over(&mut event, serde_json::from_str(change).unwrap());
-    let site = Site { base_url: None, region: Some("eu-west-1".to_owned()) };
+    let site = Site { api_domain: Some("execute-api.eu-west-1.amazonaws.com".to_owned()), ..Site::default() };
     let found = super::super::request(&event.to_string(), &site);
     if let Refused(reason) = seen {
         assert_eq!(found.unwrap_err().row().reason.as_str(), *reason, "{change}");
