@@ -285,6 +285,24 @@ fn a_site_that_is_down_raises_an_alarm_although_no_function_fails() -> Result<()
     Ok(())
 }
 
+/// An alarm comes at night: it names where it is written what to do.
+#[test]
+fn each_alarm_reaches_its_address_and_names_its_row_in_the_manual() -> Result<()> {
+    let manual = fs::read_to_string(tools::root().join("docs/operations.md")).unwrap();
+    let section = manual.split("\n## Alarms\n").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap();
+    let rows: BTreeSet<_> = section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let [without, with] = stacks()?;
+    assert_eq!(rows, with.alarms.keys().map(String::as_str).collect());
+    for (name, alarm) in &with.alarms {
+        let description = alarm["AlarmDescription"].as_str().unwrap();
+        let where_to = format!(" What to do - docs/operations.md, section Alarms, {name}.");
+        assert!(description.ends_with(&where_to), "{description}");
+        assert_eq!(alarm["AlarmActions"], Value::from(vec!["physical-AlarmTopic"]), "{name}");
+    }
+    assert!(without.alarms.values().all(|alarm| alarm.get("AlarmActions").is_none()));
+    Ok(())
+}
+
 #[test]
 fn no_role_may_do_anything_without_a_table() -> Result<()> {
     let [without, with] = stacks()?;
