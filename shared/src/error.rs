@@ -78,6 +78,8 @@ pub enum Kind {
     SessionTooLarge(usize),
     /// The request came by a host name that is not the API's own, and `BASE_URL` is not set.
     UnknownAddress,
+    /// The request has gone round the proxy in front of the site.
+    OriginSecretMissing,
     /// The function's settings have problems.
     Config(ConfigError),
     /// A defect of this program.
@@ -262,6 +264,11 @@ impl Kind {
                 "This is not the address of this site",
                 "Use the address that you were given. If this is it, the people who run this site must \
                  set BASE_URL to it.",
+            ),
+            Self::OriginSecretMissing => row(
+                (StatusCode::FORBIDDEN, Reason::OriginSecretMissing, Request, Home),
+                "This is not the address of this site",
+                "Use the address that you were given. If this is it, please tell the people who run this site.",
             ),
             Self::Config(_) => row(
                 (StatusCode::SERVICE_UNAVAILABLE, Reason::Configuration, Request, Home),

@@ -23,14 +23,18 @@ use lambda_http::{
 };
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
+use subtle::ConstantTimeEq as _;
 
 use crate::{
-    config::{Address, Site},
+    config::{Address, Secret, Site},
     error::{Error, Kind},
     log::Reason,
 };
 
 use part::Part;
+
+/// The header in which the proxy in front of the site sends `ORIGIN_SECRET`.
+const ORIGIN_SECRET: &str = "x-origin-secret";
 
 /// The characters that no encoded path contains, apart from those that are not ASCII. A browser would read a `\` as `/`.
 const UNSAFE: &AsciiSet = &CONTROLS
@@ -124,14 +128,22 @@ pub(crate) fn address(request: &Request) -> Option<Address> {
 /// The address of this site: `BASE_URL` or, if that is not set, the API's own name and stage.
 ///
 /// That name is the only host name of a request that is trusted, and only if it is exactly the name that AWS forms from
-/// the API's identifier and region.
+/// the API's identifier, its region and the domain of the partition.
 fn find_address(site: &Site, context: &RequestContext<'_>, stage: &str) -> Option<Address> {
     if let Some(base_url) = &site.base_url {
         return Some(base_url.clone());
     }
-    let (api, name, region) = (context.api_id.text()?, context.domain_name.text()?, site.region.as_ref()?);
-    let own = ["amazonaws.com", "amazonaws.com.cn"].map(|suffix| format!("{api}.execute-api.{region}.{suffix}"));
-    own.contains(&name).then(|| Address::parse(&format!("https://{name}{stage}"))).flatten()
+    let (api, name, domain) = (context.api_id.text()?, context.domain_name.text()?, site.api_domain.as_ref()?);
+    (name == format!("{api}.{domain}")).then(|| Address::parse(&format!("https://{name}{stage}"))).flatten()
+}
+
+/// Refuses a request that has gone round the proxy in front of the site, and so round its rules against floods: it lacks
+/// the secret that the proxy adds. How long the comparison takes says nothing about the secret, except its length.
+pub(crate) fn check_origin_secret(request: &Request, site: &Site) -> Result<(), Error> {
+    let sent = request.headers().get(ORIGIN_SECRET).map(HeaderValue::as_bytes).unwrap_or_default();
+    let is_sent = |secret: &Secret| bool::from(secret.expose().as_bytes().ct_eq(sent));
+    let passes = site.origin_secrets.is_empty() || site.origin_secrets.iter().any(is_sent);
+    if passes { Ok(()) } else { Err(Kind::OriginSecretMissing.into()) }
 }
 
 /// The path in its encoded form, whether it comes decoded or encoded: only what no encoded path contains is encoded.

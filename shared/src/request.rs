@@ -111,10 +111,7 @@ fn header_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        config::Site,
-        testing::{BASE_URL, Event},
-    };
+    use crate::testing::{BASE_URL, Event, function};
 
     #[track_caller]
     fn assert_same_origin(event: &Event, expected: bool) {
@@ -123,10 +120,10 @@ mod tests {
         assert_eq!(refused, if expected { None } else { Some("cross_site") }, "{event:?}");
     }
 
-    /// The address for a request that arrives at `domain_name`, in a deployment without `BASE_URL` in eu-west-1.
-    fn address_at(domain_name: &str) -> Result<Address> {
-        let site = Site { base_url: None, region: Some("eu-west-1".to_owned()) };
-        address(&Event::get("/").arriving_at(domain_name).request_to(&site))
+    /// The address for a request that arrives at `domain_name`, in a deployment without `BASE_URL`.
+    fn address_at(domain_name: &str, region: &str, suffix: &str) -> Result<Address> {
+        let deployed = function(&[("BASE_URL", ""), ("AWS_REGION", region), ("URL_SUFFIX", suffix)], |_| Ok(()));
+        address(&Event::get("/").arriving_at(domain_name).request_to(&deployed.site))
     }
 
     #[test]
@@ -200,16 +197,31 @@ mod tests {
     fn without_a_base_url_only_the_apis_own_name_is_the_address() {
         let own = "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com";
 
-        assert_eq!(address_at(own).unwrap().url(""), format!("https://{own}"));
+        for suffix in ["", "amazonaws.com"] {
+            assert_eq!(address_at(own, "eu-west-1", suffix).unwrap().url(""), format!("https://{own}"));
+        }
         for other in [
             "",
             "gateway.example",
             "evil.execute-api.eu-west-1.amazonaws.com",
             "a1b2c3d4e5.execute-api.us-east-1.amazonaws.com",
+            "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com.cn",
             "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com.evil.example",
             "x.a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com",
         ] {
-            assert_eq!(address_at(other).unwrap_err().kind(), &Kind::UnknownAddress, "{other}");
+            assert_eq!(address_at(other, "eu-west-1", "").unwrap_err().kind(), &Kind::UnknownAddress, "{other}");
+        }
+    }
+
+    #[test]
+    fn the_apis_own_name_ends_as_its_partition_says() {
+        for (region, suffix, own) in [
+            ("cn-north-1", "amazonaws.com.cn", "a1b2c3d4e5.execute-api.cn-north-1.amazonaws.com.cn"),
+            ("eusc-de-east-1", "amazonaws.eu", "a1b2c3d4e5.execute-api.eusc-de-east-1.amazonaws.eu"),
+        ] {
+            assert_eq!(address_at(own, region, suffix).unwrap().url(""), format!("https://{own}"));
+            let elsewhere = address_at(own, region, "amazonaws.com");
+            assert_eq!(elsewhere.unwrap_err().kind(), &Kind::UnknownAddress, "{own}");
         }
     }
 

@@ -150,6 +150,7 @@ pub fn every_kind() -> Vec<Kind> {
         Kind::PermissionMissing(reason, "This page needs it."),
         Kind::SessionTooLarge(5_000),
         Kind::UnknownAddress,
+        Kind::OriginSecretMissing,
         Kind::Internal(reason),
     ];
     others.into_iter().chain(config).collect()

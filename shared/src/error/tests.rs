@@ -11,7 +11,9 @@ fn expected(kind: &Kind) -> (u16, &'static str, &'static str) {
             (400, "sign_in", "refused")
         }
         Kind::SignInRequired | Kind::RenewalRequired => (401, "request", "refused"),
-        Kind::NotNavigation | Kind::CrossSite | Kind::PermissionMissing(..) => (403, "request", "refused"),
+        Kind::NotNavigation | Kind::CrossSite | Kind::OriginSecretMissing | Kind::PermissionMissing(..) => {
+            (403, "request", "refused")
+        }
         Kind::Denied => (403, "sign_in", "refused"),
         Kind::NotFound => (404, "request", "refused"),
         Kind::MethodNotAllowed(_) => (405, "request", "refused"),
@@ -43,13 +45,28 @@ fn each_kind_says_what_happened_and_what_to_do() {
     }
 }
 
+/// What a visitor reports is the heading of a page.
+#[test]
+fn the_manual_has_a_row_for_each_page_of_an_error() {
+    let manual = include_str!("../../../docs/operations.md");
+    let section = manual.split("\n## Pages of an error\n").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap();
+    let rows: Vec<Vec<_>> = section.lines().map(|row| row.split('|').map(str::trim).collect()).collect();
+    let rows = rows.iter().filter(|cells| cells.len() == 5 && cells[1].starts_with('*') && !cells[3].is_empty());
+    let title = |cells: &[&'static str]| cells[1].split('*').nth(1).unwrap();
+    let described: BTreeSet<(_, u16)> =
+        rows.flat_map(|cells| cells[2].split(" or ").map(|status| (title(cells), status.parse().unwrap()))).collect();
+    let shown = every_kind().into_iter().map(|kind| (kind.row().title, expected(&kind).0));
+
+    assert_eq!(described, shown.collect());
+}
+
 #[test]
 fn each_kind_has_its_own_reason_or_holds_one() {
     let reasons: Vec<_> = every_kind().iter().map(|kind| kind.row().reason).collect();
     let own: Vec<_> = reasons.iter().filter(|reason| **reason != Reason::ServerError).collect();
     let different: BTreeSet<_> = own.iter().collect();
 
-    assert_eq!((own.len(), different.len()), (14, 14));
+    assert_eq!((own.len(), different.len()), (15, 15));
 }
 
 #[test]

@@ -197,7 +197,7 @@ fn lay_over(event: &mut Value, change: Value) {
 
 #[track_caller]
 fn assert_seen(change: &str, event: &str, seen: &Seen) {
-    let site = Site { base_url: None, region: Some("eu-west-1".to_owned()) };
+    let site = Site { api_domain: Some("execute-api.eu-west-1.amazonaws.com".to_owned()), ..Site::default() };
     let found = super::super::request(event, &site);
     if let Refused(reason) = seen {
         assert_eq!(found.unwrap_err().row().reason.as_str(), *reason, "{change}");
