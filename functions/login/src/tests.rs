@@ -4,6 +4,7 @@ mod complete;
 mod first_release;
 mod hostile;
 mod renew;
+mod start;
 mod way_back;
 
 use std::time::Duration;
