@@ -296,7 +296,7 @@ async fn an_error_page_shows_the_request_id_that_its_log_line_has() {
 #[tokio::test]
 async fn an_unreadable_event_and_a_bad_setting_show_name_and_reference() {
     let broken = function(&[("SITE_NAME", "Beamline 7"), ("SESSION_KEYS", "short")]);
-    let browser = visit(&mut Browser::default(), &[("SITE_NAME", "a\u{202e}b")], Event::get("/")).await;
+    let browser = visit(&mut Browser::default(), &[("SITE_NAME", "\u{202e}")], Event::get("/")).await;
     browser.assert_page(503, "Web app with authentication delegated to Globus Auth");
     for (event, status) in [("{}", 400), (Event::get("/").json().as_str(), 503)] {
         let page = Received::from(broken.respond(&handle, event, "id-1", noon()).await);

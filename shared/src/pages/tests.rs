@@ -42,7 +42,7 @@ fn tasks(list: Vec<TaskView>) -> Page<'static> {
 }
 
 fn task() -> TaskView {
-    let text = || Some(SCRIPT.to_owned());
+    let text = || DisplayText::new(SCRIPT);
     let lines = vec![("From", text()), ("To", None)];
     TaskView { label: text(), status: text(), in_trouble: true, lines }
 }
