@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use shared::{
     Function, logout_mark,
+    session::DisplayText,
     testing::{self, Browser, Event, Log, Received, SESSION, noon, session},
 };
 
@@ -255,6 +256,41 @@ async fn every_sample_event_gets_its_response() {
     }
     let named = samples.map(|(name, ..)| name.to_owned());
     assert_eq!(Event::samples_for("home-"), named.into());
+}
+
+#[tokio::test]
+async fn an_event_that_is_not_of_an_http_api_is_logged_and_gets_a_400() {
+    for name in ["home-warm-up", "home-scheduled", "home-load-balancer", "home-rest-api"] {
+        let log = Log::listen();
+        let response = visit(&mut signed_in(&[]).await, &[], Event::sample(name)).await;
+        response.assert_page(400, "We could not read that request").assert_no_cookie();
+        log.assert_reason("event_unreadable");
+    }
+}
+
+#[tokio::test]
+async fn a_name_in_any_script_is_shown_as_it_is() {
+    for (name, shown) in [
+        ("محمد بن موسى الخوارزمي", "محمد بن موسى الخوارزمي"),
+        ("祖冲之", "祖冲之"),
+        ("湯川 秀樹", "湯川 秀樹"),
+        ("👩🏽‍🔬 Ada", "👩🏽‍🔬 Ada"),
+        ("Ada\0Lovelace", "Ada Lovelace"),
+        ("Ada\r\nSet-Cookie: x=1", "Ada Set-Cookie: x=1"),
+        ("\u{202e}Ada", "\u{202e}Ada"),
+    ] {
+        let mut session = session(noon());
+        session.identity.name = DisplayText::new(name);
+        let app = function(&[]).state.unwrap();
+        let cookie = app.storage.create(&Event::get("/").request(), &session, noon()).await.unwrap().cookie;
+        let mut browser = Browser::default();
+        browser.keep(&cookie);
+
+        let response = visit(&mut browser, &[], Event::get("/")).await;
+
+        assert_eq!(response.status, 200);
+        assert!(response.body.contains(&format!("<h1>Hello <bdi>{shown}</bdi>!</h1>")), "{name:?}: {}", response.body);
+    }
 }
 
 /// If `lambda_http` itself reads the event, each of these ends the process.

@@ -15,10 +15,12 @@ enum Bend {
     Claim(&'static str, &'static str),
     /// An entry before those of the key set.
     Key(&'static str),
+    /// A member of the key that signs.
+    OwnKey(&'static str, &'static str),
     /// A member of the response to the renewal of the token for Globus Auth.
     Renewal(&'static str, &'static str),
 }
-use Bend::{Claim, Entry, Key, Other, Renewal, Top};
+use Bend::{Claim, Entry, Key, Other, OwnKey, Renewal, Top};
 
 /// What comes of it.
 #[derive(Clone, Copy, Debug)]
@@ -127,6 +129,22 @@ const ROWS: &[(&str, Bend, Effect)] = &[
         Key(r#"{"kty":"RSA","use":"sig","n":"AQ","e":"AQAB","x5c":["AA"],"x5t":"AA"}"#),
         Usual,
     ),
+    ("a symmetric key", Key(r#"{"kty":"oct","alg":"HS512","k":"AA"}"#), Usual),
+    ("an Edwards key", Key(r#"{"kty":"OKP","crv":"Ed25519","x":"AA"}"#), Usual),
+    ("a key for encryption", Key(r#"{"kty":"RSA","use":"enc","alg":"RSA-OAEP","n":"AQ","e":"AQAB"}"#), Usual),
+    ("an empty key", Key(r#"{"kty":"RSA","n":"","e":""}"#), Usual),
+    ("a certificate of Globus's key", OwnKey("x5c", r#"["AA","AA"]"#), Usual),
+    ("an odd certificate of Globus's key", OwnKey("x5c", "7"), Usual),
+    ("the hash of a certificate", OwnKey("x5t#S256", r#""AA""#), Usual),
+    ("an id of Globus's key", OwnKey("kid", r#""2026-01""#), Usual),
+    ("what Globus's key may do", OwnKey("key_ops", r#"["verify"]"#), Usual),
+    ("no algorithm", OwnKey("alg", "absent"), Usual),
+    ("an algorithm of null", OwnKey("alg", "null"), Usual),
+    ("no use", OwnKey("use", "absent"), Usual),
+    ("another algorithm", OwnKey("alg", r#""RS256""#), Refused("key_set_unreadable")),
+    ("another use", OwnKey("use", r#""enc""#), Refused("key_set_unreadable")),
+    ("another type of key", OwnKey("kty", r#""EC""#), Refused("key_set_unreadable")),
+    ("a modulus that is no base64url", OwnKey("n", r#""+/=""#), Refused("key_set_unreadable")),
     ("a key without a type", Key(r#"{"n":"AQ","e":"AQAB"}"#), Usual),
     ("a key whose type is a number", Key(r#"{"kty":1,"n":"AQ","e":"AQAB"}"#), Usual),
     ("a key whose use is a list", Key(r#"{"kty":"RSA","use":["sig"],"n":"AQ","e":"AQAB"}"#), Usual),
@@ -175,6 +193,14 @@ fn bend(object: &mut Value, name: &str, json: &str) {
 }
 
 impl World {
+    /// Lets the key set be another one from now on.
+    async fn edit_keys(&self, edit: impl FnOnce(&mut Vec<Value>)) {
+        let keys = http_client::new().unwrap().get(format!("{}/jwk.json", self.stand_in.url())).send().await;
+        let mut keys: Value = serde_json::from_str(&keys.unwrap().text().await.unwrap()).unwrap();
+        edit(keys["keys"].as_array_mut().unwrap());
+        self.stand_in.fault(Endpoint::Jwks, respond_with(200, "application/json", &keys.to_string()));
+    }
+
     async fn apply(&self, odd: Bend) {
         match odd {
             Top(name, json) | Renewal(name, json) => {
@@ -188,12 +214,8 @@ impl World {
                 entries.push(value(json));
             }),
             Claim(name, json) => self.stand_in.edit_id_token(move |claims| bend(claims, name, json)),
-            Key(json) => {
-                let keys = http_client::new().unwrap().get(format!("{}/jwk.json", self.stand_in.url())).send().await;
-                let mut keys: Value = serde_json::from_str(&keys.unwrap().text().await.unwrap()).unwrap();
-                keys["keys"].as_array_mut().unwrap().insert(0, value(json));
-                self.stand_in.fault(Endpoint::Jwks, respond_with(200, "application/json", &keys.to_string()));
-            }
+            Key(json) => self.edit_keys(|keys| keys.insert(0, value(json))).await,
+            OwnKey(name, json) => self.edit_keys(|keys| bend(&mut keys[0], name, json)).await,
         }
     }
 }
