@@ -16,26 +16,30 @@ use crate::{
     timestamp::Timestamp,
 };
 
-/// A function that has started: the address of its site, and what its handler needs or the problems with its settings.
+/// A function that has started: the address and the name of its site, and what its handler needs or the problems with its settings.
 #[derive(Debug)]
 pub struct Function<S> {
     /// The address of the site.
     pub site: Site,
     /// The name of the site.
     pub site_name: SiteName,
-    /// The settings of the log.
-    pub log: LogConfig,
     /// What the handler needs, such as an [`App`](crate::App).
     pub state: Result<S, ConfigError>,
 }
 
 impl<S> Function<S> {
-    /// Reads the settings that `lookup` finds by name. `read` turns them into what the handler needs.
-    pub fn start(lookup: &dyn Fn(&str) -> Option<String>, read: impl FnOnce(&Environment<'_>) -> Reading<S>) -> Self {
+    /// Reads the settings that `lookup` finds by name. First `log` gets those of the log, and can start it; then `read` turns
+    /// the others into what the handler needs.
+    pub fn start(
+        lookup: &dyn Fn(&str) -> Option<String>,
+        log: impl FnOnce(LogConfig),
+        read: impl FnOnce(&Environment<'_>) -> Reading<S>,
+    ) -> Self {
         let env = Environment::new(lookup);
-        let (site, site_name, log) = (env.site().clone(), SiteName::read(&env), LogConfig::read(&env));
+        log(LogConfig::read(&env));
+        let (site, site_name) = (env.site().clone(), SiteName::read(&env));
         let state = read(&env);
-        Self { site, site_name, log, state: env.finish(state) }
+        Self { site, site_name, state: env.finish(state) }
     }
 
     /// The response to an event. There always is one, even if the event cannot be read. `request_id` is the one that

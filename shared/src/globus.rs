@@ -6,6 +6,7 @@
 
 mod http;
 mod id_token;
+mod scopes;
 mod token_response;
 
 use std::{
@@ -111,6 +112,12 @@ impl Globus {
     /// Whether a redirect URI can be made of a site's address: a host name such as `xn--a` is not valid.
     pub fn accepts(site: &Address) -> bool {
         redirect_url(&site.url(paths::LOGIN)).is_ok()
+    }
+
+    /// The session that a sign-in usually gives: with a token for each service that the configured scopes name, as long as
+    /// Globus's tokens are, and a user with names of usual length. To find out whether it can be kept.
+    pub fn usual_session(&self) -> Session {
+        scopes::usual_session(self.scopes.iter().map(|scope| scope.as_str()))
     }
 
     /// Begins a sign-in: the attempt to keep in the browser, and the URL at Globus to send the browser to.

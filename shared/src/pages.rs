@@ -161,13 +161,13 @@ pub struct TokenView<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TaskView {
     /// The label that the user has given it.
-    pub label: Option<String>,
+    pub label: Option<DisplayText>,
     /// How it stands.
-    pub status: Option<String>,
+    pub status: Option<DisplayText>,
     /// Whether it needs the user's attention.
     pub in_trouble: bool,
     /// The lines below: name and, if Globus gave one, value.
-    pub lines: Vec<(&'static str, Option<String>)>,
+    pub lines: Vec<(&'static str, Option<DisplayText>)>,
 }
 
 impl<'a> Page<'a> {

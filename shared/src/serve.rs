@@ -23,8 +23,7 @@ pub async fn serve<S>(
     read: impl FnOnce(&Environment<'_>) -> Reading<S>,
     handle: impl AsyncFn(&S, &Request, Timestamp) -> Result<Response<Body>>,
 ) -> Result<(), lambda_http::Error> {
-    let function = Function::start(&config::process_environment, read);
-    log::init(function.log);
+    let function = Function::start(&config::process_environment, log::init, read);
     pages::compile();
 
     let (function, handle) = (&function, &handle);

@@ -43,6 +43,9 @@ pub trait TokenStorage: fmt::Debug + Send + Sync {
     /// The user that the session cookie names, without a look at the session.
     fn subject(&self, request: &Request) -> Option<String>;
 
+    /// Refuses a session that is too large to be kept.
+    fn check_size(&self, session: &Session) -> Result<()>;
+
     /// Keeps a new session in place of all that this browser had.
     async fn create(&self, request: &Request, session: &Session, now: Timestamp) -> Result<Created>;
 

@@ -71,7 +71,7 @@ pub fn function<T>(pairs: &[(&str, &str)], read: impl FnOnce(&Environment<'_>) -
     ];
     let lookup =
         |name: &str| pairs.iter().chain(&complete).find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-    Function::start(&lookup, read)
+    Function::start(&lookup, |_| (), read)
 }
 
 /// The sealed cookies of a deployment with these settings.

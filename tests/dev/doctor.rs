@@ -84,8 +84,15 @@ fn settings() -> Result<String> {
         return Ok("No application of your own in .env: sign-in is at the stand-in.".to_owned());
     }
     let variables: BTreeMap<_, _> = run::variables(settings, None)?.into_iter().collect();
-    let read = Function::start(&|name| variables.get(name).cloned(), |env| App::with_globus(App::read(env), env));
+    let lookup = |name: &str| variables.get(name).cloned();
+    let read = Function::start(&lookup, |_| (), |env| App::with_globus(App::read(env), env));
+    let is_below_a_path = read.site.base_url.iter().any(|address| !address.base().is_empty());
     match read.state {
+        Ok((app, _)) if is_below_a_path && !app.storage.can_end_everywhere() => {
+            let others =
+                "Of all sites at this host, at most one may keep its sessions in cookies (docs/operations.md).";
+            Ok(format!("The settings in .env are complete: sign-in is at Globus. {others}"))
+        }
         Ok(_) => Ok("The settings in .env are complete: sign-in is at Globus.".to_owned()),
         Err(problems) => Err(format!("In .env: {problems}.")),
     }

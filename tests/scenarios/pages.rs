@@ -168,7 +168,7 @@ fn session() -> Session {
 
 /// A task as usual, one of which little is known, and one of which everything is as long as it can be.
 fn tasks() -> Vec<TaskView> {
-    let text = |text: &str| Some(text.to_owned());
+    let text = DisplayText::new;
     let usual = TaskView {
         label: text("Results <final> & \u{202e}figures"),
         status: text("Succeeded"),
@@ -176,7 +176,7 @@ fn tasks() -> Vec<TaskView> {
         lines: vec![("From", text("Beamline 7 detector")), ("To", text("Campus cluster, project space"))],
     };
     let sparse = TaskView { in_trouble: true, lines: vec![("From", None)], ..TaskView::default() };
-    let long = Some("w".repeat(200));
+    let long = text(&"w".repeat(200));
     let longest = TaskView {
         label: long.clone(),
         status: long.clone(),

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use shared::{
     Function, logout_mark,
+    session::DisplayText,
     testing::{self, Browser, Event, Log, Received, SESSION, noon, session},
 };
 
@@ -257,6 +258,41 @@ async fn every_sample_event_gets_its_response() {
     assert_eq!(Event::samples_for("home-"), named.into());
 }
 
+#[tokio::test]
+async fn an_event_that_is_not_of_an_http_api_is_logged_and_gets_a_400() {
+    for name in ["home-warm-up", "home-scheduled", "home-load-balancer", "home-rest-api"] {
+        let log = Log::listen();
+        let response = visit(&mut signed_in(&[]).await, &[], Event::sample(name)).await;
+        response.assert_page(400, "We could not read that request").assert_no_cookie();
+        log.assert_reason("event_unreadable");
+    }
+}
+
+#[tokio::test]
+async fn a_name_in_any_script_is_shown_as_it_is() {
+    for (name, shown) in [
+        ("محمد بن موسى الخوارزمي", "محمد بن موسى الخوارزمي"),
+        ("祖冲之", "祖冲之"),
+        ("湯川 秀樹", "湯川 秀樹"),
+        ("👩🏽‍🔬 Ada", "👩🏽‍🔬 Ada"),
+        ("Ada\0Lovelace", "Ada Lovelace"),
+        ("Ada\r\nSet-Cookie: x=1", "Ada Set-Cookie: x=1"),
+        ("\u{202e}Ada", "\u{202e}Ada"),
+    ] {
+        let mut session = session(noon());
+        session.identity.name = DisplayText::new(name);
+        let app = function(&[]).state.unwrap();
+        let cookie = app.storage.create(&Event::get("/").request(), &session, noon()).await.unwrap().cookie;
+        let mut browser = Browser::default();
+        browser.keep(&cookie);
+
+        let response = visit(&mut browser, &[], Event::get("/")).await;
+
+        assert_eq!(response.status, 200);
+        assert!(response.body.contains(&format!("<h1>Hello <bdi>{shown}</bdi>!</h1>")), "{name:?}: {}", response.body);
+    }
+}
+
 /// If `lambda_http` itself reads the event, each of these ends the process.
 #[tokio::test]
 async fn an_event_with_an_invalid_host_or_query_gets_a_response() {
@@ -296,7 +332,7 @@ async fn an_error_page_shows_the_request_id_that_its_log_line_has() {
 #[tokio::test]
 async fn an_unreadable_event_and_a_bad_setting_show_name_and_reference() {
     let broken = function(&[("SITE_NAME", "Beamline 7"), ("SESSION_KEYS", "short")]);
-    let browser = visit(&mut Browser::default(), &[("SITE_NAME", "a\u{202e}b")], Event::get("/")).await;
+    let browser = visit(&mut Browser::default(), &[("SITE_NAME", "\u{202e}")], Event::get("/")).await;
     browser.assert_page(503, "Web app with authentication delegated to Globus Auth");
     for (event, status) in [("{}", 400), (Event::get("/").json().as_str(), 503)] {
         let page = Received::from(broken.respond(&handle, event, "id-1", noon()).await);

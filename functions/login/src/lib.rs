@@ -11,9 +11,10 @@ use lambda_http::{Body, Request, Response, http::StatusCode};
 use shared::{
     App, Error, Kind, Result, Timestamp,
     attempt::Attempt,
-    config::Address,
+    config::{Address, Environment, Reading},
+    cookies::MAX_COOKIE,
     globus::{Globus, SignedIn},
-    log::{self, Details, Event, Outcome},
+    log::{self, Details, Event, Outcome, Reason},
     logout_mark, paths,
     request::{self, parameter},
     response::{redirect, with_cookies},
@@ -45,6 +46,21 @@ impl Visit<'_> {
     fn redirect_to(&self, path: &str) -> Result<Response<Body>> {
         redirect(StatusCode::FOUND, &self.address.url(path))
     }
+}
+
+/// Adds the client of Globus to an app that was read. If sessions with tokens for the configured scopes cannot be kept, the
+/// log says so at once, and not only when users log in.
+pub fn read(app: Reading<App>, env: &Environment<'_>) -> Reading<(App, Globus)> {
+    let (app, globus) = App::with_globus(app, env)?;
+    let session = globus.usual_session();
+    if let Err(error) = app.storage.check_size(&session)
+        && let Kind::SessionTooLarge(size) = error.kind()
+    {
+        let detail = format!("{} services, about {size} bytes, at most {MAX_COOKIE}", session.tokens.len());
+        let details = Details { detail: Some(&detail), ..Reason::TooManyScopes.into() };
+        log::write(Event::Start, Outcome::Failure, details);
+    }
+    Ok((app, globus))
 }
 
 /// The response to one request.

@@ -5,5 +5,5 @@ use shared::{App, serve};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    serve(|env| App::with_globus(App::read(env), env), login::handle).await
+    serve(|env| login::read(App::read(env), env), login::handle).await
 }

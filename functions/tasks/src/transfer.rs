@@ -11,7 +11,7 @@ use shared::{
     http_client,
     log::Reason,
     pages::TaskView,
-    session::Session,
+    session::{DisplayText, Session},
 };
 
 /// The name of Globus Transfer as a service that has a token in the session.
@@ -25,9 +25,6 @@ const QUERY: &str = "/v0.10/task_list?limit=25&orderby=request_time%20DESC&field
 
 /// The most entries that are shown, however many come.
 const MOST: usize = 25;
-
-/// The longest text that is shown, in characters. A label has 128 at most.
-const LONGEST: usize = 200;
 
 /// What the page needs and the user has not allowed, or may not do.
 const MISSING: &str = "This page shows your transfers, so this app needs your permission to use Globus Transfer for you \
@@ -78,11 +75,11 @@ impl Transfer {
 /// An entry as the page shows it. What is missing, or has another type than documented, is absent.
 fn view(entry: &Value) -> TaskView {
     let (status, in_trouble) = match entry["status"].as_str() {
-        Some("ACTIVE") => (Some("In progress".to_owned()), false),
-        Some("SUCCEEDED") => (Some("Succeeded".to_owned()), false),
-        Some("INACTIVE") => (Some("Suspended".to_owned()), true),
-        Some("FAILED") => (Some("Failed".to_owned()), true),
-        _ => (text(&entry["status"]), false),
+        Some("ACTIVE") => ("In progress", false),
+        Some("SUCCEEDED") => ("Succeeded", false),
+        Some("INACTIVE") => ("Suspended", true),
+        Some("FAILED") => ("Failed", true),
+        other => (other.unwrap_or_default(), false),
     };
     let (source, destination) =
         (text(&entry["source_endpoint_display_name"]), text(&entry["destination_endpoint_display_name"]));
@@ -95,24 +92,18 @@ fn view(entry: &Value) -> TaskView {
     if let Some(completed) = moment(&entry["completion_time"]) {
         lines.push(("Completed", Some(completed)));
     }
-    TaskView { label: text(&entry["label"]), status, in_trouble, lines }
+    TaskView { label: text(&entry["label"]), status: DisplayText::new(status), in_trouble, lines }
 }
 
-/// A text for the page: absent if it shows nothing or is no text, and cut if it is too long.
-fn text(value: &Value) -> Option<String> {
-    let unseen = |character: char| character.is_whitespace() || "\u{200b}\u{2060}\u{feff}".contains(character);
-    let text = value.as_str()?.trim_matches(unseen);
-    let mut cut: String = text.chars().take(LONGEST).collect();
-    if cut.len() < text.len() {
-        cut.push('…');
-    }
-    Some(cut).filter(|text| !text.is_empty())
+/// A text for the page, if it is one.
+fn text(value: &Value) -> Option<DisplayText> {
+    DisplayText::new(value.as_str()?)
 }
 
 /// A time such as `2025-02-03T12:00:59+00:00` to the minute; any other text as it is.
-fn moment(value: &Value) -> Option<String> {
-    let text = text(value)?;
+fn moment(value: &Value) -> Option<DisplayText> {
+    let text = value.as_str()?;
     let utc = text.strip_suffix("+00:00").or_else(|| text.strip_suffix('Z'));
     let short = utc.and_then(|utc| Some((utc.get(..10)?, utc.get(10..)?.strip_prefix('T')?.get(..5)?)));
-    Some(short.map_or_else(|| text.clone(), |(day, minute)| format!("{day} {minute} UTC")))
+    DisplayText::new(&short.map_or_else(|| text.to_owned(), |(day, minute)| format!("{day} {minute} UTC")))
 }

@@ -1,8 +1,9 @@
 //! The settings of a function, grouped by the part that needs them. Each field names its variable.
 
-use std::{borrow::Cow, time::Duration};
+use std::time::Duration;
 
 use super::{Environment, Origin, Reading, Secret};
+use crate::session::DisplayText;
 
 /// The four scopes of Globus's own example.
 const DEFAULT_SCOPES: &str = "openid profile email urn:globus:auth:scope:transfer.api.globus.org:all";
@@ -127,8 +128,8 @@ impl TableConfig {
 }
 
 /// `SITE_NAME`: the name of the site, on its pages and at Globus.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SiteName(Cow<'static, str>);
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SiteName(Option<DisplayText>);
 
 impl SiteName {
     /// The longest name, in characters: one that fits into a heading.
@@ -136,31 +137,16 @@ impl SiteName {
 
     /// Reads the name. A problem with it is noted, and the default is used.
     pub fn read(env: &Environment<'_>) -> Self {
-        let expected = "must be at most 80 characters, all of them visible";
-        let name = env.parsed("SITE_NAME", expected, |text| {
-            let fits = text.chars().count() <= Self::LONGEST && !text.chars().any(is_invisible);
-            fits.then(|| Self(Cow::Owned(text.to_owned())))
+        let name = env.parsed("SITE_NAME", "must be visible text of at most 80 characters", |text| {
+            DisplayText::new(text).filter(|_| text.chars().count() <= Self::LONGEST)
         });
-        name.ok().flatten().unwrap_or_default()
+        Self(name.ok().flatten())
     }
 
     /// The name as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_ref().map_or("Web app with authentication delegated to Globus Auth", DisplayText::for_display)
     }
-}
-
-impl Default for SiteName {
-    fn default() -> Self {
-        Self(Cow::Borrowed("Web app with authentication delegated to Globus Auth"))
-    }
-}
-
-/// Whether a character changes how others are shown, or shows nothing: controls, line ends, zero-width characters, and
-/// those that set the direction of text.
-fn is_invisible(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// The settings of the log.

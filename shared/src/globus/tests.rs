@@ -151,7 +151,7 @@ async fn the_longest_lifetime_is_kept_and_survives_the_cookie() {
 async fn the_longest_names_fit_into_the_cookie() {
     let world = World::start().await;
     world.stand_in.edit_id_token(|claims| {
-        for claim in ["name", "preferred_username", "email", "organization"] {
+        for claim in ["name", "preferred_username", "email", "organization", "identity_provider_display_name"] {
             set(claims, claim, &json!("\"👩".repeat(1000)));
         }
     });

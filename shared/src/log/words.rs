@@ -30,6 +30,7 @@ words! {
         Request "request" "Any other request.",
         Revocation "revocation" "Tokens were to be revoked at Globus.",
         SignIn "sign_in" "A sign-in was to be completed.",
+        Start "start" "A function started with settings that will make requests fail.",
     }
 }
 
@@ -128,6 +129,7 @@ words! {
         StoreUnreachable "store_unreachable" "No connection to DynamoDB could be opened.",
         SubjectTooLong "subject_too_long" "The user's UUID does not fit into a cookie.",
         TemporarilyUnavailable "temporarily_unavailable" "Globus reports that it is overloaded or in maintenance.",
+        TooManyScopes "too_many_scopes" "The tokens for the configured scopes do not fit into a cookie for most users.",
         TokenEntryUnreadable "token_entry_unreadable" "A token for another service is not readable; it is not used.",
         TokenRepeated "token_repeated" "A token response has two tokens for one service; the first is used.",
         TokenResponseUnreadable "token_response_unreadable" "The token response is not readable.",

@@ -42,7 +42,7 @@ fn tasks(list: Vec<TaskView>) -> Page<'static> {
 }
 
 fn task() -> TaskView {
-    let text = || Some(SCRIPT.to_owned());
+    let text = || DisplayText::new(SCRIPT);
     let lines = vec![("From", text()), ("To", None)];
     TaskView { label: text(), status: text(), in_trouble: true, lines }
 }
@@ -202,6 +202,27 @@ fn who_is_logged_in_and_the_logout_are_in_the_header() {
         assert!(header.contains("<button class=\"button second\" type=\"submit\">Log out</button>"), "{header}");
         assert_eq!(html.matches(">Log out<").count(), 1, "{html}");
     }
+}
+
+/// In the order of the page, which is that of the keyboard: the quiet way to another account comes after the logout.
+#[test]
+fn a_user_can_log_in_with_another_account_from_home() {
+    let html = render(&Page::signed_in(&session(Some("Ada")), true, true, noon()), "/base").unwrap();
+    // The template escapes slashes in attributes.
+    let html = html.replace("&#x2f;", "/");
+    let links = [
+        "href=\"/base/\"",
+        ">Log out</button>",
+        "/base/logout\">Log out everywhere…",
+        ">Use another account</a>",
+        "<summary>",
+    ];
+    let places: Vec<_> =
+        links.iter().map(|link| html.find(link).unwrap_or_else(|| panic!("no {link} in {html}"))).collect();
+
+    assert!(places.is_sorted(), "{places:?}");
+    assert_eq!(html.matches("<a href=\"/base/login?account=other\">Use another account</a>").count(), 1, "{html}");
+    assert!(!html.contains("class=\"button\""), "none of them stands out");
 }
 
 #[test]

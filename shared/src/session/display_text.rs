@@ -4,12 +4,12 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// The longest text, in characters and in bytes: four of them fit into a session cookie beside the tokens.
+/// The longest text, in characters and in bytes: five of them fit into a session cookie beside the tokens.
 const MAX_CHARACTERS: usize = 128;
 const MAX_BYTES: usize = 256;
 
-/// Text about a user that is shown and proves nothing: a name, an e-mail address. It is cleaned and cut, so it must not be
-/// compared with anything: cut, `ada@anl.gov.evil.example` could end in `@anl.gov`. It is not a `str` for that reason.
+/// Text that is shown and proves nothing: a name, an e-mail address, the label of a task. It is cleaned and cut, so it must
+/// not be compared with anything: cut, `ada@anl.gov.evil.example` could end in `@anl.gov`. It is not a `str` for that reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct DisplayText(String);

@@ -66,6 +66,10 @@ impl TokenStorage for CookieStorage {
         self.held(request).values.into_iter().next().map(|session| session.identity.sub)
     }
 
+    fn check_size(&self, session: &Session) -> Result<()> {
+        self.cookie(session, session.begun()).map(drop)
+    }
+
     async fn create(&self, request: &Request, session: &Session, now: Timestamp) -> Result<Created> {
         Ok(Created { cookie: self.cookie(session, now)?, replaced: self.held(request).values })
     }

@@ -122,6 +122,25 @@ async fn tokens_of_other_services_in_an_object_are_refused_and_revoked() {
 }
 
 #[tokio::test]
+async fn of_two_tokens_for_a_service_the_first_is_used_and_the_second_revoked() {
+    let world = World::start().await;
+    let others = secrets(&world.sign_in().await.unwrap().tokens);
+    let again = others.clone();
+    world.stand_in.edit_token_response(move |response| {
+        let entries = response["other_tokens"].as_array_mut().unwrap();
+        let mut second = entries[0].clone();
+        [second["access_token"], second["refresh_token"]] = [again[2].clone(), again[3].clone()].map(Into::into);
+        entries.push(second);
+    });
+
+    let used = secrets(&world.sign_in().await.unwrap().tokens);
+
+    assert_eq!((used.len(), world.revoked(&used)), (4, 0));
+    let revoked: Vec<_> = others.iter().map(|token| world.stand_in.is_revoked(token)).collect();
+    assert_eq!(revoked, [false, false, true, true]);
+}
+
+#[tokio::test]
 async fn the_same_token_twice_for_a_service_is_used_and_not_revoked() {
     let log = Log::listen();
     let world = World::start().await;

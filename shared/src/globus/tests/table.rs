@@ -15,6 +15,8 @@ enum Bend {
     Claim(&'static str, &'static str),
     /// An entry before those of the key set.
     Key(&'static str),
+    /// A member of the key that signs.
+    OwnKey(&'static str, &'static str),
     /// A change to the number `n` of the key.
     Modulus(fn(&str) -> String),
     /// The key set: what is before it, and what is behind it.
@@ -26,7 +28,7 @@ enum Bend {
     /// A member of the response to the renewal of the token for Globus Auth.
     Renewal(&'static str, &'static str),
 }
-use Bend::{Claim, Entry, Key, KeySet, Modulus, Other, Refusal, Renewal, Top, Userinfo};
+use Bend::{Claim, Entry, Key, KeySet, Modulus, Other, OwnKey, Refusal, Renewal, Top, Userinfo};
 
 /// What comes of it.
 #[derive(Clone, Copy, Debug)]
@@ -161,6 +163,22 @@ const ROWS: &[(&str, Bend, Effect)] = &[
         Key(r#"{"kty":"RSA","use":"sig","n":"AQ","e":"AQAB","x5c":["AA"],"x5t":"AA"}"#),
         Usual,
     ),
+    ("a symmetric key", Key(r#"{"kty":"oct","alg":"HS512","k":"AA"}"#), Usual),
+    ("an Edwards key", Key(r#"{"kty":"OKP","crv":"Ed25519","x":"AA"}"#), Usual),
+    ("a key for encryption", Key(r#"{"kty":"RSA","use":"enc","alg":"RSA-OAEP","n":"AQ","e":"AQAB"}"#), Usual),
+    ("an empty key", Key(r#"{"kty":"RSA","n":"","e":""}"#), Usual),
+    ("a certificate of Globus's key", OwnKey("x5c", r#"["AA","AA"]"#), Usual),
+    ("an odd certificate of Globus's key", OwnKey("x5c", "7"), Usual),
+    ("the hash of a certificate", OwnKey("x5t#S256", r#""AA""#), Usual),
+    ("an id of Globus's key", OwnKey("kid", r#""2026-01""#), Usual),
+    ("what Globus's key may do", OwnKey("key_ops", r#"["verify"]"#), Usual),
+    ("no algorithm", OwnKey("alg", "absent"), Usual),
+    ("an algorithm of null", OwnKey("alg", "null"), Usual),
+    ("no use", OwnKey("use", "absent"), Usual),
+    ("another algorithm", OwnKey("alg", r#""RS256""#), Refused("key_set_unreadable")),
+    ("another use", OwnKey("use", r#""enc""#), Refused("key_set_unreadable")),
+    ("another type of key", OwnKey("kty", r#""EC""#), Refused("key_set_unreadable")),
+    ("a modulus that is no base64url", OwnKey("n", r#""+/=""#), Refused("key_set_unreadable")),
     ("a key without a type", Key(r#"{"n":"AQ","e":"AQAB"}"#), Usual),
     ("a key whose type is a number", Key(r#"{"kty":1,"n":"AQ","e":"AQAB"}"#), Usual),
     ("a key whose use is a list", Key(r#"{"kty":"RSA","use":["sig"],"n":"AQ","e":"AQAB"}"#), Usual),
@@ -258,6 +276,13 @@ fn bend(object: &mut Value, name: &str, json: &str) {
 }
 
 impl World {
+    /// Lets the key set be another one from now on.
+    async fn edit_keys(&self, edit: impl FnOnce(&mut Vec<Value>)) {
+        let mut keys = self.key_set().await;
+        edit(keys["keys"].as_array_mut().unwrap());
+        self.stand_in.fault(Endpoint::Jwks, respond_with(200, "application/json", &keys.to_string()));
+    }
+
     async fn apply(&self, odd: Bend) {
         match odd {
             Top(name, json) | Renewal(name, json) => {
@@ -271,15 +296,10 @@ impl World {
                 entries.push(value(json));
             }),
             Claim(name, json) => self.stand_in.edit_id_token(move |claims| bend(claims, name, json)),
-            Key(json) => {
-                let mut keys = self.key_set().await;
-                keys["keys"].as_array_mut().unwrap().insert(0, value(json));
-                self.stand_in.fault(Endpoint::Jwks, respond_with(200, "application/json", &keys.to_string()));
-            }
+            Key(json) => self.edit_keys(|keys| keys.insert(0, value(json))).await,
+            OwnKey(name, json) => self.edit_keys(|keys| bend(&mut keys[0], name, json)).await,
             Modulus(change) => {
-                let mut keys = self.key_set().await;
-                keys["keys"][0]["n"] = change(keys["keys"][0]["n"].as_str().unwrap()).into();
-                self.stand_in.fault(Endpoint::Jwks, respond_with(200, "application/json", &keys.to_string()));
+                self.edit_keys(|keys| keys[0]["n"] = change(keys[0]["n"].as_str().unwrap()).into()).await;
             }
             KeySet(before, behind) => {
                 let keys = format!("{before}{}{behind}", self.key_set().await);

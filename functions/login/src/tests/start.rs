@@ -1,0 +1,75 @@
+//! What this function says when it starts.
+
+use shared::{Function, testing::Log};
+
+use super::*;
+
+/// Scopes of this number of services: Globus Auth, and others that are named by a host or by a UUID.
+fn scopes_of(services: usize, by_uuid: bool) -> String {
+    let scope = |number: usize| {
+        if by_uuid {
+            format!(" https://auth.globus.org/scopes/eec9b274-0c81-4334-bdc2-5400000000{number:02}/manage_flows")
+        } else {
+            format!(" urn:globus:auth:scope:service-{number}.api.globus.org:all")
+        }
+    };
+    format!("openid profile email{}", (1..services).map(scope).collect::<String>())
+}
+
+/// What is logged while this function starts with these settings.
+fn logged_at_start(pairs: &[(&str, &str)]) -> String {
+    let log = Log::listen();
+    let function: Function<(App, Globus)> = testing::function(pairs, |env| read(App::read(env), env));
+    assert!(function.state.is_ok(), "{:?}", function.state);
+    log.text()
+}
+
+#[test]
+fn scopes_whose_tokens_do_not_fit_into_a_cookie_are_logged_at_start() {
+    let log = logged_at_start(&[("GLOBUS_SCOPES", &scopes_of(12, false))]);
+
+    assert_eq!(log.lines().count(), 1, "{log}");
+    let words = "event=\"start\" outcome=\"failure\" reason=\"too_many_scopes\"";
+    assert!(log.contains(" WARN ") && log.contains(words), "{log}");
+    assert!(log.contains("detail=\"12 services, about 5436 bytes, at most 4096\""), "{log}");
+}
+
+#[test]
+fn nothing_is_logged_at_start_if_there_is_room() {
+    assert_eq!(logged_at_start(&[]), "");
+    let table = [
+        ("TOKEN_TABLE", "sessions"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "id"),
+        ("AWS_SECRET_ACCESS_KEY", "key"),
+        ("GLOBUS_SCOPES", &scopes_of(30, false)),
+    ];
+    assert_eq!(logged_at_start(&table), "");
+    let dependent = (0..30).map(|number| format!(" *https://auth.globus.org/scopes/{number:036}/data_access"));
+    let dependent =
+        format!("openid urn:globus:auth:scope:transfer.api.globus.org:all[{}]", dependent.collect::<String>());
+    assert_eq!(logged_at_start(&[("GLOBUS_SCOPES", &dependent)]), "");
+}
+
+/// The README gives these numbers of services.
+#[tokio::test]
+async fn a_user_cannot_log_in_exactly_if_the_log_warns_at_start() {
+    for (by_uuid, most) in [(false, 8), (true, 7)] {
+        for services in [most, most + 1] {
+            let scopes = scopes_of(services, by_uuid);
+            let scopes = [("GLOBUS_SCOPES", scopes.as_str())];
+            let warned = !logged_at_start(&scopes).is_empty();
+            let world = World::with(&scopes).await;
+            world.stand_in.edit_id_token(|claims| {
+                for name in ["name", "preferred_username", "email", "organization", "identity_provider_display_name"] {
+                    claims[name] = "a name of usual length...".into();
+                }
+            });
+
+            let status = sign_in(&world, &mut Browser::default(), "ada").await.status;
+
+            let expected = if services > most { (true, 500) } else { (false, 302) };
+            assert_eq!((warned, status), expected, "{services} services");
+        }
+    }
+}
