@@ -35,7 +35,24 @@ class Resolver:
         if unknown:
             sys.exit(f"The template has no such parameters: {sorted(unknown)}")
         self.values.update(given["parameters"])
-        self.names = given["names"]
+        self.names = dict(given["names"])
+        refused = self.refused(given["parameters"])
+        if refused:
+            sys.exit(f"CloudFormation refuses these parameters: {refused}")
+
+    def refused(self, parameters):
+        """What CloudFormation refuses before it changes anything, in the template's own words."""
+        found = []
+        for name, value in parameters.items():
+            constraints = self.template["Parameters"][name]
+            allowed = [str(one) for one in constraints.get("AllowedValues", [value])]
+            if value not in allowed or not re.fullmatch(constraints.get("AllowedPattern", ".*"), value, re.ASCII):
+                found.append(constraints.get("ConstraintDescription", f"{name} is one of {allowed}."))
+        for rule in self.template.get("Rules", {}).values():
+            if self.holds(rule["RuleCondition"]):
+                wrong = [one for one in rule["Assertions"] if not self.holds(one["Assert"])]
+                found += [one["AssertDescription"] for one in wrong]
+        return found
 
     def exists(self, resource):
         condition = self.template["Resources"][resource].get("Condition")
@@ -140,6 +157,15 @@ def actions(resolver, role):
     return allowed
 
 
+def of_type(resolver, kind):
+    """The resources of that type, by their names in the template, with their properties."""
+    return {
+        name: resolver.resolve(resource["Properties"])
+        for name, resource in resolver.template["Resources"].items()
+        if resource["Type"] == kind and resolver.exists(name)
+    }
+
+
 def functions(resolver):
     found = {}
     for name, resource in resolver.template["Resources"].items():
@@ -158,10 +184,9 @@ def functions(resolver):
 
 
 def routes(resolver):
-    (api,) = [r for r in resolver.template["Resources"].values() if r["Type"] == "AWS::ApiGatewayV2::Api"]
+    (api,) = of_type(resolver, "AWS::ApiGatewayV2::Api").values()
     found = []
-    # The translator puts the path of a function that has a condition into an `Fn::If` of its own.
-    for path, methods in resolver.resolve(api["Properties"]["Body"]["paths"]).items():
+    for path, methods in api["Body"]["paths"].items():
         for method, route in methods.items():
             integration = route["x-amazon-apigateway-integration"]
             uri = integration["uri"]
@@ -176,57 +201,61 @@ def routes(resolver):
 
 def throttles(resolver):
     """The requests a second that each route takes; `*` is for the routes without a limit of their own."""
-    (stage,) = [r for r in resolver.template["Resources"].values() if r["Type"] == "AWS::ApiGatewayV2::Stage"]
-    properties = resolver.resolve(stage["Properties"])
-    settings = {"*": properties["DefaultRouteSettings"], **properties["RouteSettings"]}
+    (stage,) = of_type(resolver, "AWS::ApiGatewayV2::Stage").values()
+    settings = {"*": stage["DefaultRouteSettings"], **stage["RouteSettings"]}
     return {route: limits["ThrottlingRateLimit"] for route, limits in settings.items()}
 
 
 def invokable(resolver):
     """The functions that API Gateway may call, each with its path."""
     found = []
-    for name, resource in resolver.template["Resources"].items():
-        if resource["Type"] == "AWS::Lambda::Permission" and resolver.exists(name):
-            properties = resolver.resolve(resource["Properties"])
-            # arn:partition:execute-api:region:account:api/stage/method/path
-            _, _, path = properties["SourceArn"].split(":", 5)[5].split("/", 2)
-            found.append({"function": properties["FunctionName"].removeprefix("physical-"), "path": path})
+    for permission in of_type(resolver, "AWS::Lambda::Permission").values():
+        # arn:partition:execute-api:region:account:api/stage/method/path
+        _, _, path = permission["SourceArn"].split(":", 5)[5].split("/", 2)
+        found.append({"function": permission["FunctionName"].removeprefix("physical-"), "path": path})
     return found
 
 
 def metrics(resolver):
     """The metrics that are counted from the log, and the dashboard, which is JSON in a string."""
-    def of_type(kind):
-        return [resource for resource in resolver.template["Resources"].values() if resource["Type"] == kind]
-
-    filters = [resolver.resolve(resource["Properties"]) for resource in of_type("AWS::Logs::MetricFilter")]
+    filters = of_type(resolver, "AWS::Logs::MetricFilter").values()
     counted = [metric["MetricName"] for found in filters for metric in found["MetricTransformations"]]
-    (dashboard,) = of_type("AWS::CloudWatch::Dashboard")
-    return {"counted": counted, "dashboard": json.loads(resolver.resolve(dashboard["Properties"])["DashboardBody"])}
+    (dashboard,) = of_type(resolver, "AWS::CloudWatch::Dashboard").values()
+    return {"counted": counted, "dashboard": json.loads(dashboard["DashboardBody"])}
 
 
-def main():
-    given = json.loads(sys.argv[1])
-    with open(given["template"], encoding="utf-8") as file:
+def outputs(resolver):
+    found = resolver.template["Outputs"].items()
+    shown = {name: one for name, one in found if "Condition" not in one or resolver.condition(one["Condition"])}
+    return {name: resolver.resolve(one["Value"]) for name, one in shown.items()}
+
+
+def transformed(path):
+    """The template in that file, as CloudFormation gets it from SAM."""
+    with open(path, encoding="utf-8") as file:
         template = yaml_parse(file.read())
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             # `sam package` would put the S3 address of the built code here.
             resource["Properties"]["CodeUri"] = "s3://bucket/key"
-    resolver = Resolver(transform(template, {}, ManagedPolicies()), given)
-    tables = {
-        name: resolver.resolve(resource["Properties"])
-        for name, resource in resolver.template["Resources"].items()
-        if resource["Type"] == "AWS::DynamoDB::Table" and resolver.exists(name)
-    }
+    return transform(template, {}, ManagedPolicies())
+
+
+def main():
+    given = json.loads(sys.argv[1])
+    resolver = Resolver(transformed(given["template"]), given)
     print(json.dumps({
+        "alarms": of_type(resolver, "AWS::CloudWatch::Alarm"),
         "functions": functions(resolver),
         "invokable": invokable(resolver),
         "metrics": metrics(resolver),
+        "outputs": outputs(resolver),
+        "roles": of_type(resolver, "AWS::IAM::Role"),
         "routes": routes(resolver),
-        "tables": tables,
+        "tables": of_type(resolver, "AWS::DynamoDB::Table"),
         "throttles": throttles(resolver),
     }))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -9,6 +9,7 @@ use crate::{
     cookies::SealedCookies,
     error::{Kind, Result},
     globus::Globus,
+    log::Reason,
     session::{Session, Visitor},
     storage::{CookieStorage, DynamoDbStorage, TokenStorage},
     timestamp::Timestamp,
@@ -68,6 +69,10 @@ impl App {
         match self.visitor(request, now).await? {
             Visitor::SignedIn(session) => Ok(session),
             Visitor::NeedsRenewal(_) => Err(Kind::RenewalRequired.into()),
+            // Its token has expired on arrival.
+            Visitor::Expired(session) if session.is_new(now) => {
+                Err(Kind::ResponseRefused(Reason::TokenLifetimeMissing).into())
+            }
             Visitor::SignedOut | Visitor::Unusable(_) | Visitor::Expired(_) | Visitor::LoggedOut(_) => {
                 Err(Kind::SignInRequired.into())
             }
@@ -105,5 +110,18 @@ mod tests {
         assert_eq!(reason(&own, 168).await, Err("sign_in_required"), "the absolute limit");
         assert_eq!(reason("other=1", 0).await, Err("sign_in_required"));
         assert_eq!(reason("__Host-session-8af82921=garbage", 0).await, Err("sign_in_required"));
+    }
+
+    #[tokio::test]
+    async fn tokens_that_expire_on_arrival_cause_no_redirect_loop() {
+        let app = configure(&[], App::read).unwrap();
+        let mut short_lived = session(noon());
+        short_lived.tokens[0].lifetime = Duration::from_secs(1);
+        let cookie = app.storage.create(&Event::get("/").request(), &short_lived, noon()).await.unwrap().cookie;
+        let request = Event::get("/").cookie(&cookie.stripped().to_string()).request();
+
+        let refused = app.session(&request, noon() + Duration::from_secs(2)).await.unwrap_err();
+
+        assert_eq!(refused.row().reason.as_str(), "token_lifetime_missing");
     }
 }

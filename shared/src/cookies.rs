@@ -97,7 +97,7 @@ impl SealedCookies {
     }
 
     /// The name in the first release, which is read until every session of that release has ended.
-    fn first_name(&self, name: &str) -> String {
+    pub(crate) fn first_name(&self, name: &str) -> String {
         if self.secure { format!("__Host-{name}") } else { name.to_owned() }
     }
 
@@ -109,7 +109,17 @@ impl SealedCookies {
         value: &T,
         max_age: std::time::Duration,
     ) -> Result<Cookie<'static>> {
-        let name = self.name(name);
+        self.seal_as(purpose, self.name(name), value, max_age)
+    }
+
+    /// The same, in a cookie with this full name.
+    pub(crate) fn seal_as<T: Serialize>(
+        &self,
+        purpose: Purpose,
+        name: String,
+        value: &T,
+        max_age: std::time::Duration,
+    ) -> Result<Cookie<'static>> {
         let key = self.ring(purpose).first().ok_or(Kind::Internal(Reason::CookieNotSealed))?;
         let text = serde_json::to_string(value).map_err(|_| Kind::Internal(Reason::CookieNotSealed))?;
         let mut jar = CookieJar::new();
@@ -119,16 +129,21 @@ impl SealedCookies {
         Ok(self.cookie(name, sealed, Duration::seconds(seconds)))
     }
 
-    /// Opens the cookie called `name`; for a session, that of the first release if there is none. Of the latter, one that does
-    /// not open is another app's: its name does not say whose it is.
+    /// Opens the cookie called `name`.
     pub fn open<T: DeserializeOwned + PartialEq>(&self, request: &Request, purpose: Purpose, name: &str) -> Opened<T> {
-        match self.open_one(request, purpose, &self.name(name)) {
-            Opened::Absent if matches!(purpose, Purpose::Session | Purpose::Ticket) => {
-                match self.open_one(request, purpose, &self.first_name(name)) {
-                    Opened::Unreadable => Opened::Absent,
-                    of_the_first_release => of_the_first_release,
-                }
-            }
+        self.open_one(request, purpose, &self.name(name))
+    }
+
+    /// Opens the cookie that was called `name` in the first release. One that does not open is another app's: its name does
+    /// not say whose it is.
+    pub fn open_first<T: DeserializeOwned + PartialEq>(
+        &self,
+        request: &Request,
+        purpose: Purpose,
+        name: &str,
+    ) -> Opened<T> {
+        match self.open_one(request, purpose, &self.first_name(name)) {
+            Opened::Unreadable => Opened::Absent,
             opened => opened,
         }
     }

@@ -24,6 +24,7 @@ pub struct Error {
     kind: Box<Kind>,
     during: Option<Event>,
     next: Option<ReturnPath>,
+    other_account: bool,
     cookies: Vec<Cookie<'static>>,
 }
 
@@ -77,6 +78,8 @@ pub enum Kind {
     SessionTooLarge(usize),
     /// The request came by a host name that is not the API's own, and `BASE_URL` is not set.
     UnknownAddress,
+    /// The request has gone round the proxy in front of the site.
+    OriginSecretMissing,
     /// The function's settings have problems.
     Config(ConfigError),
     /// A defect of this program.
@@ -174,7 +177,7 @@ impl Kind {
             Self::CrossSite => row(
                 (StatusCode::FORBIDDEN, Reason::CrossSite, Request, Home),
                 "That request did not come from this site",
-                "For your safety, logging out works only with the button on our own page.",
+                "For your safety, a form can be sent only from a page of this site. Open that page, and try again.",
             ),
             Self::UnknownAttempt(reason) => row(
                 (StatusCode::BAD_REQUEST, reason, SignIn, StartAgain),
@@ -196,8 +199,8 @@ impl Kind {
             Self::OtherUser => row(
                 (StatusCode::CONFLICT, Reason::OtherUser, SignIn, LogOut),
                 "Another user is logged in here",
-                "At Globus you are another user than in this app, so nothing was changed. To go on as the user that you \
-                 are at Globus, log out here first, and then log in again.",
+                "At Globus you are logged in as a different user than here, so nothing was changed. To go on as that \
+                 user, log out here first, and then log in again.",
             ),
             Self::GlobusReported(reason) => row(
                 (StatusCode::BAD_REQUEST, reason, SignIn, StartAgain),
@@ -262,6 +265,11 @@ impl Kind {
                 "Use the address that you were given. If this is it, the people who run this site must \
                  set BASE_URL to it.",
             ),
+            Self::OriginSecretMissing => row(
+                (StatusCode::FORBIDDEN, Reason::OriginSecretMissing, Request, Home),
+                "This is not the address of this site",
+                "Use the address that you were given. If this is it, please tell the people who run this site.",
+            ),
             Self::Config(_) => row(
                 (StatusCode::SERVICE_UNAVAILABLE, Reason::Configuration, Request, Home),
                 "This site is not ready yet",
@@ -291,15 +299,50 @@ impl Error {
         self
     }
 
+    /// Where the user was going, if that is known.
+    pub fn next(&self) -> Option<&ReturnPath> {
+        self.next.as_ref()
+    }
+
+    /// Says whether the user asked to log in with another account: the way on does so again.
+    #[must_use]
+    pub fn with_other_account(mut self, other_account: bool) -> Self {
+        self.other_account = other_account;
+        self
+    }
+
+    /// Whether the user asked to log in with another account.
+    pub fn other_account(&self) -> bool {
+        self.other_account
+    }
+
     /// The link on the page: its text and its path on this site.
     pub fn link(&self) -> Option<(&'static str, String)> {
-        let (text, path) = self.row().way_on.link()?;
+        let way_on = self.row().way_on;
+        let (text, path) = way_on.link()?;
+        let path = match way_on {
+            WayOn::LogOut => path.to_owned(),
+            WayOn::StartAgain if self.other_account => self.leading_on(paths::OTHER_ACCOUNT),
+            _ => self.leading_on(path),
+        };
+        Some((text, path))
+    }
+
+    /// The path to a login with another account, if that may help and is not the way on.
+    pub fn other_account_link(&self) -> Option<String> {
+        // A rule of Globus or of the site may be why access was denied: it may allow another account.
+        let helps = *self.kind == Kind::Denied && !self.other_account;
+        helps.then(|| self.leading_on(paths::OTHER_ACCOUNT))
+    }
+
+    /// The path of a page that leads on to where the user was going.
+    fn leading_on(&self, path: &str) -> String {
         match &self.next {
-            Some(next) if path != paths::LOGOUT && *next != ReturnPath::home() => {
+            Some(next) if *next != ReturnPath::home() => {
                 let separator = if path.contains('?') { '&' } else { '?' };
-                Some((text, format!("{path}{separator}next={}", next.encoded())))
+                format!("{path}{separator}next={}", next.encoded())
             }
-            _ => Some((text, path.to_owned())),
+            _ => path.to_owned(),
         }
     }
 
@@ -335,7 +378,7 @@ impl Error {
 
 impl From<Kind> for Error {
     fn from(kind: Kind) -> Self {
-        Self { kind: Box::new(kind), during: None, next: None, cookies: Vec::new() }
+        Self { kind: Box::new(kind), during: None, next: None, other_account: false, cookies: Vec::new() }
     }
 }
 

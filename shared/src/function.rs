@@ -50,13 +50,16 @@ impl<S> Function<S> {
         // At `error`, so that every line carries the request's id at every LOG_LEVEL.
         let span = tracing::error_span!("request", %request_id);
         let response = async {
-            let (mut request, unreadable) = match gateway::request(event, &self.site) {
-                Ok(request) => (request, None),
+            let (mut request, refused) = match gateway::request(event, &self.site) {
+                Ok(request) => {
+                    let refused = gateway::check_origin_secret(&request, &self.site).err();
+                    (request, refused)
+                }
                 Err(error) => (unread(), Some(error)),
             };
             let frame = Frame { site_name: self.site_name.clone(), request_id: request_id.to_owned() };
             request.extensions_mut().insert(frame);
-            let outcome = match (unreadable, &self.state) {
+            let outcome = match (refused, &self.state) {
                 (Some(error), _) => Err(error),
                 (None, Err(problems)) => Err(Kind::Config(problems.clone()).into()),
                 (None, Ok(state)) => handle(state, &request, now).await,

@@ -23,14 +23,18 @@ use lambda_http::{
 };
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
+use subtle::ConstantTimeEq as _;
 
 use crate::{
-    config::{Address, Site},
+    config::{Address, Secret, Site},
     error::{Error, Kind},
     log::Reason,
 };
 
 use part::Part;
+
+/// The header in which the proxy in front of the site sends `ORIGIN_SECRET`.
+const ORIGIN_SECRET: &str = "x-origin-secret";
 
 /// The characters that no encoded path contains, apart from those that are not ASCII. A browser would read a `\` as `/`.
 const UNSAFE: &AsciiSet = &CONTROLS
@@ -95,14 +99,14 @@ struct HttpContext<'a> {
 pub(crate) fn request(event: &str, site: &Site) -> Result<Request, Error> {
     let event: Event<'_> = serde_json::from_str(event).map_err(|_| Kind::BadRequest(Reason::EventUnreadable))?;
     let query = event.raw_query_string.text().unwrap_or_default();
-    let stage = event.request_context.stage.text().filter(|stage| *stage != "$default");
+    let stage = event.request_context.stage.text().filter(|stage| stage != "$default");
     let stage = stage.map(|stage| format!("/{stage}")).unwrap_or_default();
     let address = find_address(site, &event.request_context, &stage);
     // The path that the API was called with. It may begin with the stage, or with the base path that a domain name maps
     // to the API.
     let raw_path = encoded(&event.raw_path);
     let path = without(&raw_path, &stage);
-    let uri = uri(without(path, address.as_ref().map_or("", Address::base)), query)?;
+    let uri = uri(without(path, address.as_ref().map_or("", Address::base)), &query)?;
     let Ok(parameters) = query.parse::<QueryMap>();
 
     let mut request = Request::new(body(&event)?).with_query_string_parameters(parameters);
@@ -124,14 +128,22 @@ pub(crate) fn address(request: &Request) -> Option<Address> {
 /// The address of this site: `BASE_URL` or, if that is not set, the API's own name and stage.
 ///
 /// That name is the only host name of a request that is trusted, and only if it is exactly the name that AWS forms from
-/// the API's identifier and region.
+/// the API's identifier, its region and the domain of the partition.
 fn find_address(site: &Site, context: &RequestContext<'_>, stage: &str) -> Option<Address> {
     if let Some(base_url) = &site.base_url {
         return Some(base_url.clone());
     }
-    let (api, name, region) = (context.api_id.text()?, context.domain_name.text()?, site.region.as_ref()?);
-    let own = ["amazonaws.com", "amazonaws.com.cn"].map(|suffix| format!("{api}.execute-api.{region}.{suffix}"));
-    own.iter().any(|own| own == name).then(|| Address::parse(&format!("https://{name}{stage}"))).flatten()
+    let (api, name, domain) = (context.api_id.text()?, context.domain_name.text()?, site.api_domain.as_ref()?);
+    (name == format!("{api}.{domain}")).then(|| Address::parse(&format!("https://{name}{stage}"))).flatten()
+}
+
+/// Refuses a request that has gone round the proxy in front of the site, and so round its rules against floods: it lacks
+/// the secret that the proxy adds. How long the comparison takes says nothing about the secret, except its length.
+pub(crate) fn check_origin_secret(request: &Request, site: &Site) -> Result<(), Error> {
+    let sent = request.headers().get(ORIGIN_SECRET).map(HeaderValue::as_bytes).unwrap_or_default();
+    let is_sent = |secret: &Secret| bool::from(secret.expose().as_bytes().ct_eq(sent));
+    let passes = site.origin_secrets.is_empty() || site.origin_secrets.iter().any(is_sent);
+    if passes { Ok(()) } else { Err(Kind::OriginSecretMissing.into()) }
 }
 
 /// The path in its encoded form, whether it comes decoded or encoded: only what no encoded path contains is encoded.
@@ -164,20 +176,21 @@ fn uri(path: &str, query: &str) -> Result<Uri, Error> {
 }
 
 fn body(event: &Event<'_>) -> Result<Body, Error> {
-    match (event.body.text(), event.is_base64_encoded.is_true()) {
-        (None | Some(""), _) => Ok(Body::Empty),
-        (Some(text), false) => Ok(Body::Text(text.to_owned())),
+    match (event.body.text().filter(|text| !text.is_empty()), event.is_base64_encoded.is_true()) {
+        (None, _) => Ok(Body::Empty),
+        (Some(text), false) => Ok(Body::Text(text)),
         (Some(text), true) => Ok(STANDARD.decode(text).map_err(|_| Kind::BadRequest(Reason::BodyUnreadable))?.into()),
     }
 }
 
 /// The valid headers. An invalid one is left out, and all others stay.
 fn headers(event: &Event<'_>) -> HeaderMap {
-    let named = event.headers.members().iter().filter_map(|(name, value)| Some((name.text()?, value.text()?)));
+    let named = event.headers.members().into_iter().filter_map(|(name, value)| Some((name, value.text()?)));
     // API Gateway sends the cookies in `cookies`. If there is a `Cookie` header too, it has the same content.
     let cookies = event.cookies.entries();
-    let named = named.filter(|(name, _)| cookies.is_none() || !name.eq_ignore_ascii_case("cookie"));
-    let cookies = cookies.into_iter().flatten().filter_map(|cookie| Some(("cookie", cookie.text()?)));
+    let has_cookies = cookies.is_some();
+    let named = named.filter(|(name, _)| !has_cookies || !name.eq_ignore_ascii_case("cookie"));
+    let cookies = cookies.into_iter().flatten().filter_map(|cookie| Some(("cookie".to_owned(), cookie.text()?)));
 
     let mut headers = HeaderMap::new();
     for (name, value) in named.chain(cookies) {

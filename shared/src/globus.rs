@@ -149,12 +149,13 @@ impl Globus {
     }
 
     /// Completes a sign-in: redeems the code and verifies the ID token. If the response cannot be used, its tokens are
-    /// revoked, so that none is left alive.
+    /// revoked, so that none is left alive, except for those that are in use: Globus may give a token that it gave before.
     pub async fn complete(
         &self,
         code: String,
         attempt: &Attempt,
         redirect_uri: &str,
+        in_use: &[Token],
         now: Timestamp,
     ) -> Result<SignedIn> {
         let received = Mutex::default();
@@ -179,7 +180,7 @@ impl Globus {
                 Ok(SignedIn { identity, tokens: used })
             }
             Err(error) => {
-                self.revoke_secrets(&received, &[]).await;
+                self.revoke_secrets(&received, in_use).await;
                 Err(error)
             }
         }
@@ -296,7 +297,14 @@ impl Globus {
         if claims.preferred_username.is_some() {
             return Ok(claims.into());
         }
-        let userinfo = self.userinfo(access_token).await?;
+        let userinfo = match self.userinfo(access_token).await {
+            Ok(userinfo) => userinfo,
+            // All that it has is shown only: the user is known without it.
+            Err(error) => {
+                log::write(Event::SignIn, Outcome::Partial, error.row().reason.into());
+                return Ok(claims.into());
+            }
+        };
         // OpenID Connect Core 5.3.2: the claims of another user must not be used.
         require(userinfo.sub == claims.sub, Reason::UserinfoSubject).map_err(Kind::ResponseRefused)?;
         Ok(userinfo.or(claims).into())

@@ -12,7 +12,6 @@ use lambda_http::Request;
 use crate::{
     cookies::{Opened, Purpose, SealedCookies},
     error::Result,
-    session::Session,
     timestamp::{SKEW, Timestamp},
 };
 
@@ -29,31 +28,31 @@ pub fn read(request: &Request, cookies: &SealedCookies, now: Timestamp) -> Times
 
 /// The cookie that marks a logout, for as long as a session from before it can last.
 ///
-/// `now` is the end of the logout. The mark is one second ahead, since times are whole seconds; after the beginning of the
-/// session that ends, even if that was begun by an instance whose clock is ahead; and never before an earlier mark.
+/// `now` is the end of the logout. The mark is one second ahead, since times are whole seconds; after `latest`, the beginning
+/// of the latest session that ends, even if an instance began that whose clock is ahead; and never before an earlier mark.
 pub fn cookie(
     request: &Request,
     cookies: &SealedCookies,
-    session: Option<&Session>,
+    latest: Option<Timestamp>,
     session_max: Duration,
     now: Timestamp,
 ) -> Result<Cookie<'static>> {
-    let latest = session.map_or(now, |session| session.begun().max(now)) + Duration::from_secs(1);
-    cookies.seal(Purpose::LogoutMark, NAME, &latest.max(read(request, cookies, now)), session_max)
+    let mark = latest.map_or(now, |latest| latest.max(now)) + Duration::from_secs(1);
+    cookies.seal(Purpose::LogoutMark, NAME, &mark.max(read(request, cookies, now)), session_max)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Browser, Event, noon, sealed_cookies, session};
+    use crate::testing::{Browser, Event, noon, sealed_cookies};
 
     const SECOND: Duration = Duration::from_secs(1);
 
     /// Marks a logout at noon in this browser; returns the mark, and how many seconds it lasts.
-    fn log_out(browser: &mut Browser, session: Option<&Session>) -> (Timestamp, Option<i64>) {
+    fn log_out(browser: &mut Browser, latest: Option<Timestamp>) -> (Timestamp, Option<i64>) {
         let cookies = sealed_cookies(&[]).unwrap();
         let request = browser.with_cookies(Event::get("/")).request();
-        let cookie = cookie(&request, &cookies, session, Duration::from_hours(168), noon()).unwrap();
+        let cookie = cookie(&request, &cookies, latest, Duration::from_hours(168), noon()).unwrap();
         browser.keep(&cookie);
         (mark_at(browser, noon()), cookie.max_age().map(cookie::time::Duration::whole_seconds))
     }
@@ -67,15 +66,15 @@ mod tests {
         let ahead = noon() + SECOND * 20;
 
         assert_eq!(log_out(&mut Browser::default(), None), (noon() + SECOND, Some(604_800)));
-        assert_eq!(log_out(&mut Browser::default(), Some(&session(noon()))).0, noon() + SECOND);
-        let marked = log_out(&mut Browser::default(), Some(&session(ahead))).0;
+        assert_eq!(log_out(&mut Browser::default(), Some(noon())).0, noon() + SECOND);
+        let marked = log_out(&mut Browser::default(), Some(ahead)).0;
         assert_eq!(marked, ahead + SECOND, "begun by an instance whose clock is ahead");
     }
 
     #[test]
     fn a_second_logout_does_not_move_the_mark_back() {
         let mut browser = Browser::default();
-        let first = log_out(&mut browser, Some(&session(noon() + SECOND * 20))).0;
+        let first = log_out(&mut browser, Some(noon() + SECOND * 20)).0;
         assert_eq!(log_out(&mut browser, None).0, first);
     }
 

@@ -25,7 +25,7 @@ const PERSONAL: &str = include_str!("templates/personal.js");
 /// The script on every error page.
 const MESSAGE: &str = include_str!("templates/message.js");
 
-const SOURCES: [(&str, &str); 7] = [
+const SOURCES: [(&str, &str); 8] = [
     ("base.html", include_str!("templates/base.html")),
     ("log_out.html", include_str!("templates/log_out.html")),
     ("logged_out.html", include_str!("templates/logged_out.html")),
@@ -33,6 +33,7 @@ const SOURCES: [(&str, &str); 7] = [
     ("set_up.html", include_str!("templates/set_up.html")),
     ("signed_in.html", include_str!("templates/signed_in.html")),
     ("signed_out.html", include_str!("templates/signed_out.html")),
+    ("user.html", include_str!("templates/user.html")),
 ];
 
 /// The templates that one function alone shows. Only that function compiles them: they cost the others no time.
@@ -128,8 +129,8 @@ pub enum Page<'a> {
         text: &'a str,
         /// Text and path of a link, in addition to the link to the home page.
         link: Option<(&'a str, &'a str)>,
-        /// Whether a login with another account may help.
-        other_account_helps: bool,
+        /// Path of a login with another account, if that may help.
+        other_account_link: Option<&'a str>,
     },
 }
 

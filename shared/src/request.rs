@@ -48,24 +48,26 @@ pub fn field(request: &Request, name: &str) -> Option<String> {
     form.first(name).map(ToOwned::to_owned)
 }
 
-/// Whether the client shows pages: it accepts HTML, or it is a browser that opens a page and accepts anything. API clients
-/// get JSON instead, and no redirect to a login page that they cannot use.
+/// Whether the client shows pages: it accepts HTML, or it is a browser that opens a page and accepts anything. That is also
+/// what a request without `Accept` says ([RFC 9110 section 12.5.1](https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1)).
+/// API clients get JSON instead, and no redirect to a login page that they cannot use.
 pub fn wants_html(request: &Request) -> bool {
     let headers = request.headers();
     let opens_a_page = header_of(headers, "sec-fetch-mode") == Some("navigate");
     let accept = header_of(headers, "accept").unwrap_or_default().to_ascii_lowercase();
-    accept.contains("text/html") || (opens_a_page && accept.contains("*/*"))
+    let accepts_anything = accept.trim().is_empty() || accept.contains("*/*");
+    accept.contains("text/html") || (opens_a_page && accepts_anything)
 }
 
-/// Whether the user opened this page: not a prefetch, an image, a frame or a script, and not HEAD.
+/// Whether the user opened this page: not a prefetch, a preview, an image, a frame or a script, and not HEAD.
 ///
 /// Browsers without Fetch Metadata send none of these headers; their request counts as a navigation.
 pub fn is_navigation(request: &Request) -> bool {
     let headers = request.headers();
     let is = |name, value| header_of(headers, name).is_none_or(|found| found == value);
-    let speculative = ["sec-purpose", "purpose", "x-moz"].iter().any(|name| {
+    let speculative = ["sec-purpose", "purpose", "x-purpose", "x-moz"].iter().any(|name| {
         let purpose = header_of(headers, name).unwrap_or_default().to_ascii_lowercase();
-        purpose.contains("prefetch") || purpose.contains("prerender")
+        ["prefetch", "prerender", "preview"].iter().any(|ahead| purpose.contains(ahead))
     });
     request.method() == Method::GET
         && is("sec-fetch-mode", "navigate")
@@ -109,10 +111,7 @@ fn header_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        config::Site,
-        testing::{BASE_URL, Event},
-    };
+    use crate::testing::{BASE_URL, Event, function};
 
     #[track_caller]
     fn assert_same_origin(event: &Event, expected: bool) {
@@ -121,10 +120,10 @@ mod tests {
         assert_eq!(refused, if expected { None } else { Some("cross_site") }, "{event:?}");
     }
 
-    /// The address for a request that arrives at `domain_name`, in a deployment without `BASE_URL` in eu-west-1.
-    fn address_at(domain_name: &str) -> Result<Address> {
-        let site = Site { base_url: None, region: Some("eu-west-1".to_owned()) };
-        address(&Event::get("/").arriving_at(domain_name).request_to(&site))
+    /// The address for a request that arrives at `domain_name`, in a deployment without `BASE_URL`.
+    fn address_at(domain_name: &str, region: &str, suffix: &str) -> Result<Address> {
+        let deployed = function(&[("BASE_URL", ""), ("AWS_REGION", region), ("URL_SUFFIX", suffix)], |_| Ok(()));
+        address(&Event::get("/").arriving_at(domain_name).request_to(&deployed.site))
     }
 
     #[test]
@@ -167,6 +166,8 @@ mod tests {
             login().header("purpose", "prefetch"),
             login().header("purpose", "Prefetch"),
             login().header("x-moz", "prefetch"),
+            login().header("x-purpose", "preview"),
+            login().header("purpose", "preview"),
             login().header("sec-fetch-dest", "iframe"),
             login().header("sec-fetch-dest", "image"),
             login().header("sec-fetch-mode", "cors"),
@@ -196,16 +197,31 @@ mod tests {
     fn without_a_base_url_only_the_apis_own_name_is_the_address() {
         let own = "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com";
 
-        assert_eq!(address_at(own).unwrap().url(""), format!("https://{own}"));
+        for suffix in ["", "amazonaws.com"] {
+            assert_eq!(address_at(own, "eu-west-1", suffix).unwrap().url(""), format!("https://{own}"));
+        }
         for other in [
             "",
             "gateway.example",
             "evil.execute-api.eu-west-1.amazonaws.com",
             "a1b2c3d4e5.execute-api.us-east-1.amazonaws.com",
+            "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com.cn",
             "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com.evil.example",
             "x.a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com",
         ] {
-            assert_eq!(address_at(other).unwrap_err().kind(), &Kind::UnknownAddress, "{other}");
+            assert_eq!(address_at(other, "eu-west-1", "").unwrap_err().kind(), &Kind::UnknownAddress, "{other}");
+        }
+    }
+
+    #[test]
+    fn the_apis_own_name_ends_as_its_partition_says() {
+        for (region, suffix, own) in [
+            ("cn-north-1", "amazonaws.com.cn", "a1b2c3d4e5.execute-api.cn-north-1.amazonaws.com.cn"),
+            ("eusc-de-east-1", "amazonaws.eu", "a1b2c3d4e5.execute-api.eusc-de-east-1.amazonaws.eu"),
+        ] {
+            assert_eq!(address_at(own, region, suffix).unwrap().url(""), format!("https://{own}"));
+            let elsewhere = address_at(own, region, "amazonaws.com");
+            assert_eq!(elsewhere.unwrap_err().kind(), &Kind::UnknownAddress, "{own}");
         }
     }
 
@@ -230,24 +246,26 @@ mod tests {
         assert!(!elsewhere(""));
     }
 
+    /// Whether a client with these headers gets pages; an empty one is not sent.
+    fn wants(accept: &str, mode: &str) -> bool {
+        wants_html(&Event::get("/").header("accept", accept).header("sec-fetch-mode", mode).request())
+    }
+
     #[test]
     fn only_a_client_that_accepts_html_gets_a_page() {
-        let wants = |accept| wants_html(&Event::get("/").header("accept", accept).request());
-
-        assert!(wants("text/html,application/xhtml+xml;q=0.9"));
-        assert!(wants("Text/HTML"));
-        assert!(!wants("application/json"));
-        assert!(!wants(""));
+        assert!(wants("text/html,application/xhtml+xml;q=0.9", ""));
+        assert!(wants("Text/HTML", "cors"));
+        assert!(!wants("application/json", ""));
+        assert!(!wants("application/json", "navigate"));
     }
 
     #[test]
     fn a_browser_that_opens_a_page_and_accepts_anything_gets_a_page() {
-        let wants =
-            |mode| wants_html(&Event::get("/").header("accept", "*/*").header("sec-fetch-mode", mode).request());
-
-        assert!(wants("navigate"));
-        for program in ["", "cors", "no-cors", "same-origin", "websocket", "Navigate"] {
-            assert!(!wants(program), "{program:?}");
+        for anything in ["*/*", "image/png, */*;q=0.5", "", " "] {
+            assert!(wants(anything, "navigate"), "{anything:?}");
+            for program in ["", "cors", "no-cors", "same-origin", "websocket", "Navigate"] {
+                assert!(!wants(anything, program), "{anything:?} {program:?}");
+            }
         }
     }
 }

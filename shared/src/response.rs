@@ -87,6 +87,9 @@ pub fn with_cookies(
 pub fn respond(request: &Request, outcome: Result<Response<Body>>) -> Response<Body> {
     let mut response = outcome.unwrap_or_else(|error| {
         log_error(&error);
+        // A login may give the permission.
+        let helps = matches!(error.kind(), Kind::PermissionMissing(..));
+        let error = if helps { error.returning_to(requested(request)) } else { error };
         let response = match error.kind() {
             _ if !request::wants_html(request) => json(request, &error),
             Kind::SignInRequired => send_to("", request, &error),
@@ -115,23 +118,27 @@ fn log_error(error: &Error) {
 
 /// To `login`, and from there back to the requested page.
 fn send_to(parameter: &str, request: &Request, error: &Error) -> Response<Body> {
-    let requested = request.uri().path_and_query().filter(|_| request.method() == Method::GET);
-    let next = ReturnPath::accept(requested.map_or(paths::HOME, PathAndQuery::as_str));
-    let login = format!("{}{}?{parameter}next={}", request::base(request), paths::LOGIN, next.encoded());
+    let next = requested(request).encoded();
+    let login = format!("{}{}?{parameter}next={next}", request::base(request), paths::LOGIN);
     redirect(StatusCode::FOUND, &login).unwrap_or_else(|_| page(request, error))
 }
 
+/// The requested page, for the way back from a login. Home if a form was sent: it cannot be sent again.
+fn requested(request: &Request) -> ReturnPath {
+    let page = request.uri().path_and_query().filter(|_| request.method() == Method::GET);
+    ReturnPath::accept(page.map_or(paths::HOME, PathAndQuery::as_str))
+}
+
 fn page(request: &Request, error: &Error) -> Response<Body> {
-    let (row, link) = (error.row(), error.link());
+    let (row, link, other_account_link) = (error.row(), error.link(), error.other_account_link());
     let link = link.as_ref().map(|(text, path)| (*text, path.as_str()));
     let page = match error.kind() {
         Kind::Config(problems) if problems.lacks_only_the_application() => {
             Page::SetUp { redirect_url: request::address(request).map(|address| address.url(paths::LOGIN)).ok() }
         }
-        // A rule of Globus or of the site may be why: it may allow another account.
-        kind => {
-            let other_account_helps = *kind == Kind::Denied;
-            Page::Message { title: row.title, text: row.text, link, other_account_helps }
+        _ => {
+            let other_account_link = other_account_link.as_deref();
+            Page::Message { title: row.title, text: row.text, link, other_account_link }
         }
     };
     // If the template fails, the message is still shown.

@@ -4,10 +4,10 @@ use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode
 
 use crate::log::{self, Event, Outcome, Reason};
 
-/// The characters that a URL's path, query and fragment cannot contain unencoded, and `"`, `<`, `>`, `` ` ``, for which
-/// a path of this site has no use.
+/// The characters that a URL's path, query and fragment cannot contain unencoded, and `"`, `<`, `>`, `` ` ``, `\`, for
+/// which a path of this site has no use.
 const UNSAFE: &AsciiSet =
-    &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`').add(b'{').add(b'}').add(b'|').add(b'^');
+    &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`').add(b'{').add(b'}').add(b'|').add(b'^').add(b'\\');
 
 /// A path on this site, and never on another one: a redirect can use it after this site's origin.
 ///
@@ -41,9 +41,11 @@ impl ReturnPath {
 
     fn try_parse(next: &str) -> Result<Self, Reason> {
         let path = next.split(['?', '#']).next().unwrap_or_default();
-        // Browsers read `\` as `/`, remove tabs and line ends, and read `//` as the start of another host.
-        let local =
-            next.starts_with('/') && !path.starts_with("//") && !next.contains(|c: char| c == '\\' || c.is_control());
+        // In a path, browsers read `\` as `/`. They remove tabs and line ends, and read `//` as the start of another host.
+        let local = next.starts_with('/')
+            && !path.starts_with("//")
+            && !path.contains('\\')
+            && !next.contains(char::is_control);
         let circle = matches!(path, "/login" | "/logout");
         let dots = path.split('/').any(is_dot_segment);
         let encoded = utf8_percent_encode(next, UNSAFE).to_string();
@@ -92,6 +94,14 @@ mod tests {
     fn characters_that_a_url_cannot_contain_are_encoded() {
         assert_eq!(ReturnPath::parse("/café au lait").as_str(), "/caf%C3%A9%20au%20lait");
         assert_eq!(ReturnPath::parse("/<\"x\">").as_str(), "/%3C%22x%22%3E");
+        assert_eq!(ReturnPath::parse("/route/?param=https://x.org/y|1").as_str(), "/route/?param=https://x.org/y%7C1");
+    }
+
+    /// Browsers send it as it is, and it leads nowhere else there.
+    #[test]
+    fn a_backslash_behind_the_path_is_kept_encoded() {
+        assert_eq!(ReturnPath::parse("/files?path=C:\\data\\run").as_str(), "/files?path=C:%5Cdata%5Crun");
+        assert_eq!(ReturnPath::parse("/?\\evil.example#\\").as_str(), "/?%5Cevil.example#%5C");
     }
 
     #[test]
@@ -103,6 +113,8 @@ mod tests {
             "//evil.example",
             "///evil.example",
             "/\\evil.example",
+            "/\\evil.example?x",
+            "/x\\..\\..\\evil#y",
             "\\/evil.example",
             "/\t/evil.example",
             "/\n//evil.example",

@@ -4,6 +4,7 @@ use std::{convert::Infallible, time::SystemTime};
 
 use lambda_http::{Body, Request, Response};
 use lambda_runtime::{LambdaEvent, service_fn};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::{
@@ -27,10 +28,48 @@ pub async fn serve<S>(
     pages::compile();
 
     let (function, handle) = (&function, &handle);
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Payload>| async move {
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
         let now = Timestamp::from(SystemTime::now());
-        Ok::<_, Infallible>(function.respond(handle, event.payload.get(), &event.context.request_id, now).await)
+        Ok::<_, Infallible>(function.respond(handle, event.payload.text(), &event.context.request_id, now).await)
     }))
     .await
+}
+
+/// The JSON text of an event. One that is no JSON is read too, since the runtime would let the visitor see a bare gateway
+/// error.
+struct Payload(Option<Box<RawValue>>);
+
+impl Payload {
+    /// The text; empty if it is no JSON.
+    fn text(&self) -> &str {
+        self.0.as_deref().map_or("", RawValue::get)
+    }
+}
+
+impl<'de> Deserialize<'de> for Payload {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Box::<RawValue>::deserialize(deserializer).ok()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_that_is_no_json_is_read_as_an_empty_one() {
+        // As the runtime reads it.
+        let text = |event: &[u8]| {
+            let payload = Payload::deserialize(&mut serde_json::Deserializer::from_slice(event));
+            payload.unwrap().text().to_owned()
+        };
+
+        for odd in
+            [&b"{\"headers\":{\"user-agent\":\"Beno\\xEEt\"}}"[..], b"{\"x\":\"\xee\"}", b"{\"x\":", b"text", b""]
+        {
+            assert_eq!(text(odd), "", "{}", String::from_utf8_lossy(odd));
+        }
+        assert_eq!(text(b"{\"x\": \"\\ud800\"}"), "{\"x\": \"\\ud800\"}");
+    }
 }

@@ -30,6 +30,10 @@ const VERSION: u8 = 1;
 /// page is sent to the renewal twice in a row, however short tokens live.
 const RENEW_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
+/// How long a session is new. If it lacks a good token, another sign-in does not help: the browser would go round in a
+/// circle.
+const NEW_FOR: Duration = Duration::from_mins(1);
+
 /// The resource server of Globus Auth itself. A session lasts as long as its token can be used or renewed.
 pub const GLOBUS_AUTH: &str = "auth.globus.org";
 
@@ -145,6 +149,11 @@ impl Session {
         self.begun
     }
 
+    /// Whether the user has signed in just now: what is wrong with the tokens would be wrong after another sign-in, too.
+    pub fn is_new(&self, now: Timestamp) -> bool {
+        now.since(self.begun) < NEW_FOR
+    }
+
     /// When the session was last written: at its beginning or by its last renewal.
     pub(crate) fn last_renewal(&self) -> Timestamp {
         self.begun + self.last_renewal
@@ -188,15 +197,16 @@ impl Session {
 
     /// The access token for a service, such as `transfer.api.globus.org`, for the header `Authorization: Bearer`.
     ///
-    /// If it expires soon, the error sends a browser to renew it and back here, or to log in again if it cannot be
-    /// renewed; an API client gets a 401.
+    /// If it expires soon, the error sends a browser to renew it and back here. If it cannot be renewed, or the scope for
+    /// the service is configured only since, the error sends the browser to log in again. An API client gets a 401.
     pub fn token(&self, resource_server: &str, now: Timestamp) -> Result<&str> {
-        // The configured scopes do not cover this service: another sign-in would not change that.
-        let token = self.find(resource_server).ok_or(Kind::Internal(Reason::NoTokenForService))?;
-        match self.state(token, now) {
-            TokenState::Good => Ok(token.access_token.expose()),
-            TokenState::Renewable => Err(Kind::RenewalRequired.into()),
-            TokenState::Expired => Err(Kind::SignInRequired.into()),
+        let token = self.find(resource_server);
+        match token.map(|token| (self.state(token, now), token)) {
+            Some((TokenState::Good, token)) => Ok(token.access_token.expose()),
+            Some((TokenState::Renewable, _)) => Err(Kind::RenewalRequired.into()),
+            _ if !self.is_new(now) => Err(Kind::SignInRequired.into()),
+            Some((TokenState::Expired, _)) => Err(Kind::ResponseRefused(Reason::TokenLifetimeMissing).into()),
+            None => Err(Kind::Internal(Reason::NoTokenForService).into()),
         }
     }
 

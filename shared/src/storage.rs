@@ -8,6 +8,7 @@
 pub mod contract;
 mod cookie_storage;
 mod dynamodb;
+mod held;
 
 use std::fmt;
 
@@ -42,16 +43,16 @@ pub trait TokenStorage: fmt::Debug + Send + Sync {
     /// The user that the session cookie names, without a look at the session.
     fn subject(&self, request: &Request) -> Option<String>;
 
-    /// Keeps a new session in place of this browser's old one.
+    /// Keeps a new session in place of all that this browser had.
     async fn create(&self, request: &Request, session: &Session, now: Timestamp) -> Result<Created>;
 
-    /// Ends this browser's session.
+    /// Ends every session of this browser: it has two if a cookie of the first release is left beside a newer one.
     async fn end(&self, request: &Request) -> Result<Ended>;
 
     /// Whether sessions in other browsers can be ended.
     fn can_end_everywhere(&self) -> bool;
 
-    /// Ends this browser's session, and then every session of its user in other browsers. Their tokens are encrypted with
+    /// Ends every session of this browser, and then those of its user in other browsers. Their tokens are encrypted with
     /// keys that only those browsers have. A session that has ended already ends no other.
     async fn end_everywhere(&self, request: &Request, now: Timestamp) -> Result<Ended>;
 
@@ -68,15 +69,15 @@ pub trait TokenStorage: fmt::Debug + Send + Sync {
 pub struct Created {
     /// The cookie that leads to it.
     pub cookie: Cookie<'static>,
-    /// The session that this browser had, if it could be opened. If it is another user's, its tokens are to be revoked.
-    pub replaced: Option<Session>,
+    /// The sessions that this browser had, if they could be opened. The tokens of another user's are to be revoked.
+    pub replaced: Vec<Session>,
 }
 
 /// What a logout has ended.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Ended {
-    /// This browser's session, if it could be opened. Its tokens are to be revoked.
-    pub session: Option<Session>,
+    /// This browser's sessions, if they could be opened. Their tokens are to be revoked.
+    pub sessions: Vec<Session>,
     /// Why sessions in other browsers are left, if they were to be ended and are not.
     pub others_left: Option<Reason>,
 }

@@ -17,12 +17,15 @@ pub use event::Event;
 pub use log::Log;
 pub use world::{World, query};
 
+use cookie::Cookie;
 use globus_stand_in::CLIENT_ID;
 
 use crate::{
     config::{Config, ConfigError, Environment, Reading, Secret},
-    cookies::SealedCookies,
+    cookies::{Opened, Purpose, SealedCookies},
+    error::Kind,
     function::Function,
+    log::Reason,
     session::{DisplayText, GLOBUS_AUTH, Identity, Session, Token},
     timestamp::Timestamp,
 };
@@ -82,6 +85,18 @@ pub fn of_the_first_release(session: Session) -> Session {
     Session::new(String::new(), session.identity, session.tokens, begun)
 }
 
+/// The session cookie as the first release would have set it: under the name that it had there.
+pub fn cookie_of_the_first_release(cookies: &SealedCookies, cookie: &Cookie<'_>) -> Cookie<'static> {
+    let request = Event::get("/").cookie(&cookie.stripped().to_string()).request();
+    for purpose in [Purpose::Session, Purpose::Ticket] {
+        if let Opened::Value(value) = cookies.open::<serde_json::Value>(&request, purpose, "session") {
+            let sealed = cookies.seal_as(purpose, cookies.first_name("session"), &value, Duration::from_hours(168));
+            return sealed.unwrap_or_else(|error| panic!("{error}"));
+        }
+    }
+    panic!("this is no session cookie: {}", cookie.name())
+}
+
 /// A session that began at `begun`, with a token for Globus Auth and one for Transfer, both good for 48 hours.
 pub fn session(begun: Timestamp) -> Session {
     let token = |resource_server: &str, scope: &str| Token {
@@ -105,4 +120,38 @@ pub fn session(begun: Timestamp) -> Session {
         token("transfer.api.globus.org", "urn:globus:auth:scope:transfer.api.globus.org:all"),
     ];
     Session::new("session-id-1".to_owned(), identity, tokens, begun)
+}
+
+/// One error of each kind. The tests of errors name every kind: one that is added there belongs here, too.
+pub fn every_kind() -> Vec<Kind> {
+    let reason = Reason::ServerError;
+    let config = configure(&[("SESSION_KEYS", "")], Config::read).err().map(Kind::Config);
+    let others = [
+        Kind::BadRequest(reason),
+        Kind::NotFound,
+        Kind::MethodNotAllowed("GET"),
+        Kind::NotNavigation,
+        Kind::SignInRequired,
+        Kind::RenewalRequired,
+        Kind::CrossSite,
+        Kind::UnknownAttempt(reason),
+        Kind::NoLoginCookie,
+        Kind::Denied,
+        Kind::OtherUser,
+        Kind::GlobusReported(reason),
+        Kind::GlobusRefused(reason),
+        Kind::CodeRefused,
+        Kind::ResponseRefused(reason),
+        Kind::GlobusUnavailable(reason),
+        Kind::RenewalBusy,
+        Kind::StoreUnavailable(reason),
+        Kind::ServiceUnavailable(reason),
+        Kind::ServiceResponseRefused(reason),
+        Kind::PermissionMissing(reason, "This page needs it."),
+        Kind::SessionTooLarge(5_000),
+        Kind::UnknownAddress,
+        Kind::OriginSecretMissing,
+        Kind::Internal(reason),
+    ];
+    others.into_iter().chain(config).collect()
 }

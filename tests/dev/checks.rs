@@ -29,6 +29,7 @@ pub(crate) fn everything() -> Result<()> {
             source(times)?;
             times.part("Tools", || tools.join().unwrap_or_else(|_| Err("The tools cannot be fetched.".to_owned())))
         })?;
+        times.part("Supply chain", supply_chain)?;
         times.part("Unit tests", unit_tests)?;
         times.part("Debug builds", programs::build)?;
         times.part("Packages", || Package::here(Storage::Cookies).build().map(drop))?;
@@ -78,6 +79,18 @@ fn source(times: &mut Times) -> Result<()> {
         let arguments = ["doc", "--workspace", "--no-deps", "--document-private-items", "--locked", "--quiet"];
         run(cargo(&arguments).env("RUSTDOCFLAGS", "-D warnings"), "The documentation has broken parts")
     })
+}
+
+/// What the code depends on, as `deny.toml` says, and GitHub's workflows. Without the advisories: they change every day,
+/// and what was good yesterday would fail.
+fn supply_chain() -> Result<()> {
+    let programs = tools::supply_chain()?;
+    let mut dependencies = tools::command(programs.join("cargo-deny"));
+    dependencies.args(["--locked", "check", "bans", "licenses", "sources"]);
+    run(&mut dependencies, "deny.toml does not allow this dependency")?;
+    let mut workflows = tools::command(programs.join("zizmor"));
+    workflows.args(["--offline", "--quiet", ".github"]);
+    run(&mut workflows, "The workflows in .github have something to say")
 }
 
 /// The tests beside the code, those of the kit included, and the examples in the documentation. `--workspace` and no less:

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use fantoccini::{
     Client, ClientBuilder, Locator,
     error::CmdError,
@@ -204,10 +205,12 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", features).await.map(drop)
     }
 
-    /// Puts a picture of the page into cargo's directory, in `screenshots/`.
+    /// Puts a picture of the page into cargo's directory, in `screenshots/`: all of the page, not only what the screen shows.
     pub async fn screenshot(&self, name: &str) -> Result<()> {
         let file = tools::artifact(&format!("screenshots/{name}.png"))?;
-        let picture = self.client.screenshot().await.map_err(said)?;
+        let taken = self.devtools("Page.captureScreenshot", json!({ "captureBeyondViewport": true })).await?;
+        let picture = STANDARD.decode(taken["data"].as_str().unwrap_or_default());
+        let picture = picture.map_err(|error| format!("The screenshot {name} cannot be read: {error}."))?;
         fs::write(file, picture).map_err(|error| format!("The screenshot {name} cannot be written: {error}."))
     }
 
@@ -253,6 +256,8 @@ fn capabilities() -> Capabilities {
         "--no-sandbox",
         "--disable-dev-shm-usage",
         "--window-size=1280,1000",
+        // As on a phone, where a scrollbar takes no room: a screenshot of the whole page has none either.
+        "--hide-scrollbars",
         // The app and its sibling domains, where a test has them.
         "--host-resolver-rules=MAP *.gateway.example 127.0.0.1",
     ] });

@@ -292,6 +292,9 @@ class Handler(BaseHTTPRequestHandler):
             AWS.to_fail = int(body)
         elif path == "/written":
             AWS.written = body.decode() or None
+        elif path.endswith("/concurrency"):
+            AWS.recorded.append({"Action": "PutFunctionConcurrency", "function": path.split("/")[3], **json.loads(body)})
+            return self.answer(200, body.decode(), "application/json")
         elif path.endswith(".template"):
             AWS.objects[path.split("/", 2)[2]] = body.decode()
         self.answer(200, "")
@@ -312,7 +315,11 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(200, json.dumps(limits), "application/json")
         self.answer(200, "<ListBucketResult></ListBucketResult>")
 
-    do_DELETE = do_GET
+    def do_DELETE(self):
+        path = urllib.parse.urlsplit(self.path).path
+        if path.endswith("/concurrency"):
+            AWS.recorded.append({"Action": "DeleteFunctionConcurrency", "function": path.split("/")[3]})
+        self.answer(204, "")
 
     def log_message(self, *_):
         pass

@@ -1,5 +1,7 @@
 //! What CloudFormation would make of the template: AWS's own translator, and a script that resolves the references.
 
+mod change_set;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
@@ -10,8 +12,28 @@ use crate::{
     tools,
 };
 
+pub use change_set::ChangeSet;
+
 /// The value that the stack's own session key has here.
 pub const SESSION_KEY: &str = "a-session-key-for-packaged-functions-and-nothing-else";
+
+/// The template, as seen from the project's directory.
+pub const TEMPLATE: &str = "template.yaml";
+
+/// Where a stack is: its region, and of the partition of AWS that the region is in, the name and the domain.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    region: &'static str,
+    partition: &'static str,
+    suffix: &'static str,
+}
+
+impl Place {
+    /// Where all stacks are that need not be elsewhere.
+    pub const USUAL: Self = Self { region: REGION, partition: "aws", suffix: "amazonaws.com" };
+    /// The European Sovereign Cloud.
+    pub const SOVEREIGN: Self = Self { region: "eusc-de-east-1", partition: "aws-eusc", suffix: "amazonaws.eu" };
+}
 
 /// A function of the stack.
 #[derive(Clone, Debug)]
@@ -54,6 +76,12 @@ pub struct Stack {
     pub throttles: BTreeMap<String, u64>,
     /// Its tables, as CloudFormation would make them.
     pub tables: BTreeMap<String, Value>,
+    /// The roles of its functions, as CloudFormation would make them.
+    pub roles: BTreeMap<String, Value>,
+    /// Its alarms, as CloudFormation would make them.
+    pub alarms: BTreeMap<String, Value>,
+    /// What it tells its operator.
+    pub outputs: BTreeMap<String, String>,
     /// The names of the metrics that are counted in the log.
     pub counted: BTreeSet<String>,
     /// The dashboard.
@@ -63,28 +91,12 @@ pub struct Stack {
 impl Stack {
     /// The stack with these parameters, where the others have their defaults, and a table of that name.
     pub fn with(parameters: &[(&str, &str)], table: &str) -> Result<Self> {
-        let parameters: BTreeMap<_, _> = parameters.iter().copied().collect();
-        let given = json!({
-            "template": "template.yaml",
-            "parameters": parameters,
-            "names": {
-                "AWS::AccountId": ACCOUNT,
-                "AWS::Partition": "aws",
-                "AWS::Region": REGION,
-                "AWS::StackName": "globus-sign-in",
-                "AWS::URLSuffix": "amazonaws.com",
-                "TokenTable": table,
-            },
-            "secrets": { "SessionKeys": SESSION_KEY, "ClientSecret": { "Ref": "GlobusClientSecret" } },
-        });
-        let mut describe = tools::command(tools::sam()?.join("python"));
-        let output = describe.arg("tests/stack.py").arg(given.to_string()).output();
-        let output = output.map_err(|error| format!("The template cannot be transformed: {error}."))?;
-        if !output.status.success() {
-            return Err(format!("The template cannot be transformed: {}", String::from_utf8_lossy(&output.stderr)));
-        }
-        let said = serde_json::from_slice(&output.stdout);
-        let said: Value = said.map_err(|error| format!("tests/stack.py does not speak JSON: {error}."))?;
+        Self::at(Place::USUAL, parameters, table)
+    }
+
+    /// The same in another place.
+    pub fn at(place: Place, parameters: &[(&str, &str)], table: &str) -> Result<Self> {
+        let said = run("tests/stack.py", &given(TEMPLATE, parameters, table, place))?;
         Ok(Self::read(&said, table))
     }
 
@@ -93,13 +105,16 @@ impl Stack {
         let functions = functions.map(|(name, function)| (name.clone(), Function::read(name, function, table)));
         let pair = |permission: &Value| (text(&permission["function"]), text(&permission["path"]));
         let throttles = said["throttles"].as_object().into_iter().flatten();
-        let tables = said["tables"].as_object().into_iter().flatten();
+        let outputs = said["outputs"].as_object().into_iter().flatten();
         Self {
             functions: functions.collect(),
             routes: list(&said["routes"]).iter().map(Route::read).collect(),
             invokable: list(&said["invokable"]).iter().map(pair).collect(),
             throttles: throttles.filter_map(|(route, rate)| Some((route.clone(), rate.as_u64()?))).collect(),
-            tables: tables.map(|(name, table)| (name.clone(), table.clone())).collect(),
+            tables: object(&said["tables"]),
+            roles: object(&said["roles"]),
+            alarms: object(&said["alarms"]),
+            outputs: outputs.map(|(name, value)| (name.clone(), text(value))).collect(),
             counted: list(&said["metrics"]["counted"]).iter().map(text).collect(),
             dashboard: said["metrics"]["dashboard"].clone(),
         }
@@ -136,6 +151,38 @@ impl Route {
     fn read(said: &Value) -> Self {
         Self { method: text(&said["method"]), path: text(&said["path"]), function: text(&said["function"]) }
     }
+}
+
+/// What the scripts are told of a stack.
+fn given(template: &str, parameters: &[(&str, &str)], table: &str, place: Place) -> Value {
+    let parameters: BTreeMap<_, _> = parameters.iter().copied().collect();
+    json!({
+        "template": template,
+        "parameters": parameters,
+        "names": {
+            "AWS::AccountId": ACCOUNT,
+            "AWS::Partition": place.partition,
+            "AWS::Region": place.region,
+            "AWS::StackName": "globus-sign-in",
+            "AWS::URLSuffix": place.suffix,
+            "TokenTable": table,
+        },
+        "secrets": { "SessionKeys": SESSION_KEY, "ClientSecret": { "Ref": "GlobusClientSecret" } },
+    })
+}
+
+/// What a script prints that is given this.
+fn run(script: &str, given: &Value) -> Result<Value> {
+    let output = tools::command(tools::sam()?.join("python")).arg(script).arg(given.to_string()).output();
+    let output = output.map_err(|error| format!("The template cannot be transformed: {error}."))?;
+    if !output.status.success() {
+        return Err(format!("The template cannot be transformed: {}", String::from_utf8_lossy(&output.stderr)));
+    }
+    serde_json::from_slice(&output.stdout).map_err(|error| format!("{script} does not speak JSON: {error}."))
+}
+
+fn object(value: &Value) -> BTreeMap<String, Value> {
+    value.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 fn list(value: &Value) -> &[Value] {

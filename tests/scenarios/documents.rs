@@ -5,7 +5,7 @@ use std::fs;
 use kit::tools;
 
 /// Each block of shell commands by its first line, and what runs it.
-const BLOCKS: [(&str, &str); 10] = [
+const BLOCKS: [(&str, &str); 12] = [
     ("cargo dev", "every scenario with the local app does what it does, with the same code"),
     ("cargo test", "runs the unit tests, as the check of which this is a part does"),
     ("cargo dev test", "this test is a part of it"),
@@ -15,6 +15,8 @@ const BLOCKS: [(&str, &str); 10] = [
     ("sam local invoke HomeFunction", "not run: it needs Docker"),
     ("cp -r functions/tasks functions/mypage", "a_page_of_your_own_begins_as_a_copy_of_the_sample"),
     ("cargo ops end-sessions", "operator.rs"),
+    ("aws cloudformation describe-change-set", "not run: it needs an account; stack.rs computes what it must say"),
+    ("git checkout the-last-good-commit", "not run: the commands are those of a deployment; operator.rs runs them"),
     ("aws cloudformation deploy", "not run: it needs an account; the linter of templates reads the file"),
 ];
 

@@ -73,6 +73,8 @@ mod operator;
 #[cfg(test)]
 mod packaged;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod programs;
 #[cfg(test)]
 mod sample_page;

@@ -205,6 +205,22 @@ fn another_client_secret_reaches_the_functions_and_the_file() -> Result<()> {
 }
 
 #[test]
+fn a_site_is_closed_and_opened_without_a_deployment() -> Result<()> {
+    let operator = with_a_stack("closing")?;
+    let functions = |action| -> Result<Vec<_>> {
+        let calls = operator.calls(action)?;
+        Ok(calls.iter().map(|call| call["function"].as_str().unwrap_or_default().to_owned()).collect())
+    };
+    let all = ["HomeFunction", "LoginFunction", "LogoutFunction"];
+    assert!(operator.ops("close-site", "")?.succeeded);
+    assert_eq!(functions("PutFunctionConcurrency")?, all);
+    assert_eq!(operator.calls("PutFunctionConcurrency")?[0]["ReservedConcurrentExecutions"], 0);
+    assert!(operator.ops("open-site", "")?.succeeded);
+    assert_eq!(functions("DeleteFunctionConcurrency")?, all);
+    Ok(())
+}
+
+#[test]
 fn a_mistake_in_the_settings_is_named_before_the_deployment() -> Result<()> {
     let operator = with_a_stack("mistakes")?;
     let good = operator.read("parameters.yaml");

@@ -54,7 +54,7 @@ impl Scene {
     /// From the page that is shown to the sign-in page of the stand-in; gives its address.
     pub(crate) async fn begin(&self) -> Result<String> {
         self.browser.press("main a[href^='/login']").await?;
-        self.browser.shows("Who is signing in?").await?;
+        self.browser.shows("Who is logging in?").await?;
         self.browser.url().await
     }
 
@@ -92,31 +92,14 @@ impl Scene {
         Ok(cookies.into_iter().map(|(name, _)| name.rsplit_once('-').map_or("", |(name, _)| name).to_owned()).collect())
     }
 
-    /// On every screen: a screenshot, no accessibility violation, no message in the console, and
-    /// nothing that runs over the side.
+    /// Asserts that the page is in order; see [`is_in_order`].
     pub(crate) async fn is_in_order(&self, page: &str) -> Result<()> {
-        for (screen, width, height, dark) in SCREENS {
-            self.browser.screen(width, height, dark).await?;
-            self.browser.screenshot(&format!("{page}-{screen}")).await?;
-            assert_eq!(self.browser.accessibility_violations().await?, json!([]), "{page} on {screen}");
-            let runs_over = "return document.documentElement.scrollWidth > innerWidth";
-            assert_eq!(self.browser.run(runs_over).await?, json!(false), "{page} on {screen}");
-        }
-        self.browser.screen(1280, 1000, false).await?;
-        self.console_is_quiet().await
-    }
-
-    /// Asserts that no page had anything to complain of. That an error page has an error's status is no complaint.
-    async fn console_is_quiet(&self) -> Result<()> {
-        let said = self.browser.console().await?;
-        let complaints: Vec<_> = said.iter().filter(|line| !line.contains("responded with a status of")).collect();
-        assert!(complaints.is_empty(), "{complaints:?}");
-        Ok(())
+        is_in_order(&self.browser, page).await
     }
 
     /// Nothing secret was logged, nothing had anything to complain of, no function ended in a panic.
     pub(crate) async fn close(self) -> Result<()> {
-        self.console_is_quiet().await?;
+        console_is_quiet(&self.browser).await?;
         let log = self.app.log();
         let cookies = self.browser.cookies_for(self.app.url()).await?;
         let tokens = self.app.stand_in().issued_tokens();
@@ -138,4 +121,26 @@ impl Scene {
         }
         Ok(())
     }
+}
+
+/// On every screen: a screenshot, no accessibility violation, no message in the console, and nothing that runs over the
+/// side.
+pub(crate) async fn is_in_order(browser: &Browser, page: &str) -> Result<()> {
+    for (screen, width, height, dark) in SCREENS {
+        browser.screen(width, height, dark).await?;
+        browser.screenshot(&format!("{page}-{screen}")).await?;
+        assert_eq!(browser.accessibility_violations().await?, json!([]), "{page} on {screen}");
+        let runs_over = "return document.documentElement.scrollWidth > innerWidth";
+        assert_eq!(browser.run(runs_over).await?, json!(false), "{page} on {screen}");
+    }
+    browser.screen(1280, 1000, false).await?;
+    console_is_quiet(browser).await
+}
+
+/// Asserts that no page had anything to complain of. That an error page has an error's status is no complaint.
+async fn console_is_quiet(browser: &Browser) -> Result<()> {
+    let said = browser.console().await?;
+    let complaints: Vec<_> = said.iter().filter(|line| !line.contains("responded with a status of")).collect();
+    assert!(complaints.is_empty(), "{complaints:?}");
+    Ok(())
 }

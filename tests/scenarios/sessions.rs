@@ -105,7 +105,7 @@ async fn a_consent_that_was_withdrawn_leads_to_a_new_sign_in(storage: Storage) -
     scene.app.stand_in().revoke_person("ada");
 
     scene.browser.reload().await?;
-    scene.browser.shows("Who is signing in?").await?;
+    scene.browser.shows("Who is logging in?").await?;
     scene.choose("ada").await?;
     scene.browser.shows(RENEWED).await?;
     scene.is_at("/").await?;
@@ -218,6 +218,6 @@ async fn with_sessions_in_cookies_nothing_is_said_of_other_browsers() -> Result<
 /// Where another browser is sent that begins a sign-in.
 async fn authorize_url(scene: &Scene, other: &Browser) -> Result<String> {
     other.goto(&scene.url("/login")).await?;
-    other.shows("Who is signing in?").await?;
+    other.shows("Who is logging in?").await?;
     other.url().await
 }

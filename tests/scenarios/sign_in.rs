@@ -13,6 +13,7 @@ on_each_storage! {
     every_person_can_sign_in_and_markup_in_a_name_is_only_text
     a_name_that_turns_text_round_and_a_long_username_stay_in_place
     a_user_who_declines_is_told_so_and_can_start_again
+    a_failed_login_that_is_loaded_again_leads_where_the_user_was_going
     another_user_at_globus_is_asked_to_log_out_first
     two_tabs_sign_in_at_once_and_finish_in_either_order
     a_deep_link_is_where_a_person_lands
@@ -28,7 +29,7 @@ async fn a_person_signs_in_sees_who_they_are_and_logs_out(storage: Storage) -> R
     scene.sign_in("ada", "Hello Ada Lovelace!").await?;
     scene.is_in_order("home-signed-in").await?;
     // The picture in the README: copy it to docs/signed-in.png when the page changes.
-    scene.browser.screen(900, 1060, false).await?;
+    scene.browser.screen(900, 980, false).await?;
     scene.browser.screenshot("signed-in").await?;
     let shown = scene.browser.text().await?;
     for said in [
@@ -120,7 +121,7 @@ async fn the_keyboard_alone_is_enough(storage: Storage) -> Result<()> {
     scene.browser.keys(TAB).await?;
     scene.browser.screenshot("home-signed-out-focus").await?;
     scene.browser.keys(ENTER).await?;
-    scene.browser.shows("Who is signing in?").await?;
+    scene.browser.shows("Who is logging in?").await?;
     scene.browser.keys(TAB).await?;
     scene.browser.keys(ENTER).await?;
     scene.browser.shows("Hello Ada Lovelace!").await?;
@@ -185,12 +186,26 @@ async fn a_user_who_declines_is_told_so_and_can_start_again(storage: Storage) ->
 
     // The address has no code any more: to load it again is to start again.
     scene.browser.reload().await?;
-    scene.browser.shows("Who is signing in?").await?;
+    scene.browser.shows("Who is logging in?").await?;
     scene.goto("/login?error=access_denied&state=of-another-browser").await?;
     scene.browser.shows("This login cannot be completed").await?;
     scene.is_in_order("unknown-attempt").await?;
     scene.goto("/").await?;
     scene.sign_in("ada", "Hello Ada Lovelace!").await?;
+    scene.close().await
+}
+
+async fn a_failed_login_that_is_loaded_again_leads_where_the_user_was_going(storage: Storage) -> Result<()> {
+    let scene = Scene::open(storage, &[]).await?;
+    scene.goto("/tasks").await?;
+    scene.browser.press("[data-action=deny]").await?;
+    scene.browser.shows("Login cancelled").await?;
+    scene.is_at("/login?next=%2Ftasks").await?;
+
+    scene.browser.reload().await?;
+    scene.choose("ada").await?;
+    scene.browser.shows("Your transfers").await?;
+    scene.is_at("/tasks").await?;
     scene.close().await
 }
 

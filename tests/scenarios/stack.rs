@@ -1,16 +1,30 @@
 //! The template: what AWS's linters say of it, and whether it gives the functions what they read.
 
+mod domain;
+mod upgrade;
+
 use std::{collections::BTreeSet, fs};
 
-use kit::{Result, dynamodb::Table, packages::resource, programs::FUNCTIONS, sam, stack::Stack, tools};
+use kit::{
+    Result,
+    dynamodb::Table,
+    packages::resource,
+    programs::FUNCTIONS,
+    sam,
+    stack::{Place, Stack, TEMPLATE},
+    tools,
+};
 use serde_json::Value;
 use shared::log::{Event, Outcome, Reason};
 
 const CERTIFICATE: &str = "arn:aws:acm:us-east-1:123456789012:certificate/4e3b6a0e-0000-4000-8000-000000000000";
 const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/4e3b6a0e-0000-4000-8000-000000000000";
 
-/// Every part of the stack that is not there by itself.
-const EVERYTHING: [(&str, &str); 10] = [
+const BOUNDARY: &str = "arn:aws:iam::123456789012:policy/boundary";
+const ORIGIN_SECRET: &str = "an-origin-secret-of-32-characters";
+
+/// Every part of the stack that is not there by itself, except a certificate that the stack makes.
+const EVERYTHING: [(&str, &str); 14] = [
     ("GlobusClientId", "4e3b6a0e-0000-4000-8000-000000000000"),
     ("GlobusClientSecret", "a-client-secret"),
     ("TokenStorage", "dynamodb"),
@@ -18,10 +32,17 @@ const EVERYTHING: [(&str, &str); 10] = [
     ("BaseUrl", "https://example.org/gateway"),
     ("DomainName", "gateway.example.org"),
     ("CertificateArn", CERTIFICATE),
+    ("HostedZoneId", "Z0123456789ABCDEFGHIJ"),
+    ("OriginSecret", ORIGIN_SECRET),
     ("EnvironmentKeyArn", KEY),
     ("AlarmEmail", "operator@example.org"),
     ("Tasks", "on"),
+    ("PermissionsBoundaryArn", BOUNDARY),
+    ("RolePath", "/gateway/"),
 ];
+
+/// A certificate that the stack makes.
+const CERTIFIED: [(&str, &str); 2] = [("DomainName", "gateway.example.org"), ("HostedZoneId", "Z0123456789ABCDEFGHIJ")];
 
 /// Raising it is what makes CloudFormation give the functions a secret's new value; no function reads it.
 const READ_BY_NO_CODE: &str = "SECRETS_REVISION";
@@ -46,12 +67,13 @@ fn variables_in_the_code() -> BTreeSet<String> {
 
 #[test]
 fn the_linters_accept_the_template_with_its_defaults() -> Result<()> {
-    sam::lint(&tools::root().join("template.yaml"))
+    sam::lint(&tools::root().join(TEMPLATE))
 }
 
 #[test]
 fn the_linters_accept_the_template_with_every_optional_part() -> Result<()> {
-    sam::lint(&sam::template_with("template-with-everything", &EVERYTHING)?)
+    sam::lint(&sam::template_with("template-with-everything", &EVERYTHING)?)?;
+    sam::lint(&sam::template_with("template-with-a-certificate", &CERTIFIED)?)
 }
 
 #[test]
@@ -162,6 +184,122 @@ fn the_sample_page_is_deployed_by_its_parameter() -> Result<()> {
     assert_eq!(tasks.actions, with.functions["HomeFunction"].actions, "it reads sessions, and does nothing else");
     assert_eq!(tasks.variables[READ_BY_TASKS], "https://transfer.api.globus.org");
     assert!(!tasks.variables.contains_key("GLOBUS_CLIENT_SECRET"), "{:?}", tasks.variables.keys());
+    Ok(())
+}
+
+/// An account that demands a boundary or a path refuses to make a role without.
+#[test]
+fn every_role_has_the_boundary_and_the_path_of_the_account() -> Result<()> {
+    let [without, with] = stacks()?;
+    assert_eq!(with.roles.len(), FUNCTIONS.len(), "{:?}", with.roles.keys());
+    for role in with.roles.values() {
+        assert_eq!((&role["PermissionsBoundary"], &role["Path"]), (&BOUNDARY.into(), &"/gateway/".into()), "{role}");
+    }
+    for role in without.roles.values() {
+        assert_eq!((role.get("PermissionsBoundary"), role.get("Path")), (None, None), "{role}");
+    }
+    Ok(())
+}
+
+/// What is refused before an update begins can break nothing.
+#[test]
+fn a_parameter_that_cannot_be_right_is_refused_before_the_update() {
+    let refused = |parameters: &[(&str, &str)]| Stack::with(parameters, "sessions").unwrap_err();
+    let wrong = [
+        ("GlobusClientId", "7fb58e00", "GlobusClientId is a UUID"),
+        ("GlobusClientSecret", "a secret", "GlobusClientSecret has no spaces"),
+        ("GlobusScopes", "profile,openid", "GlobusScopes are separated by spaces"),
+        ("BaseUrl", "https://example.org/", "BaseUrl begins with https:// and does not end with a slash"),
+        ("DomainName", "https://gateway.example.org", "DomainName is a name alone"),
+        ("DomainStep", "none", "DomainStep is one of"),
+        ("CertificateArn", "4e3b6a0e-0000-4000-8000-000000000000", "CertificateArn is the ARN of a certificate"),
+        ("HostedZoneId", "example.org", "HostedZoneId is the id of a hosted zone"),
+        ("OriginSecret", "too-short", "OriginSecret has at least 32 letters or digits"),
+        ("EnvironmentKeyArn", "alias/mine", "EnvironmentKeyArn is the ARN of a KMS key"),
+        ("AlarmEmail", "Ada <ada@example.org>", "AlarmEmail is one email address"),
+        ("PermissionsBoundaryArn", "boundary", "PermissionsBoundaryArn is the ARN of an IAM policy"),
+        ("RolePath", "gateway", "RolePath begins and ends with a slash"),
+    ];
+    let said = refused(&wrong.map(|(name, value, _)| (name, value)));
+    for (_, _, message) in wrong {
+        assert!(said.contains(message), "no {message} in {said}");
+    }
+    let said = refused(&[("DomainName", "gateway.example.org/"), ("BaseUrl", "https://exam ple.org")]);
+    assert!(said.contains("DomainName is a name alone") && said.contains("BaseUrl begins with"), "{said}");
+    let said = refused(&[("DomainName", "gateway.example.org")]);
+    assert!(said.contains("DomainName needs CertificateArn, HostedZoneId, or both."), "{said}");
+}
+
+/// Without it, a proxy's secret in the parameter would protect nothing.
+#[test]
+fn every_function_has_the_secret_of_the_proxy_and_an_empty_one_by_default() -> Result<()> {
+    let [without, with] = stacks()?;
+    let secret = |function: &kit::stack::Function| function.variables["ORIGIN_SECRET"].clone();
+    assert!(with.functions.values().all(|function| secret(function) == ORIGIN_SECRET));
+    assert!(without.functions.values().all(|function| secret(function).is_empty()));
+    Ok(())
+}
+
+#[test]
+fn in_another_partition_every_address_is_of_that_partition() -> Result<()> {
+    let stack = Stack::at(Place::SOVEREIGN, &[], "sessions")?;
+    assert!(stack.functions.values().all(|function| function.variables["URL_SUFFIX"] == "amazonaws.eu"));
+    let output = |name: &str| stack.outputs[name].as_str();
+    assert_eq!(output("SiteUrl"), "https://physical-HttpApi.execute-api.eusc-de-east-1.amazonaws.eu");
+    assert_eq!(output("RedirectUrl"), "https://physical-HttpApi.execute-api.eusc-de-east-1.amazonaws.eu/login");
+    let console = "https://eusc-de-east-1.console.amazonaws-eusc.eu/cloudwatch/home?region=eusc-de-east-1";
+    assert_eq!(output("DashboardUrl"), format!("{console}#dashboards/dashboard/physical-Dashboard"));
+    Ok(())
+}
+
+/// The names of an alarm's metrics, each with the resource that it is of.
+fn metrics(alarm: &Value) -> BTreeSet<(&str, &str)> {
+    let metrics = alarm["Metrics"].as_array().into_iter().flatten().map(|one| &one["MetricStat"]["Metric"]);
+    let named = metrics.filter_map(|metric| {
+        let resource = metric["Dimensions"][0]["Value"].as_str().unwrap_or_default();
+        Some((metric["MetricName"].as_str()?, resource.trim_start_matches("physical-")))
+    });
+    named.collect()
+}
+
+#[test]
+fn the_alarms_on_functions_watch_every_function() -> Result<()> {
+    for stack in stacks()? {
+        for (alarm, metric) in [("FunctionErrors", "Errors"), ("FunctionThrottles", "Throttles")] {
+            let functions: BTreeSet<_> = stack.functions.keys().map(|name| (metric, name.as_str())).collect();
+            assert_eq!(metrics(&stack.alarms[alarm]), functions);
+        }
+    }
+    Ok(())
+}
+
+/// With broken settings, or a table that does not respond, each function responds cleanly: with a page of status 503.
+#[test]
+fn a_site_that_is_down_raises_an_alarm_although_no_function_fails() -> Result<()> {
+    for stack in stacks()? {
+        let alarm = &stack.alarms["ServerErrors"];
+        assert_eq!(metrics(alarm), BTreeSet::from([("5xx", "HttpApi"), ("Count", "HttpApi")]));
+        assert_eq!(alarm["Metrics"][0]["Expression"], "IF(failed >= 3, 100 * failed / requests, 0)");
+        assert_eq!((&alarm["Threshold"], &alarm["ComparisonOperator"]), (&5.into(), &"GreaterThanThreshold".into()));
+    }
+    Ok(())
+}
+
+/// An alarm comes at night: it names where it is written what to do.
+#[test]
+fn each_alarm_reaches_its_address_and_names_its_row_in_the_manual() -> Result<()> {
+    let manual = fs::read_to_string(tools::root().join("docs/operations.md")).unwrap();
+    let section = manual.split("\n## Alarms\n").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap();
+    let rows: BTreeSet<_> = section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let [without, with] = stacks()?;
+    assert_eq!(rows, with.alarms.keys().map(String::as_str).collect());
+    for (name, alarm) in &with.alarms {
+        let description = alarm["AlarmDescription"].as_str().unwrap();
+        let where_to = format!(" What to do - docs/operations.md, section Alarms, {name}.");
+        assert!(description.ends_with(&where_to), "{description}");
+        assert_eq!(alarm["AlarmActions"], Value::from(vec!["physical-AlarmTopic"]), "{name}");
+    }
+    assert!(without.alarms.values().all(|alarm| alarm.get("AlarmActions").is_none()));
     Ok(())
 }
 

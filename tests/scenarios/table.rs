@@ -22,7 +22,7 @@ use shared::{
         contract::{self, begin, renewed, sends},
         create_with_the_same_id,
     },
-    testing::{Event, configure, noon, session},
+    testing::{Event, configure, cookie_of_the_first_release, noon, sealed_cookies, session},
 };
 
 const TOKEN_LIFE: Duration = Duration::from_hours(48);
@@ -109,6 +109,25 @@ async fn a_new_sign_in_takes_the_place_of_the_old_session_of_this_browser_alone(
 }
 
 #[tokio::test]
+async fn a_cookie_of_the_first_release_beside_a_newer_one_leaves_no_item_behind() -> Result<()> {
+    let (storage, table) = storage()?;
+    let cookie = async || storage.create(&Event::get("/").request(), &session(noon()), noon()).await.unwrap().cookie;
+    let both = async || {
+        let first = cookie_of_the_first_release(&sealed_cookies(&[]).unwrap(), &cookie().await);
+        let event = Event::get("/").cookie(&first.stripped().to_string());
+        event.cookie(&cookie().await.stripped().to_string()).request()
+    };
+
+    let request = both().await;
+    assert_eq!((table.scan()?.len(), storage.end(&request).await.unwrap().sessions.len()), (2, 2));
+    assert_eq!(table.scan()?.len(), 0);
+
+    storage.create(&both().await, &session(noon()), noon()).await.unwrap();
+    assert_eq!(table.scan()?.len(), 1, "the new session alone");
+    Ok(())
+}
+
+#[tokio::test]
 async fn logging_out_everywhere_ends_all_sessions_of_this_person_only() -> Result<()> {
     let (storage, table) = storage()?;
     let mut requests = Vec::new();
@@ -121,7 +140,7 @@ async fn logging_out_everywhere_ends_all_sessions_of_this_person_only() -> Resul
 
     let ended = storage.end_everywhere(&requests[0], noon()).await.unwrap();
 
-    assert_eq!(ended, Ended { session: Some(session(noon())), others_left: None });
+    assert_eq!(ended, Ended { sessions: vec![session(noon())], others_left: None });
     assert_eq!(table.scan()?.len(), 1);
 
     for request in &requests {
@@ -143,9 +162,9 @@ async fn the_ticket_of_a_session_that_has_ended_ends_no_newer_session() -> Resul
 
         let refused = Some(Reason::SessionEnded);
         let ended = storage.end_everywhere(&logged_out, now).await.unwrap();
-        assert_eq!(ended, Ended { session: None, others_left: refused }, "{limit}");
+        assert_eq!(ended, Ended { sessions: Vec::new(), others_left: refused }, "{limit}");
         let ended = storage.end_everywhere(&over, now).await.unwrap();
-        assert_eq!(ended, Ended { session: Some(session(noon())), others_left: refused }, "{limit}");
+        assert_eq!(ended, Ended { sessions: vec![session(noon())], others_left: refused }, "{limit}");
 
         assert!(matches!(visitor(&storage, &newer, now).await, Visitor::SignedIn(_)), "{limit}");
         table.clear()?;
@@ -166,7 +185,7 @@ async fn logging_out_everywhere_ends_five_hundred_sessions() -> Result<()> {
 
     let ended = storage.end_everywhere(&request, noon()).await.unwrap();
 
-    assert_eq!(ended, Ended { session: Some(session(noon())), others_left: None });
+    assert_eq!(ended, Ended { sessions: vec![session(noon())], others_left: None });
     assert_eq!(table.scan()?.len(), 0);
     Ok(())
 }
@@ -287,7 +306,7 @@ async fn what_was_done_without_a_response_is_not_taken_for_undone() -> Result<()
     assert_eq!(visitor(&storage, &request, over).await, Visitor::SignedIn(session.clone()));
 
     connection.lose_the_response_to("deleteitem");
-    let ended = Ended { session: Some(session), others_left: None };
+    let ended = Ended { sessions: vec![session], others_left: None };
     assert_eq!(storage.end(&request).await.unwrap(), ended, "its tokens are to be revoked");
     assert_eq!(table.scan()?.len(), 0);
     Ok(())

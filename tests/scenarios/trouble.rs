@@ -36,7 +36,7 @@ async fn an_incomplete_configuration_is_a_page_and_a_line_for_the_operator(stora
         scene.browser.shows("This site is not ready yet").await?;
     }
     let log = scene.app.log();
-    assert!(log.contains("SESSION_KEYS must be keys of at least 32 characters"), "{log}");
+    assert!(log.contains("SESSION_KEYS must be secrets of at least 32 characters"), "{log}");
     assert!(log.contains("GLOBUS_CLIENT_SECRET is missing"), "{log}");
     assert!(!log.contains("short"), "{log}");
     scene.close().await

@@ -139,6 +139,21 @@ async fn a_key_change_logs_no_user_out_in_any_order_of_updates() {
     response.assert_page(200, "Log in with Globus").assert_no_cookie();
 }
 
+/// As the first release's login sealed it, under the name that it had then.
+const OF_THE_FIRST_RELEASE: &str = include_str!("../../../shared/src/storage/samples/session-1.txt");
+
+#[tokio::test]
+async fn home_ahead_of_login_shows_the_session_that_the_old_login_set() {
+    let mut browser = Browser::default();
+    browser.cookies.insert("__Host-session".to_owned(), OF_THE_FIRST_RELEASE.trim().to_owned());
+
+    visit(&mut browser, &[], Event::get("/")).await.assert_page(200, "Hello Grace Hopper!").assert_no_cookie();
+
+    // The old login has set it in a browser that the new one had signed in.
+    browser.cookies.extend(signed_in(&[]).await.cookies);
+    visit(&mut browser, &[], Event::get("/")).await.assert_page(200, "Hello Grace Hopper!").assert_no_cookie();
+}
+
 /// The session of an attacker, whose cookie a sibling domain has set, comes before the user's own.
 #[tokio::test]
 async fn session_swap_by_a_sibling_domain_shows_no_other_users_session() {

@@ -24,14 +24,15 @@ impl Callback {
     }
 
     /// The authorization code, if the callback is a success of this authorization server
-    /// ([RFC 9207](https://www.rfc-editor.org/rfc/rfc9207)).
+    /// ([RFC 9207](https://www.rfc-editor.org/rfc/rfc9207)). An empty parameter is as if it were absent.
     pub(crate) fn code(self, issuer: &Origin) -> Result<String> {
         if self.issuer.is_some_and(|iss| iss != issuer.as_str()) {
             return Err(Kind::ResponseRefused(Reason::CallbackIssuer).into());
         }
-        match self.error {
+        let given = |value: Option<String>| value.filter(|value| !value.is_empty());
+        match given(self.error) {
             Some(error) => Err(refusal(&error).into()),
-            None => Ok(self.code.ok_or(Kind::BadRequest(Reason::CodeMissing))?),
+            None => Ok(given(self.code).ok_or(Kind::BadRequest(Reason::CodeMissing))?),
         }
     }
 }

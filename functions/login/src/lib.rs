@@ -53,10 +53,10 @@ pub async fn handle((app, globus): &(App, Globus), request: &Request, now: Times
     if !request::wants_html(request) {
         return Err(Kind::SignInRequired.into());
     }
-    if !request::is_navigation(request) {
-        return Err(Kind::NotNavigation.into());
-    }
     let next = parameter(request, "next")?.map_or_else(ReturnPath::home, |next| ReturnPath::accept(&next));
+    if !request::is_navigation(request) {
+        return Err(Error::from(Kind::NotNavigation).returning_to(next));
+    }
     let visit = Visit { app, globus, request, address: request::address(request)?, next, now };
     if let Some(callback) = Callback::parse(request)? {
         return complete(&visit, callback).await;
@@ -90,19 +90,21 @@ async fn complete(visit: &Visit<'_>, callback: Callback) -> Result<Response<Body
     };
     match finish(visit, &attempt, callback).await {
         Ok(response) => Ok(with_cookies(response, [spent])),
-        Err(error) => Err(error.with_cookie(spent).returning_to(attempt.next)),
+        Err(error) => Err(attempt.ended_by(error.with_cookie(spent))),
     }
 }
 
-/// A callback that is forged, or was loaded again from the history. A signed-in user needs no new session.
+/// A callback that is forged or late, or was loaded again from the history. A signed-in user needs no new session, but is
+/// not taken for one who asked for another account.
 async fn without_attempt(visit: &Visit<'_>, error: Error) -> Result<Response<Body>> {
     let visitor = visit.app.visitor(visit.request, visit.now).await?;
-    let Some(session) = visitor.living() else {
+    let Some(session) = visitor.living().filter(|_| !error.other_account()) else {
         return Err(error);
     };
     let details = Details { session: Some(session), ..error.row().reason.into() };
     log::write(Event::SignIn, Outcome::Refused, details);
-    visit.redirect_to(paths::HOME)
+    let response = visit.redirect_to(error.next().map_or(paths::HOME, ReturnPath::as_str))?;
+    Ok(with_cookies(response, error.cookies().iter().cloned()))
 }
 
 /// From the callback to a session.
@@ -110,8 +112,11 @@ async fn finish(visit: &Visit<'_>, attempt: &Attempt, callback: Callback) -> Res
     let Visit { app, globus, request, address, now, .. } = visit;
     let code = callback.code(&app.config.globus_auth)?;
     let present = app.visitor(request, *now).await.map_err(|error| error.during(Event::SignIn))?;
+    // If the sign-in fails, the present session stays, and Globus may have given its tokens once more.
+    let in_use = present.living().map(|session| session.tokens.as_slice()).unwrap_or_default();
     let id = session::new_id()?;
-    let SignedIn { identity, tokens } = globus.complete(code, attempt, &address.url(paths::LOGIN), *now).await?;
+    let SignedIn { identity, tokens } =
+        globus.complete(code, attempt, &address.url(paths::LOGIN), in_use, *now).await?;
     let logout = logout_mark::read(request, &app.cookies, *now);
     // Not before the last logout, even if another instance marked that one by a clock that is ahead.
     let session = Session::new(id, identity, tokens, logout.max(*now));
@@ -125,14 +130,14 @@ async fn finish(visit: &Visit<'_>, attempt: &Attempt, callback: Callback) -> Res
         Ok(created) => created,
         Err(error) => {
             // No session has these tokens: nothing else could ever use or revoke them.
-            globus.revoke(&session.tokens).await;
+            globus.revoke_unless_in(&session.tokens, in_use).await;
             return Err(error.during(Event::SignIn));
         }
     };
     // The tokens of the same user's session stay, unless a logout was to revoke them: other sessions may have them too.
-    if let Some(old) = replaced.filter(|old| old.identity.sub != session.identity.sub || old.begun() < logout) {
-        globus.revoke_unless_in(&old.tokens, &session.tokens).await;
-    }
+    let orphaned = |old: &Session| old.identity.sub != session.identity.sub || old.begun() < logout;
+    let orphans: Vec<_> = replaced.into_iter().filter(orphaned).flat_map(|old| old.tokens).collect();
+    globus.revoke_unless_in(&orphans, &session.tokens).await;
     log::write(Event::SignIn, Outcome::Success, Details { session: Some(&session), ..Details::default() });
     let cookies = storage::keeping(request, &app.cookies, cookie);
     Ok(with_cookies(visit.redirect_to(attempt.next.as_str())?, cookies))

@@ -1,7 +1,9 @@
 mod address;
 mod begin;
 mod complete;
+mod first_release;
 mod hostile;
+mod odd;
 mod renew;
 mod way_back;
 

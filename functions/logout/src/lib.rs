@@ -72,29 +72,33 @@ fn logged_out(visit: &Visit<'_>, left: Left) -> Result<Response<Body>> {
 
 /// Completes a logout: a response that was late has brought the session back into the browser, with tokens.
 async fn complete(visit: &Visit<'_>) -> Result<Response<Body>> {
-    let Visit { app, globus, request, .. } = visit;
-    let ended = app.storage.end(request).await?;
-    let mut left = Left::default();
-    if let Some(session) = &ended.session {
-        left.tokens = globus.revoke(&session.tokens).await > 0;
+    let Visit { app, request, .. } = visit;
+    let sessions = app.storage.end(request).await?.sessions;
+    for session in &sessions {
         let details = Details { session: Some(session), ..Reason::LateResponse.into() };
         log::write(Event::Logout, Outcome::Success, details);
     }
+    let left = Left { tokens: revoke(visit, sessions).await, ..Left::default() };
     Ok(with_cookies(logged_out(visit, left)?, storage::removals(request, &app.cookies)))
+}
+
+/// Revokes the tokens of these sessions. Returns whether any is left.
+async fn revoke(visit: &Visit<'_>, sessions: Vec<Session>) -> bool {
+    let tokens: Vec<_> = sessions.into_iter().flat_map(|session| session.tokens).collect();
+    visit.globus.revoke(&tokens).await > 0
 }
 
 /// First ends the session, so that it cannot be used any more. Then revokes every token, as far as Globus responds in
 /// time. The browser is cleared whatever fails, and the page says what is left.
 async fn end(visit: &Visit<'_>, everywhere: bool) -> Result<Response<Body>> {
-    let Visit { app, globus, request, address, now } = visit;
+    let Visit { app, request, address, now, .. } = visit;
     let begun = Instant::now();
-    let (session, mut left) = end_session(visit, everywhere).await;
-    if let Some(session) = &session {
-        left.tokens = globus.revoke(&session.tokens).await > 0;
-    }
+    let (sessions, mut left) = end_sessions(visit, everywhere).await;
+    let latest = sessions.iter().map(Session::begun).max();
+    left.tokens = revoke(visit, sessions).await;
     // At the end of the logout: it also ends what another tab has begun while Globus was asked.
     let end = *now + begun.elapsed() + Duration::from_secs(1);
-    let mark = logout_mark::cookie(request, &app.cookies, session.as_ref(), app.config.session_max, end)?;
+    let mark = logout_mark::cookie(request, &app.cookies, latest, app.config.session_max, end)?;
     let cookies =
         attempt::removals(request, &app.cookies).chain(storage::removals(request, &app.cookies)).chain([mark]);
     let response = if left == Left::default() {
@@ -105,26 +109,28 @@ async fn end(visit: &Visit<'_>, everywhere: bool) -> Result<Response<Body>> {
     Ok(with_cookies(response, cookies))
 }
 
-/// Ends the session in the storage, and logs it. Returns the session, if there was one, and what is left.
-async fn end_session(visit: &Visit<'_>, everywhere: bool) -> (Option<Session>, Left) {
+/// Ends the sessions in the storage, and logs it. Returns them, and what is left.
+async fn end_sessions(visit: &Visit<'_>, everywhere: bool) -> (Vec<Session>, Left) {
     let Visit { app, request, now, .. } = visit;
     let ended =
         if everywhere { app.storage.end_everywhere(request, *now).await } else { app.storage.end(request).await };
     match ended {
-        Ok(Ended { session, others_left }) => {
+        Ok(Ended { sessions, others_left }) => {
             let outcome = if others_left.is_some() { Outcome::Partial } else { Outcome::Success };
-            let everywhere = Some(everywhere);
-            let details = Details { reason: others_left, session: session.as_ref(), everywhere, ..Details::default() };
-            if session.is_some() || others_left.is_some() {
+            let details = Details { reason: others_left, everywhere: Some(everywhere), ..Details::default() };
+            for session in &sessions {
+                log::write(Event::Logout, outcome, Details { session: Some(session), ..details });
+            }
+            if sessions.is_empty() && others_left.is_some() {
                 log::write(Event::Logout, outcome, details);
             }
-            (session, Left { others: others_left.is_some(), ..Left::default() })
+            (sessions, Left { others: others_left.is_some(), ..Left::default() })
         }
         Err(error) => {
             let (row, sub) = (error.row(), app.storage.subject(request));
             let details = Details { sub: sub.as_deref(), status: Some(row.status.as_u16()), ..row.reason.into() };
             log::write(Event::Logout, row.outcome(), details);
-            (None, Left { session: true, others: everywhere, tokens: false })
+            (Vec::new(), Left { session: true, others: everywhere, tokens: false })
         }
     }
 }

@@ -192,7 +192,7 @@ async fn a_token_that_is_refused_after_a_new_login_is_an_error_page() {
 }
 
 #[tokio::test]
-async fn a_403_says_which_permission_is_missing() {
+async fn a_403_says_which_permission_is_missing_and_leads_back() {
     let mut user = SignedIn::start().await;
     for (body, reason) in [
         (r#"{"code":"ConsentRequired","required_scopes":["canary"]}"#, "service_consent_missing"),
@@ -204,7 +204,7 @@ async fn a_403_says_which_permission_is_missing() {
 
         assert_failure(&user, &log, &response, (403, "A permission is missing", reason));
         response.assert_page(403, "urn:globus:auth:scope:transfer.api.globus.org:all");
-        response.assert_page(403, "href=\"&#x2f;login");
+        response.assert_page(403, &format!("href=\"&#x2f;login?next=%2F{}\"", &PATH[1..]));
     }
 }
 

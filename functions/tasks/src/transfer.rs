@@ -2,8 +2,6 @@
 //!
 //! Nothing that Globus Transfer sends gets into an error or the log: both have fixed words only.
 
-use std::time::Duration;
-
 use lambda_http::http::StatusCode;
 use reqwest::Client;
 use serde_json::Value;
@@ -30,10 +28,6 @@ const MOST: usize = 25;
 
 /// The longest text that is shown, in characters. A label has 128 at most.
 const LONGEST: usize = 200;
-
-/// If a service refuses a token of a session that is younger than this, another sign-in does not help: the browser would
-/// go round in a circle.
-const JUST_NOW: Duration = Duration::from_mins(1);
 
 /// What the page needs and the user has not allowed, or may not do.
 const MISSING: &str = "This page shows your transfers, so this app needs your permission to use Globus Transfer for you \
@@ -64,9 +58,8 @@ impl Transfer {
         match response.status() {
             StatusCode::OK => {}
             // The user has withdrawn the consent at Globus, for example: the token is revoked before its time.
-            StatusCode::UNAUTHORIZED if now.since(session.begun()) >= JUST_NOW => {
-                return Err(Kind::SignInRequired.into());
-            }
+            StatusCode::UNAUTHORIZED if !session.is_new(now) => return Err(Kind::SignInRequired.into()),
+            // Another sign-in would not change that.
             StatusCode::UNAUTHORIZED => return Err(Kind::ServiceResponseRefused(Reason::ServiceTokenRefused).into()),
             StatusCode::FORBIDDEN => {
                 let needs_consent = body.is_some_and(|body| body["code"] == "ConsentRequired");

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::{Environment, Reading};
+use super::{Environment, Reading, Secret};
 
 /// Scheme, host and port of an address, normalised as browsers write it in an `Origin` header: `https://example.org`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,13 +114,24 @@ fn is_plain(segment: &str) -> bool {
 pub struct Site {
     /// `BASE_URL`: the address of the site. If absent, it is the API's own execute-api name.
     pub base_url: Option<Address>,
-    /// `AWS_REGION`: set by Lambda; part of the API's own name.
-    pub region: Option<String>,
+    /// The end of the API's own name, such as `execute-api.us-east-1.amazonaws.com`, from `AWS_REGION`, which Lambda sets,
+    /// and `URL_SUFFIX`: the domain of AWS in this partition, `amazonaws.com` if absent. None without a region.
+    pub api_domain: Option<String>,
+    /// `ORIGIN_SECRET`: comma-separated, at least 32 characters each. Unless it is empty, each request must have one of
+    /// them in a header, which the proxy in front of the site adds.
+    pub origin_secrets: Vec<Secret>,
 }
 
 impl Site {
     pub(super) fn read(env: &Environment<'_>) -> Reading<Self> {
-        Ok(Self { base_url: env.address("BASE_URL")?, region: env.optional("AWS_REGION") })
+        let (base_url, origin_secrets) = (env.address("BASE_URL"), env.secrets("ORIGIN_SECRET"));
+        let (base_url, origin_secrets) = (base_url?, origin_secrets?);
+        if base_url.is_none() && !origin_secrets.is_empty() {
+            return Err(env.note("ORIGIN_SECRET", "is set, but BASE_URL, the address of the proxy, is not"));
+        }
+        let suffix = env.optional("URL_SUFFIX").unwrap_or_else(|| "amazonaws.com".to_owned());
+        let api_domain = env.optional("AWS_REGION").map(|region| format!("execute-api.{region}.{suffix}"));
+        Ok(Self { base_url, api_domain, origin_secrets })
     }
 
     /// Whether browsers reach the site by https. Without `BASE_URL` they do: the API's own name is on https.

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, fmt, time::Duration};
 
-use super::{Address, Origin, Site};
+use super::{Address, Origin, Secret, Site};
 
 /// A setting, or the proof that the problem with it was noted.
 pub type Reading<T> = Result<T, Noted>;
@@ -125,6 +125,16 @@ impl<'a> Environment<'a> {
     /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
     fn is_lambda(&self) -> bool {
         self.optional("AWS_LAMBDA_INITIALIZATION_TYPE").is_some() && self.optional("AWS_SAM_LOCAL").is_none()
+    }
+
+    /// Secrets, separated by commas; none if the variable is not set.
+    pub(super) fn secrets(&self, variable: &'static str) -> Reading<Vec<Secret>> {
+        let expected = "must be secrets of at least 32 characters each, separated by commas";
+        let secrets = self.parsed(variable, expected, |text| {
+            let secrets = text.split(',').map(str::trim);
+            secrets.map(|secret| (secret.len() >= 32).then(|| Secret::new(secret))).collect()
+        });
+        Ok(secrets?.unwrap_or_default())
     }
 
     /// A number of hours from 1 to 8,760, which is a year.

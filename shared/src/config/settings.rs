@@ -30,12 +30,7 @@ impl Config {
             plain.then_some(id).ok_or_else(|| env.note("GLOBUS_CLIENT_ID", "must be the id Globus gave, a UUID"))
         });
         let globus_auth = env.origin("GLOBUS_AUTH_URL");
-        let session_keys = env.required("SESSION_KEYS").and_then(|keys| {
-            let keys: Vec<_> = keys.split(',').map(|key| Secret::new(key.trim())).collect();
-            let long = keys.iter().all(|key| key.expose().len() >= 32);
-            let expected = "must be keys of at least 32 characters each, separated by commas";
-            long.then_some(keys).ok_or_else(|| env.note("SESSION_KEYS", expected))
-        });
+        let session_keys = env.required("SESSION_KEYS").and_then(|_| env.secrets("SESSION_KEYS"));
         let session_max = env.hours("SESSION_MAX_HOURS", 168);
         let show_tokens = env.parsed("SHOW_TOKENS", "must be true or false", |text| text.parse().ok());
 

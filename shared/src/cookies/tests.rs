@@ -197,6 +197,18 @@ fn a_value_in_double_quotes_is_read() {
     assert_eq!(open(&ring, &[&format!("\"{name}\"={value}")]), Opened::Absent);
 }
 
+/// A sibling domain can set `x` to this value. Some proxies join cookies by commas, but a browser takes commas for a part
+/// of the value.
+#[test]
+fn a_comma_in_a_foreign_value_plants_no_host_cookie() {
+    let ring = ring(&[]);
+    let planted = sent(&seal(&ring, "planted"));
+
+    for comma in [",", ", ", "%2C", "%3B "] {
+        assert_eq!(open(&ring, &[&format!("x=1{comma}{planted}")]), Opened::Absent, "{comma}");
+    }
+}
+
 #[test]
 fn of_several_cookies_that_open_to_different_values_none_is_believed() {
     let ring = ring(&[]);
@@ -235,18 +247,24 @@ fn another_apps_cookies_are_neither_read_nor_removed() {
 }
 
 #[test]
-fn a_cookie_of_the_first_release_is_read_until_there_is_a_new_one() {
+fn a_cookie_of_the_first_release_is_opened_and_removed_under_its_own_name() {
     let ring = ring(&[]);
-    // As the first release sealed it: under its own name.
-    let mut jar = CookieJar::new();
-    jar.private_mut(&ring.ring(Purpose::Session)[0]).add(Cookie::new("__Host-session", "\"first\""));
-    let first = sent(jar.get("__Host-session").unwrap());
-    let new = sent(&seal(&ring, "new"));
+    let new = seal(&ring, "new");
+    let first = ring.seal_as(Purpose::Session, "__Host-session".to_owned(), &"first", Duration::ZERO).unwrap();
+    let pasted = format!("__Host-session={}", new.value());
+    let opened = || Opened::Value("first".to_owned());
 
-    assert_eq!(open(&ring, &[&first]), Opened::Value("first".to_owned()));
-    assert_eq!(open(&ring, &[&first, &new]), Opened::Value("new".to_owned()));
-    let request = Event::get("/").cookie(&first).cookie(&new).request();
-    let names = |cookies: Vec<Cookie<'_>>| cookies.iter().map(|cookie| cookie.name().to_owned()).collect::<Vec<_>>();
-    assert_eq!(names(ring.removals(&request, "session").collect()), ["__Host-session-8af82921", "__Host-session"]);
-    assert_eq!(names(ring.removal_of_first(&request, "session").into_iter().collect()), ["__Host-session"]);
+    for (cookies, expected, removed) in [
+        (vec![sent(&first)], opened(), vec!["__Host-session"]),
+        (vec![sent(&first), sent(&new)], opened(), vec!["__Host-session-8af82921", "__Host-session"]),
+        (vec![sent(&new)], Opened::Absent, vec!["__Host-session-8af82921"]),
+        (vec![pasted], Opened::Absent, vec![]),
+    ] {
+        let request = cookies.iter().fold(Event::get("/"), |event, cookie| event.cookie(cookie)).request();
+        assert_eq!(ring.open_first::<String>(&request, Purpose::Session, "session"), expected);
+        let removals: Vec<_> = ring.removals(&request, "session").collect();
+        assert_eq!(removals.iter().map(Cookie::name).collect::<Vec<_>>(), removed);
+        let of_first = ring.removal_of_first(&request, "session");
+        assert_eq!(of_first.is_some(), removed.contains(&"__Host-session"));
+    }
 }

@@ -1,65 +1,72 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::testing::configure;
+use crate::testing::every_kind;
 
-/// One of each kind, with the status, event and outcome that it must have.
-fn every_kind() -> Vec<(Kind, u16, &'static str, &'static str)> {
-    let problems = configure(&[("SESSION_KEYS", "")], crate::config::Config::read).unwrap_err();
-    let reason = Reason::ServerError;
-    vec![
-        (Kind::BadRequest(reason), 400, "request", "refused"),
-        (Kind::UnknownAddress, 400, "request", "refused"),
-        (Kind::UnknownAttempt(reason), 400, "sign_in", "refused"),
-        (Kind::CodeRefused, 400, "sign_in", "refused"),
-        (Kind::GlobusReported(reason), 400, "sign_in", "refused"),
-        (Kind::SignInRequired, 401, "request", "refused"),
-        (Kind::RenewalRequired, 401, "request", "refused"),
-        (Kind::NotNavigation, 403, "request", "refused"),
-        (Kind::CrossSite, 403, "request", "refused"),
-        (Kind::Denied, 403, "sign_in", "refused"),
-        (Kind::PermissionMissing(reason, "This page needs it."), 403, "request", "refused"),
-        (Kind::NotFound, 404, "request", "refused"),
-        (Kind::MethodNotAllowed("GET"), 405, "request", "refused"),
-        (Kind::SessionTooLarge(5_000), 500, "sign_in", "failure"),
-        (Kind::Internal(reason), 500, "request", "failure"),
-        (Kind::GlobusRefused(reason), 502, "sign_in", "failure"),
-        (Kind::ResponseRefused(reason), 502, "sign_in", "failure"),
-        (Kind::ServiceResponseRefused(reason), 502, "request", "failure"),
-        (Kind::GlobusUnavailable(reason), 503, "sign_in", "failure"),
-        (Kind::StoreUnavailable(reason), 503, "request", "failure"),
-        (Kind::ServiceUnavailable(reason), 503, "request", "failure"),
-        (Kind::Config(problems), 503, "request", "failure"),
-    ]
+/// The status, event and outcome that a kind must have.
+fn expected(kind: &Kind) -> (u16, &'static str, &'static str) {
+    match kind {
+        Kind::BadRequest(_) | Kind::UnknownAddress => (400, "request", "refused"),
+        Kind::UnknownAttempt(_) | Kind::NoLoginCookie | Kind::CodeRefused | Kind::GlobusReported(_) => {
+            (400, "sign_in", "refused")
+        }
+        Kind::SignInRequired | Kind::RenewalRequired => (401, "request", "refused"),
+        Kind::NotNavigation | Kind::CrossSite | Kind::OriginSecretMissing | Kind::PermissionMissing(..) => {
+            (403, "request", "refused")
+        }
+        Kind::Denied => (403, "sign_in", "refused"),
+        Kind::NotFound => (404, "request", "refused"),
+        Kind::MethodNotAllowed(_) => (405, "request", "refused"),
+        Kind::OtherUser => (409, "sign_in", "refused"),
+        Kind::SessionTooLarge(_) => (500, "sign_in", "failure"),
+        Kind::Internal(_) => (500, "request", "failure"),
+        Kind::GlobusRefused(_) | Kind::ResponseRefused(_) => (502, "sign_in", "failure"),
+        Kind::ServiceResponseRefused(_) => (502, "request", "failure"),
+        Kind::GlobusUnavailable(_) => (503, "sign_in", "failure"),
+        Kind::RenewalBusy => (503, "renewal", "failure"),
+        Kind::StoreUnavailable(_) | Kind::ServiceUnavailable(_) | Kind::Config(_) => (503, "request", "failure"),
+    }
 }
 
 #[test]
 fn each_kind_has_its_status_and_its_words_in_the_log() {
-    for (kind, status, event, outcome) in every_kind() {
+    for kind in every_kind() {
         let row = kind.row();
-        assert_eq!(
-            (row.status.as_u16(), row.event.as_str(), row.outcome().as_str()),
-            (status, event, outcome),
-            "{kind:?}"
-        );
+        let found = (row.status.as_u16(), row.event.as_str(), row.outcome().as_str());
+        assert_eq!(found, expected(&kind), "{kind:?}");
     }
 }
 
 #[test]
 fn each_kind_says_what_happened_and_what_to_do() {
-    for (kind, ..) in every_kind() {
+    for kind in every_kind() {
         let row = kind.row();
         assert!(!row.title.ends_with('.') && row.text.ends_with('.'), "{kind:?}");
     }
 }
 
+/// What a visitor reports is the heading of a page.
+#[test]
+fn the_manual_has_a_row_for_each_page_of_an_error() {
+    let manual = include_str!("../../../docs/operations.md");
+    let section = manual.split("\n## Pages of an error\n").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap();
+    let rows: Vec<Vec<_>> = section.lines().map(|row| row.split('|').map(str::trim).collect()).collect();
+    let rows = rows.iter().filter(|cells| cells.len() == 5 && cells[1].starts_with('*') && !cells[3].is_empty());
+    let title = |cells: &[&'static str]| cells[1].split('*').nth(1).unwrap();
+    let described: BTreeSet<(_, u16)> =
+        rows.flat_map(|cells| cells[2].split(" or ").map(|status| (title(cells), status.parse().unwrap()))).collect();
+    let shown = every_kind().into_iter().map(|kind| (kind.row().title, expected(&kind).0));
+
+    assert_eq!(described, shown.collect());
+}
+
 #[test]
 fn each_kind_has_its_own_reason_or_holds_one() {
-    let reasons: Vec<_> = every_kind().iter().map(|(kind, ..)| kind.row().reason).collect();
+    let reasons: Vec<_> = every_kind().iter().map(|kind| kind.row().reason).collect();
     let own: Vec<_> = reasons.iter().filter(|reason| **reason != Reason::ServerError).collect();
     let different: BTreeSet<_> = own.iter().collect();
 
-    assert_eq!((own.len(), different.len()), (11, 11));
+    assert_eq!((own.len(), different.len()), (15, 15));
 }
 
 #[test]
@@ -102,7 +109,7 @@ fn an_error_links_to_a_new_sign_in_only_if_it_can_help() {
 
 #[test]
 fn the_texts_for_users_name_no_part_of_this_program() {
-    for (kind, ..) in every_kind() {
+    for kind in every_kind() {
         // API clients and operators read these three.
         if matches!(kind, Kind::SignInRequired | Kind::RenewalRequired | Kind::UnknownAddress) {
             continue;

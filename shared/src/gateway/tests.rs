@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod proxy;
 mod table;
 
 fn event(change: Value) -> String {
@@ -46,7 +47,7 @@ fn method_path_and_query_arrive_as_they_were_sent() {
 #[test]
 fn a_handler_sees_paths_without_the_stage_and_the_base() {
     let path = |raw_path: &str, stage: &str, base_url: &str| {
-        let site = Site { base_url: Address::parse(base_url), region: None };
+        let site = Site { base_url: Address::parse(base_url), ..Site::default() };
         let context = json!({ "http": { "method": "GET" }, "stage": stage });
         let event = event(json!({ "rawPath": raw_path, "requestContext": context }));
         super::request(&event, &site).unwrap().uri().to_string()

@@ -3,7 +3,7 @@
 //!
 //! Globus signs with RS512, and neither token nor key set has a key id, so each key is tried.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::{digest, signature};
@@ -63,9 +63,15 @@ impl JsonKey {
         let fits = self.kty == "RSA"
             && self.alg.is_none_or(|alg| matches!(alg.as_str(), "RS512" | ""))
             && self.usage.is_none_or(|usage| matches!(usage.as_str(), "sig" | ""));
-        let decode = |text: Option<String>| URL_SAFE_NO_PAD.decode(text?).ok();
-        fits.then_some(PublicKey { n: decode(self.n)?, e: decode(self.e)? })
+        fits.then_some(PublicKey { n: number(&self.n?)?, e: number(&self.e?)? })
     }
+}
+
+/// A number of a key, without the zeros and the padding that some libraries add
+/// ([RFC 7518 section 6.3.1.1](https://www.rfc-editor.org/rfc/rfc7518#section-6.3.1.1)): ring refuses a zero.
+fn number(text: &str) -> Option<Vec<u8>> {
+    let bytes = URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok()?;
+    Some(bytes.into_iter().skip_while(|byte| *byte == 0).collect())
 }
 
 /// The values that the token must have.
@@ -85,7 +91,7 @@ struct Header {
     crit: Option<serde::de::IgnoredAny>,
 }
 
-/// The claims of the protocol. Times are numbers, as the specification says: text is refused.
+/// The claims of the protocol. Times are numbers, as the specification says: text is refused, and a claim that comes twice.
 #[derive(Deserialize)]
 struct IdToken {
     iss: String,
@@ -115,29 +121,27 @@ pub(super) struct Claims {
     pub(super) identity_provider_display_name: Option<DisplayText>,
 }
 
-/// Only `sub` is strict. All else is shown and decides nothing, so it must not refuse a sign-in, whatever it is.
+/// The one claim about the user that decides anything.
 #[derive(Deserialize)]
-struct JsonClaims {
+struct Subject {
     sub: String,
-    name: Option<Box<RawValue>>,
-    preferred_username: Option<Box<RawValue>>,
-    email: Option<Box<RawValue>>,
-    organization: Option<Box<RawValue>>,
-    identity_provider_display_name: Option<Box<RawValue>>,
 }
 
 impl Claims {
-    /// Reads the claims of a JSON object.
+    /// Reads the claims of a JSON object. All but `sub` is shown and decides nothing, so it must not refuse a sign-in,
+    /// whatever it is. Of two by one name the last counts, as
+    /// [RFC 7519 section 4](https://www.rfc-editor.org/rfc/rfc7519#section-4) allows; a second `sub` is refused.
     pub(super) fn parse(json: &[u8]) -> Option<Self> {
-        let claims: JsonClaims = parse(json)?;
-        let text = |raw: Option<Box<RawValue>>| display_text(&raw?);
+        let Subject { sub } = parse(json)?;
+        let shown: HashMap<String, Box<RawValue>> = parse(json)?;
+        let text = |name| display_text(shown.get(name)?);
         Some(Self {
-            sub: claims.sub,
-            name: text(claims.name),
-            preferred_username: text(claims.preferred_username),
-            email: text(claims.email),
-            organization: text(claims.organization),
-            identity_provider_display_name: text(claims.identity_provider_display_name),
+            sub,
+            name: text("name"),
+            preferred_username: text("preferred_username"),
+            email: text("email"),
+            organization: text("organization"),
+            identity_provider_display_name: text("identity_provider_display_name"),
         })
     }
 
@@ -278,9 +282,49 @@ mod tests {
         assert_eq!(not_utf8.name.unwrap().to_string(), "Ada \u{fffd}");
     }
 
+    /// The claims about the user in an ID token with this content, unless it is refused.
+    fn read(json: &str) -> Option<Claims> {
+        claims(&URL_SAFE_NO_PAD.encode(json)).map(|(_, claims)| claims)
+    }
+
+    #[test]
+    fn a_claim_that_is_only_shown_may_come_twice_and_the_last_is_shown() {
+        for (twice, shown) in [
+            (r#""name":"Eve","name":"Ada""#, Some("Ada")),
+            (r#""name":["Eve"],"name":"Ada""#, Some("Ada")),
+            (r#""name":"Ada","name":null"#, None),
+            (r#""name":"Ada","email":7,"email":{},"unknown":1,"unknown":2"#, Some("Ada")),
+        ] {
+            let claims = read(&format!(r#"{{"iss":"i","aud":"a","exp":1,"iat":1,"sub":"s",{twice}}}"#)).unwrap();
+            assert_eq!(claims.name.map(|name| name.to_string()).as_deref(), shown, "{twice}");
+        }
+    }
+
+    /// Two readers could each use another one.
+    #[test]
+    fn a_claim_of_the_protocol_that_comes_twice_is_refused() {
+        let whole = r#"{"iss":"i","aud":"a","azp":"a","exp":1,"iat":1,"nbf":1,"nonce":"n","at_hash":"h","sub":"s""#;
+        assert!(read(&format!("{whole}}}")).is_some());
+        for twice in [
+            r#""iss":"i""#,
+            r#""aud":"a""#,
+            r#""azp":"a""#,
+            r#""exp":1"#,
+            r#""iat":1"#,
+            r#""nbf":1"#,
+            r#""nonce":"n""#,
+            r#""at_hash":"h""#,
+            r#""sub":"s""#,
+            r#""sub":null"#,
+        ] {
+            assert!(read(&format!("{whole},{twice}}}")).is_none(), "{twice}");
+        }
+        assert!(Claims::parse(br#"{"sub":"s","sub":"s"}"#).is_none(), "in userinfo too");
+    }
+
     #[test]
     fn half_a_surrogate_pair_is_refused_in_a_claim_of_the_protocol() {
-        let read = |json: &str| claims(&URL_SAFE_NO_PAD.encode(json)).is_some();
+        let read = |json: &str| read(json).is_some();
         assert!(read(r#"{"iss":"i","aud":"a","exp":1,"iat":1,"sub":"s","name":"\ud800"}"#));
         assert!(!read(r#"{"iss":"\ud800","aud":"a","exp":1,"iat":1,"sub":"s"}"#));
         assert!(!read(r#"{"iss":"i","aud":"a","exp":1,"iat":1,"sub":"\ud800"}"#));

@@ -218,22 +218,34 @@ fn next_literal(text: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     Some((before, literal, after))
 }
 
-/// The error for a token request that failed. Only the code of a refusal is used: Globus sends it with 400 and with 401,
-/// and its text may repeat what was sent.
+/// The error for a token request that failed. Only the code of a refusal is used, whatever comes with it: Globus sends it
+/// with 400 and with 401, and its text may repeat what was sent.
 pub(super) fn failure(error: RequestTokenError<Error, BasicErrorResponse>) -> Error {
-    use BasicErrorResponseType::{InvalidClient, InvalidGrant, UnauthorizedClient};
     use RequestTokenError::{Other, Parse, Request, ServerResponse};
 
-    let kind = match error {
+    let code = match error {
         Request(error) => return error,
-        ServerResponse(refusal) => match refusal.error() {
-            InvalidGrant => Kind::CodeRefused,
-            InvalidClient | UnauthorizedClient => Kind::GlobusRefused(Reason::ClientRefused),
-            _ => Kind::GlobusRefused(Reason::TokenRequestRefused),
-        },
-        Parse(..) | Other(_) => Kind::ResponseRefused(Reason::TokenResponseUnreadable),
+        ServerResponse(refusal) => Some(refusal.error().clone()),
+        Parse(_, body) => serde_json::from_slice(&body).ok().map(|Refusal { error }| error),
+        Other(_) => None,
     };
-    kind.into()
+    code.map_or(Kind::ResponseRefused(Reason::TokenResponseUnreadable), |code| refused(&code)).into()
+}
+
+/// The code of a refusal.
+#[derive(Deserialize)]
+struct Refusal {
+    error: BasicErrorResponseType,
+}
+
+fn refused(code: &BasicErrorResponseType) -> Kind {
+    use BasicErrorResponseType::{InvalidClient, InvalidGrant, UnauthorizedClient};
+
+    match code {
+        InvalidGrant => Kind::CodeRefused,
+        InvalidClient | UnauthorizedClient => Kind::GlobusRefused(Reason::ClientRefused),
+        _ => Kind::GlobusRefused(Reason::TokenRequestRefused),
+    }
 }
 
 #[cfg(test)]
@@ -257,6 +269,7 @@ mod tests {
             (r#"{"access_token":"access_token","refresh_token":""}"#, &["access_token"]),
             (r#"{"x":"access_token","y":"z","scope":["access_token","b"]}"#, &[]),
             (r#"{"access_token":7}"#, &[]),
+            ("\u{feff}{\"access_token\":\"a\"}", &["a"]),
             ("<h1>Hello</h1>", &[]),
             ("", &[]),
         ] {

@@ -55,7 +55,7 @@ words! {
         CodeRefused "code_refused" "Globus refuses the authorization code or refresh token.",
         Configuration "configuration" "The function's settings have problems; the field `detail` lists them.",
         CookieNotSealed "cookie_not_sealed" "A cookie could not be encrypted.",
-        CookieUnreadable "cookie_unreadable" "The session cookie is foreign, altered, or sealed with a retired key.",
+        CookieUnreadable "cookie_unreadable" "The session cookie is foreign, altered, sealed with a retired key, or one of two users.",
         CrossSite "cross_site" "A form was sent from another site.",
         EventUnreadable "event_unreadable" "The event is not one of an HTTP API, payload 2.0.",
         GlobusResponseTooLarge "globus_response_too_large" "A response of Globus is larger than 1 MiB.",
@@ -89,6 +89,7 @@ words! {
         NotFound "not_found" "There is no page at this path.",
         NoLoginCookie "no_login_cookie" "The browser has sent no login cookie: it may block cookies.",
         NoTokenForService "no_token_for_service" "No configured scope gives a token for this service.",
+        OriginSecretMissing "origin_secret_missing" "The request did not come through the proxy; see `ORIGIN_SECRET`.",
         OtherUser "other_user" "Another user is signed in in this browser.",
         PageNotRendered "page_not_rendered" "A template failed.",
         ParameterRepeated "parameter_repeated" "A query parameter occurs twice.",
@@ -156,5 +157,22 @@ mod tests {
         assert_eq!(words.len(), Reason::ALL.len());
         let snake = |word: &str| word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
         assert!(words.iter().all(|word| snake(word)), "{words:?}");
+    }
+
+    /// A word that an operator finds in the log at night is explained, in alphabetical order.
+    #[test]
+    fn the_manual_has_each_reason_once_with_its_cause_and_remedy() {
+        let manual = include_str!("../../../docs/operations.md");
+        let section = manual.split("\n## Reasons\n").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap();
+        let rows = section.lines().filter(|line| line.starts_with("| `"));
+        let rows: Vec<Vec<_>> = rows.map(|row| row.split('|').map(str::trim).collect()).collect();
+        let named: Vec<_> = rows.iter().map(|cells| cells[1].trim_matches('`')).collect();
+        let words: BTreeSet<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
+
+        assert_eq!(named, words.into_iter().collect::<Vec<_>>());
+        for cells in rows {
+            let complete = matches!(cells[..], ["", _, cause, remedy, ""] if !cause.is_empty() && !remedy.is_empty());
+            assert!(complete, "{cells:?}");
+        }
     }
 }

@@ -133,6 +133,16 @@ fn a_page_for_signed_in_users_sends_others_to_login_and_back() {
 }
 
 #[test]
+fn a_page_whose_permission_is_missing_leads_to_login_and_back() {
+    let missing = Kind::PermissionMissing(Reason::ServiceForbidden, "This page needs it.");
+    let files = refused(&Event::get("/files?a=b%26c"), missing.clone());
+    assert!(body(&files).contains("href=\"&#x2f;login?next=%2Ffiles%3Fa%3Db%2526c\""), "{}", body(&files));
+
+    let form = refused(&Event::post("/files"), missing);
+    assert!(body(&form).contains("href=\"&#x2f;login\""), "{}", body(&form));
+}
+
+#[test]
 fn the_response_to_a_wrong_method_names_the_allowed_ones() {
     let response = refused(&Event::get("/").method("DELETE"), Kind::MethodNotAllowed("GET, HEAD"));
     assert_eq!((response.status().as_u16(), header(&response, "allow")), (405, "GET, HEAD"));

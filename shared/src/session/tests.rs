@@ -115,10 +115,18 @@ fn a_token_that_is_not_good_gives_the_error_that_leads_to_a_good_one() {
     assert_eq!(session.token(TRANSFER, after(539)).unwrap(), "access-600");
     assert_eq!(reason(&session, 540), Kind::RenewalRequired);
     assert_eq!(reason(&without_refresh_tokens(session.clone()), 600), Kind::SignInRequired);
-    assert_eq!(
-        session.token("groups.api.globus.org", noon()).unwrap_err().kind(),
-        &Kind::Internal(Reason::NoTokenForService)
-    );
+}
+
+/// Otherwise the browser would go from here to Globus and back for ever.
+#[test]
+fn a_new_session_without_a_good_token_causes_no_redirect_loop() {
+    let short_lived = session(172_800, 1);
+    let reason = |service: &str, seconds| short_lived.token(service, after(seconds)).unwrap_err().kind().clone();
+
+    assert_eq!(reason(TRANSFER, 2), Kind::ResponseRefused(Reason::TokenLifetimeMissing));
+    let groups = "groups.api.globus.org";
+    assert_eq!(reason(groups, 59), Kind::Internal(Reason::NoTokenForService));
+    assert_eq!(reason(groups, 60), Kind::SignInRequired, "the scope may be configured only since");
 }
 
 #[test]

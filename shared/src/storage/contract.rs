@@ -1,9 +1,10 @@
 //! The contract of every storage: the same test cases run on each of them.
 
-#![expect(clippy::missing_panics_doc, clippy::panic, clippy::unwrap_used, reason = "an assertion is there to panic")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "an assertion is there to panic")]
 
 use std::time::Duration;
 
+use cookie::Cookie;
 use lambda_http::Request;
 
 use super::{Ended, Kept, Renewal, TokenStorage};
@@ -12,7 +13,7 @@ use crate::{
     log::Reason,
     logout_mark,
     session::{GLOBUS_AUTH, Session, Token, Visitor},
-    testing::{Event, noon, sealed_cookies, session},
+    testing::{Event, cookie_of_the_first_release, noon, sealed_cookies, session},
     timestamp::Timestamp,
 };
 
@@ -31,6 +32,10 @@ pub async fn check(storage: &dyn TokenStorage) {
     ending_a_session_returns_it(storage).await;
     a_new_session_returns_the_one_that_it_replaces(storage).await;
     a_session_from_before_a_logout_of_this_browser_has_ended(storage).await;
+    a_session_of_the_first_release_is_found_and_ended(storage).await;
+    a_session_of_the_first_release_beside_a_newer_one_ends_with_it(storage).await;
+    a_damaged_cookie_hides_no_session_under_the_other_name(storage).await;
+    of_the_sessions_of_two_users_neither_is_believed(storage).await;
 }
 
 async fn a_session_comes_back_whole(storage: &dyn TokenStorage) {
@@ -101,7 +106,7 @@ async fn the_session_of_another_user_is_kept(storage: &dyn TokenStorage) {
     let (one, another) = (begin(storage, &session(noon())).await, begin(storage, &other).await);
 
     let ended = storage.end_everywhere(&one, noon()).await.unwrap();
-    assert_eq!(ended.session, Some(session(noon())));
+    assert_eq!(ended.sessions, [session(noon())]);
 
     assert_eq!(storage.visitor(&another, noon()).await.unwrap(), Visitor::SignedIn(other));
 }
@@ -109,7 +114,7 @@ async fn the_session_of_another_user_is_kept(storage: &dyn TokenStorage) {
 async fn ending_a_session_returns_it(storage: &dyn TokenStorage) {
     let request = begin(storage, &session(noon())).await;
     assert_eq!(storage.subject(&request).as_deref(), Some("8c8b2a0e-0000-4000-8000-000000000001"));
-    let whole = Ended { session: Some(session(noon())), others_left: None };
+    let whole = Ended { sessions: vec![session(noon())], others_left: None };
     assert_eq!(storage.end(&request).await.unwrap(), whole);
     for request in [Event::get("/").request(), Event::get("/").cookie("__Host-session-8af82921=garbage").request()] {
         assert_eq!(storage.subject(&request), None);
@@ -123,9 +128,9 @@ async fn a_new_session_returns_the_one_that_it_replaces(storage: &dyn TokenStora
         let created = storage.create(&request, &session(noon()), noon()).await;
         created.unwrap().replaced
     };
-    assert_eq!(replaced(request).await, Some(session(noon())));
-    assert_eq!(replaced(Event::get("/").request()).await, None);
-    assert_eq!(replaced(Event::get("/").cookie("__Host-session-8af82921=garbage").request()).await, None);
+    assert_eq!(replaced(request).await, [session(noon())]);
+    assert_eq!(replaced(Event::get("/").request()).await, []);
+    assert_eq!(replaced(Event::get("/").cookie("__Host-session-8af82921=garbage").request()).await, []);
 }
 
 async fn a_session_from_before_a_logout_of_this_browser_has_ended(storage: &dyn TokenStorage) {
@@ -146,20 +151,93 @@ async fn a_session_from_before_a_logout_of_this_browser_has_ended(storage: &dyn 
     assert!(matches!(visitor(before, noon()).await, (Visitor::SignedIn(_), Renewal::NotNeeded)));
 }
 
+async fn a_session_of_the_first_release_is_found_and_ended(storage: &dyn TokenStorage) {
+    let request = sends_all(&[of_the_first_release(storage, &session(noon())).await]);
+    assert_eq!(storage.visitor(&request, noon()).await.unwrap(), Visitor::SignedIn(session(noon())));
+    assert!(storage.subject(&request).is_some());
+    assert_eq!(storage.end(&request).await.unwrap().sessions, [session(noon())]);
+}
+
+/// As after a response that a function of the first release has sent while another one was updated.
+async fn a_session_of_the_first_release_beside_a_newer_one_ends_with_it(storage: &dyn TokenStorage) {
+    let both = async || {
+        let newer = sealed(storage, &session(noon())).await;
+        sends_all(&[of_the_first_release(storage, &another(noon())).await, newer])
+    };
+    let ended = [session(noon()), another(noon())];
+
+    let request = both().await;
+    assert_eq!(storage.visitor(&request, noon()).await.unwrap(), Visitor::SignedIn(session(noon())));
+    assert_eq!(storage.end(&request).await.unwrap(), Ended { sessions: ended.to_vec(), others_left: None });
+    assert_eq!(storage.end_everywhere(&both().await, noon()).await.unwrap().sessions, ended);
+    assert_eq!(storage.create(&both().await, &session(noon()), noon()).await.unwrap().replaced, ended);
+}
+
+async fn a_damaged_cookie_hides_no_session_under_the_other_name(storage: &dyn TokenStorage) {
+    for (damaged, cookie) in [
+        ("__Host-session-8af82921", of_the_first_release(storage, &session(noon())).await),
+        ("__Host-session", sealed(storage, &session(noon())).await),
+    ] {
+        let request = sends_all(&[(damaged, "garbage").into(), cookie]);
+        assert_eq!(storage.visitor(&request, noon()).await.unwrap(), Visitor::SignedIn(session(noon())), "{damaged}");
+        assert_eq!(storage.end(&request).await.unwrap().sessions, [session(noon())], "{damaged}");
+    }
+}
+
+/// On a shared computer, for example after a return to the first release and back.
+async fn of_the_sessions_of_two_users_neither_is_believed(storage: &dyn TokenStorage) {
+    let mut other = session(noon());
+    other.identity.sub.push_str("-of-another-user");
+    let newer = sealed(storage, &session(noon())).await;
+    let request = sends_all(&[newer, of_the_first_release(storage, &other).await]);
+
+    let visitor = storage.visitor(&request, noon()).await.unwrap();
+    assert_eq!(visitor, Visitor::Unusable(Reason::CookieUnreadable));
+    let renewal = storage.begin_renewal(&request, noon() + TOKEN_LIFE).await.unwrap();
+    assert!(matches!(renewal, Renewal::SignInNeeded));
+    let ended = storage.end_everywhere(&request, noon()).await.unwrap();
+    assert_eq!(ended.sessions, [session(noon()), other]);
+}
+
+/// Another session of the same user, with tokens of its own.
+fn another(begun: Timestamp) -> Session {
+    let Session { identity, mut tokens, .. } = session(begun);
+    for token in &mut tokens {
+        token.access_token = Secret::new("of-another-session");
+    }
+    Session::new("session-id-2".to_owned(), identity, tokens, begun)
+}
+
+/// Keeps a session; returns the cookie that leads to it.
+async fn sealed(storage: &dyn TokenStorage, session: &Session) -> Cookie<'static> {
+    storage.create(&Event::get("/").request(), session, noon()).await.unwrap().cookie
+}
+
+/// The same as the first release did it.
+async fn of_the_first_release(storage: &dyn TokenStorage, session: &Session) -> Cookie<'static> {
+    cookie_of_the_first_release(&sealed_cookies(&[]).unwrap(), &sealed(storage, session).await)
+}
+
+/// A request that sends these cookies.
+fn sends_all(cookies: &[Cookie<'_>]) -> Request {
+    let event = |event: Event, cookie: &Cookie<'_>| event.cookie(&cookie.stripped().to_string());
+    cookies.iter().fold(Event::get("/"), event).request()
+}
+
 /// The cookie of a logout at this time, in a browser without a session.
-fn logged_out(now: Timestamp) -> cookie::Cookie<'static> {
+fn logged_out(now: Timestamp) -> Cookie<'static> {
     let request = Event::get("/").request();
     logout_mark::cookie(&request, &sealed_cookies(&[]).unwrap(), None, Duration::from_hours(168), now).unwrap()
 }
 
 /// Keeps a session; returns a request of the browser that has it.
 pub async fn begin(storage: &dyn TokenStorage, session: &Session) -> Request {
-    sends(&storage.create(&Event::get("/").request(), session, noon()).await.unwrap().cookie)
+    sends(&sealed(storage, session).await)
 }
 
 /// A request that sends the cookie.
-pub fn sends(cookie: &cookie::Cookie<'_>) -> Request {
-    Event::get("/").cookie(&cookie.stripped().to_string()).request()
+pub fn sends(cookie: &Cookie<'_>) -> Request {
+    sends_all(std::slice::from_ref(cookie))
 }
 
 /// A token for Globus Auth, received `now`.

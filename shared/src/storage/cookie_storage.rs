@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use cookie::Cookie;
 use lambda_http::Request;
 
-use super::{Created, Ended, Kept, Lease, NAME, Renewal, TokenStorage};
+use super::{Created, Ended, Kept, Lease, NAME, Renewal, TokenStorage, held::Held};
 use crate::{
     config::Config,
     cookies::{MAX_COOKIE, Opened, Purpose, SealedCookies},
@@ -43,22 +43,12 @@ impl CookieStorage {
         Ok(cookie)
     }
 
-    fn open(&self, request: &Request) -> Opened<Session> {
-        match self.cookies.open(request, Purpose::Session, NAME) {
-            Opened::Value(session) if !Session::is_known(&session) => Opened::Unreadable,
-            opened => opened,
-        }
-    }
-
-    fn session(&self, request: &Request) -> Option<Session> {
-        match self.open(request) {
-            Opened::Value(session) => Some(session),
-            Opened::Absent | Opened::Unreadable => None,
-        }
+    fn held(&self, request: &Request) -> Held<Session> {
+        Held::of(request, &self.cookies)
     }
 
     fn read(&self, request: &Request, now: Timestamp) -> Visitor {
-        match self.open(request) {
+        match self.held(request).current() {
             Opened::Absent => Visitor::SignedOut,
             Opened::Unreadable => Visitor::Unusable(Reason::CookieUnreadable),
             Opened::Value(session) => session.visitor(logout_mark::read(request, &self.cookies, now), self.max, now),
@@ -73,15 +63,15 @@ impl TokenStorage for CookieStorage {
     }
 
     fn subject(&self, request: &Request) -> Option<String> {
-        self.session(request).map(|session| session.identity.sub)
+        self.held(request).values.into_iter().next().map(|session| session.identity.sub)
     }
 
     async fn create(&self, request: &Request, session: &Session, now: Timestamp) -> Result<Created> {
-        Ok(Created { cookie: self.cookie(session, now)?, replaced: self.session(request) })
+        Ok(Created { cookie: self.cookie(session, now)?, replaced: self.held(request).values })
     }
 
     async fn end(&self, request: &Request) -> Result<Ended> {
-        Ok(Ended { session: self.session(request), others_left: None })
+        Ok(Ended { sessions: self.held(request).values, others_left: None })
     }
 
     fn can_end_everywhere(&self) -> bool {
@@ -198,6 +188,6 @@ mod tests {
 
         let names: Vec<_> = set.iter().map(|cookie| (cookie.name(), cookie.value().is_empty())).collect();
         assert_eq!(names, [("__Host-session-8af82921", false), ("__Host-session", true)]);
-        assert_eq!(created.replaced, Some(of_the_first_release(session(noon()))));
+        assert_eq!(created.replaced, [of_the_first_release(session(noon()))]);
     }
 }

@@ -19,7 +19,7 @@ use futures_util::{StreamExt as _, stream};
 use lambda_http::Request;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Created, Ended, Kept, Lease, NAME, Renewal, TokenStorage};
+use super::{Created, Ended, Kept, Lease, NAME, Renewal, TokenStorage, held::Held};
 use crate::{
     config::{Config, TableConfig},
     cookies::{MAX_COOKIE, Opened, Purpose, SealedCookies},
@@ -70,11 +70,12 @@ impl DynamoDbStorage {
         Ok(Self { idle: table.idle, max: config.session_max, table: Table::new(table)?, cookies })
     }
 
+    fn held(&self, request: &Request) -> Held<Ticket> {
+        Held::of(request, &self.cookies)
+    }
+
     fn ticket(&self, request: &Request) -> Opened<Ticket> {
-        match self.cookies.open(request, Purpose::Ticket, NAME) {
-            Opened::Value(ticket) if !Ticket::is_known(&ticket) => Opened::Unreadable,
-            opened => opened,
-        }
+        self.held(request).current()
     }
 
     /// The session that a ticket leads to, and its item; or the reason why there is none.
@@ -114,6 +115,15 @@ impl DynamoDbStorage {
         let before = self.table.get(ticket).await.ok().flatten();
         let item = self.table.delete(ticket).await?.or(before);
         Ok(item.and_then(|item| item.open(ticket)))
+    }
+
+    /// Ends the session of each ticket of this browser; returns those that could be opened.
+    async fn end_each(&self, request: &Request) -> Result<Vec<Session>> {
+        let mut sessions = Vec::new();
+        for ticket in self.held(request).values {
+            sessions.extend(self.end_one(&ticket).await?);
+        }
+        Ok(sessions)
     }
 
     /// Ends the sessions of a user but for the `newest` ones and that of `ticket`, as many as can be ended in time.
@@ -172,10 +182,7 @@ impl TokenStorage for DynamoDbStorage {
     }
 
     fn subject(&self, request: &Request) -> Option<String> {
-        match self.ticket(request) {
-            Opened::Value(ticket) => Some(ticket.sub().to_owned()),
-            Opened::Absent | Opened::Unreadable => None,
-        }
+        self.held(request).values.first().map(|ticket| ticket.sub().to_owned())
     }
 
     async fn create(&self, request: &Request, session: &Session, now: Timestamp) -> Result<Created> {
@@ -188,19 +195,13 @@ impl TokenStorage for DynamoDbStorage {
         self.table.put(&ticket, session, now, now + time_left).await?;
         // Old sessions that stay are no reason to refuse the new one: DynamoDB deletes them after their end.
         let failed = |error: Error| log::write(Event::SignIn, Outcome::Partial, error.row().reason.into());
-        let replaced = match self.ticket(request) {
-            Opened::Value(old) => self.end_one(&old).await.map_err(failed).unwrap_or_default(),
-            Opened::Absent | Opened::Unreadable => None,
-        };
+        let replaced = self.end_each(request).await.map_err(failed).unwrap_or_default();
         self.end_others(&ticket, MOST_SESSIONS - 1, END_OLDEST_WITHIN).await.unwrap_or_else(failed);
         Ok(Created { cookie, replaced })
     }
 
     async fn end(&self, request: &Request) -> Result<Ended> {
-        match self.ticket(request) {
-            Opened::Value(ticket) => Ok(Ended { session: self.end_one(&ticket).await?, others_left: None }),
-            Opened::Absent | Opened::Unreadable => Ok(Ended::default()),
-        }
+        Ok(Ended { sessions: self.end_each(request).await?, others_left: None })
     }
 
     fn can_end_everywhere(&self) -> bool {
@@ -209,16 +210,16 @@ impl TokenStorage for DynamoDbStorage {
 
     async fn end_everywhere(&self, request: &Request, now: Timestamp) -> Result<Ended> {
         let Opened::Value(ticket) = self.ticket(request) else {
-            return Ok(Ended { session: None, others_left: Some(Reason::SessionEnded) });
+            return Ok(Ended { sessions: self.end_each(request).await?, others_left: Some(Reason::SessionEnded) });
         };
         let living = self.is_living(&ticket, request, now).await;
-        let session = self.end_one(&ticket).await?;
+        let sessions = self.end_each(request).await?;
         let others = match living {
             Ok(true) => self.end_others(&ticket, 0, END_ALL_WITHIN).await,
-            Ok(false) => return Ok(Ended { session, others_left: Some(Reason::SessionEnded) }),
+            Ok(false) => return Ok(Ended { sessions, others_left: Some(Reason::SessionEnded) }),
             Err(error) => Err(error),
         };
-        Ok(Ended { session, others_left: others.err().map(|error| error.row().reason) })
+        Ok(Ended { sessions, others_left: others.err().map(|error| error.row().reason) })
     }
 
     async fn begin_renewal(&self, request: &Request, now: Timestamp) -> Result<Renewal> {

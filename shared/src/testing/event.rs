@@ -122,7 +122,7 @@ impl Event {
 
     /// As a handler of the site at [`BASE_URL`] gets it.
     pub fn request(&self) -> Request {
-        self.request_to(&Site { base_url: Address::parse(BASE_URL), region: None })
+        self.request_to(&Site { base_url: Address::parse(BASE_URL), ..Site::default() })
     }
 
     /// As a handler of `site` gets it.

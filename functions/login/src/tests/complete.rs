@@ -66,13 +66,15 @@ async fn a_request_ahead_of_the_callback_spends_nothing() {
 #[tokio::test]
 async fn a_browser_that_accepts_anything_can_sign_in() {
     let world = World::start().await;
-    let mut browser = Browser::default();
-    let begun = send(&world, &mut browser, Event::get("/login").header("accept", "*/*")).await;
-    let callback = world.at_globus(begun.location(), "ada").await;
+    for accept in ["*/*", ""] {
+        let mut browser = Browser::default();
+        let begun = send(&world, &mut browser, Event::get("/login").header("accept", accept)).await;
+        let callback = world.at_globus(begun.location(), "ada").await;
 
-    let response = send(&world, &mut browser, callback.header("accept", "*/*")).await;
+        let response = send(&world, &mut browser, callback.header("accept", accept)).await;
 
-    response.assert_redirect(302, "https://gateway.example/");
+        response.assert_redirect(302, "https://gateway.example/");
+    }
 }
 
 /// A page of your own at a path with a blank, which API Gateway decodes.

@@ -168,6 +168,30 @@ async fn a_failed_sign_in_keeps_the_previous_session() {
     assert_eq!(world.session_of(&browser).await.unwrap().identity.display_name(), "Ada Lovelace");
 }
 
+/// Globus may give the tokens of the present session once more, in a response that then cannot be used.
+#[tokio::test]
+async fn a_failed_sign_in_revokes_no_token_of_the_session_that_stays() {
+    for (at_hash, scope, status) in [("of another token", "openid".to_owned(), 502), ("", "x".repeat(4_000), 500)] {
+        let (world, mut browser) = (World::start().await, Browser::default());
+        sign_in(&world, &mut browser, "ada").await;
+        let in_use = world.stand_in.issued_tokens();
+        let again = [in_use[0].clone(), in_use[1].clone()];
+        world.stand_in.edit_token_response(move |response| {
+            [response["access_token"], response["refresh_token"]] = again.clone().map(Into::into);
+            response["scope"] = scope.as_str().into();
+        });
+        world.stand_in.edit_id_token(move |claims| {
+            claims["at_hash"] = Some(at_hash).filter(|hash| !hash.is_empty()).into();
+        });
+
+        assert_eq!(sign_in(&world, &mut browser, "ada").await.status, status);
+
+        assert!(in_use.iter().all(|token| !world.stand_in.is_revoked(token)), "{status}");
+        assert_eq!(world.revoked(), 2, "{status}: those of the other service were new");
+        assert!(world.session_of(&browser).await.is_some(), "{status}");
+    }
+}
+
 #[tokio::test]
 async fn session_fixation_fails_since_a_session_is_made_new_at_every_sign_in() {
     let world = World::start().await;

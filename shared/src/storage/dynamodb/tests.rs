@@ -189,7 +189,7 @@ fn a_ticket_and_an_item_of_the_first_release_can_be_read() {
     let ticket = include_str!("../samples/ticket-1.txt").trim();
     let request = Event::get("/").cookie(&format!("__Host-session={ticket}")).request();
     let app = app("http://127.0.0.1:9");
-    let Opened::Value(ticket) = app.cookies.open::<Ticket>(&request, Purpose::Ticket, NAME) else {
+    let Opened::Value(ticket) = Held::<Ticket>::of(&request, &app.cookies).current() else {
         panic!("the ticket cannot be read");
     };
     let sealed = URL_SAFE_NO_PAD.decode(include_str!("../samples/item-1.txt").trim()).unwrap();

@@ -1,0 +1,88 @@
+//! The update of a stack of the first release: what users and operators have there must be there afterwards.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kit::{
+    Result,
+    stack::{ChangeSet, TEMPLATE},
+};
+
+/// The template of the first release.
+const FIRST_RELEASE: &str = "tests/scenarios/stack/first_release.yaml";
+
+/// Every part of such a stack.
+const EVERYTHING: [(&str, &str); 10] = [
+    ("GlobusClientId", "4e3b6a0e-0000-4000-8000-000000000000"),
+    ("GlobusClientSecret", "a-client-secret"),
+    ("TokenStorage", "dynamodb"),
+    ("ShowTokens", "true"),
+    ("BaseUrl", "https://example.org/gateway"),
+    ("DomainName", "gateway.example.org"),
+    ("CertificateArn", super::CERTIFICATE),
+    ("EnvironmentKeyArn", super::KEY),
+    ("AlarmEmail", "operator@example.org"),
+    ("Tasks", "on"),
+];
+
+/// What the update of a stack with these parameters changes, if they stay as they are.
+fn upgrade(parameters: &[(&str, &str)]) -> Result<ChangeSet> {
+    ChangeSet::between((FIRST_RELEASE, parameters), (TEMPLATE, parameters))
+}
+
+/// The log of the first release has a name, and CloudFormation names this one: the old one is left where it is.
+#[test]
+fn an_upgrade_keeps_every_line_of_the_log() -> Result<()> {
+    for parameters in [&[], &EVERYTHING[..]] {
+        let changes = upgrade(parameters)?;
+        assert_eq!(changes.replaced["FunctionLogs"], (vec!["LogGroupName".to_owned()], "Retain".to_owned()));
+        assert!(!changes.changed.contains_key("AccessLogs"), "{changes:?}");
+    }
+    Ok(())
+}
+
+/// Each metric filter of the log takes the new log; what it has counted so far stays.
+#[test]
+fn an_upgrade_removes_nothing_and_replaces_only_what_reads_the_log() -> Result<()> {
+    let filters = ["ColdStarts", "RenewalFailures", "SignInFailures", "SignIns", "StoreFailures"];
+    let expected: BTreeSet<_> = filters.iter().chain(&["FunctionLogs"]).copied().collect();
+    for parameters in [&[], &EVERYTHING[..]] {
+        let changes = upgrade(parameters)?;
+        assert_eq!(changes.removed, BTreeMap::new());
+        let replaced: BTreeSet<_> = changes.replaced.keys().map(String::as_str).collect();
+        assert_eq!(replaced, expected);
+        assert!(filters.iter().all(|filter| changes.replaced[*filter].0 == ["LogGroupName"]), "{changes:?}");
+        assert_eq!(changes.added, BTreeSet::from(["FunctionThrottles", "ServerErrors"].map(ToOwned::to_owned)));
+    }
+    Ok(())
+}
+
+/// The secrets, the topic with its confirmed subscription, the domain and the roles are not among what changes. The
+/// table is, but in no way that could touch an item.
+#[test]
+fn an_upgrade_keeps_keys_sessions_subscriptions_and_the_address() -> Result<()> {
+    let of_a_function =
+        ["Environment.Variables.ORIGIN_SECRET", "Environment.Variables.URL_SUFFIX", "LoggingConfig.LogGroup"];
+    let always: [(&str, &[&str]); 6] = [
+        ("Dashboard", &["DashboardBody"]),
+        ("FunctionErrors", &["AlarmDescription"]),
+        ("HomeFunction", &of_a_function),
+        ("LoginFunction", &of_a_function),
+        ("LogoutFunction", &of_a_function),
+        ("SignInFailureRatio", &["AlarmDescription"]),
+    ];
+    let optional: [(&str, &[&str]); 3] = [
+        ("StoreThrottles", &["AlarmDescription"]),
+        ("TasksFunction", &of_a_function),
+        ("TokenTable", &["SSESpecification"]),
+    ];
+    for (parameters, optional) in [(&[][..], &[][..]), (&EVERYTHING, &optional)] {
+        let changed = upgrade(parameters)?.changed;
+        let changed: BTreeMap<_, Vec<_>> = changed
+            .iter()
+            .map(|(name, properties)| (name.as_str(), properties.iter().map(String::as_str).collect()))
+            .collect();
+        let expected = always.iter().chain(optional).map(|(name, properties)| (*name, properties.to_vec()));
+        assert_eq!(changed, expected.collect());
+    }
+    Ok(())
+}
