@@ -316,7 +316,18 @@ impl Error {
         self.other_account
     }
 
-    /// The link on the page: its text and its path on this site.
+    /// The links on the page, the recommended one first: text and path on this site.
+    pub fn links(&self) -> Vec<(&'static str, String)> {
+        let home = ("Home page", paths::HOME.to_owned());
+        let other_account = self.other_account_link().map(|path| ("Use another account", path));
+        let mut links: Vec<_> = self.link().into_iter().chain(other_account).collect();
+        // The page may be there in a moment: the logout is for a user who has to go.
+        let home_first = matches!(*self.kind, Kind::StoreUnavailable(_)) && self.row().way_on == WayOn::LogOut;
+        links.insert(if home_first { 0 } else { links.len() }, home);
+        links
+    }
+
+    /// The link beside the home page: its text and its path on this site.
     pub fn link(&self) -> Option<(&'static str, String)> {
         let way_on = self.row().way_on;
         let (text, path) = way_on.link()?;
@@ -329,7 +340,7 @@ impl Error {
     }
 
     /// The path to a login with another account, if that may help and is not the way on.
-    pub fn other_account_link(&self) -> Option<String> {
+    fn other_account_link(&self) -> Option<String> {
         // A rule of Globus or of the site may be why access was denied: it may allow another account.
         let helps = *self.kind == Kind::Denied && !self.other_account;
         helps.then(|| self.leading_on(paths::OTHER_ACCOUNT))

@@ -127,10 +127,8 @@ pub enum Page<'a> {
         title: &'a str,
         /// What happened and what to do.
         text: &'a str,
-        /// Text and path of a link, in addition to the link to the home page.
-        link: Option<(&'a str, &'a str)>,
-        /// Path of a login with another account, if that may help.
-        other_account_link: Option<&'a str>,
+        /// Text and path of each link, the recommended one first.
+        links: Vec<(&'a str, String)>,
     },
 }
 

@@ -130,16 +130,12 @@ fn requested(request: &Request) -> ReturnPath {
 }
 
 fn page(request: &Request, error: &Error) -> Response<Body> {
-    let (row, link, other_account_link) = (error.row(), error.link(), error.other_account_link());
-    let link = link.as_ref().map(|(text, path)| (*text, path.as_str()));
+    let row = error.row();
     let page = match error.kind() {
         Kind::Config(problems) if problems.lacks_only_the_application() => {
             Page::SetUp { redirect_url: request::address(request).map(|address| address.url(paths::LOGIN)).ok() }
         }
-        _ => {
-            let other_account_link = other_account_link.as_deref();
-            Page::Message { title: row.title, text: row.text, link, other_account_link }
-        }
+        _ => Page::Message { title: row.title, text: row.text, links: error.links() },
     };
     // If the template fails, the message is still shown.
     let response = html(request, row.status, &page).unwrap_or_else(|_| text(row.status, row.text.to_owned()));

@@ -108,6 +108,18 @@ fn an_error_links_to_a_new_sign_in_only_if_it_can_help() {
 }
 
 #[test]
+fn the_recommended_link_of_an_error_is_the_first_one() {
+    let links = |error: Error| error.links().into_iter().map(|(text, _)| text).collect::<Vec<_>>();
+
+    assert_eq!(links(Kind::NotFound.into()), ["Home page"]);
+    assert_eq!(links(Kind::Denied.into()), ["Start again", "Use another account", "Home page"]);
+    assert_eq!(links(Kind::OtherUser.into()), ["Log out", "Home page"]);
+    let store = || Error::from(Kind::StoreUnavailable(Reason::StoreTimeout));
+    assert_eq!(links(store()), ["Home page", "Log out"], "to log out is not what helps");
+    assert_eq!(links(store().during(Event::SignIn)), ["Start again", "Home page"]);
+}
+
+#[test]
 fn the_texts_for_users_name_no_part_of_this_program() {
     for kind in every_kind() {
         // API clients and operators read these three.

@@ -71,10 +71,8 @@ fn every_page_renders_with_the_name_of_the_app() {
         Page::Message {
             title: "Title",
             text: "Text.",
-            link: Some(("Start again", "/login")),
-            other_account_link: Some("/login?account=other"),
+            links: vec![("Start again", "/login".to_owned()), ("Home page", "/".to_owned())],
         },
-        Page::Message { title: "Title", text: "Text.", link: None, other_account_link: None },
     ] {
         let html = render(&page, "").unwrap();
         assert!(html.contains("Web app with authentication delegated to Globus Auth"), "{page:?}");
@@ -150,8 +148,7 @@ fn every_link_to_this_site_begins_with_its_base() {
         Page::Message {
             title: "Title",
             text: "Text.",
-            link: Some(("Start again", "/login")),
-            other_account_link: Some("/login?account=other"),
+            links: vec![("Start again", "/login".to_owned()), ("Home page", "/".to_owned())],
         },
     ] {
         // The template escapes slashes in attributes.
