@@ -2,6 +2,7 @@
 
 mod checks;
 mod doctor;
+mod ops;
 mod run;
 mod times;
 
@@ -16,7 +17,9 @@ cargo dev doctor          says what this machine and the settings in .env lack
 cargo dev test            checks everything
 cargo dev test NAME       runs the end-to-end tests whose name contains NAME
 cargo dev test-packages   checks what is packaged for the other processor and for sessions in a table
-cargo dev help            says this";
+cargo dev help            says this
+
+cargo ops help            lists the commands for a deployment";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -26,6 +29,7 @@ async fn main() -> ExitCode {
         [] => run::run(false).await,
         ["--dynamodb"] => run::run(true).await,
         ["doctor"] => doctor::doctor(),
+        ["ops", command @ ..] => ops::run(command),
         ["test"] => checks::everything(),
         ["test-packages"] => checks::packages(),
         ["test", name] => checks::end_to_end(name),

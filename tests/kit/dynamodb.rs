@@ -69,7 +69,7 @@ impl DynamoDb {
     /// Calls an operation of the API, past the AWS SDK.
     ///
     /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html>
-    fn call(&self, operation: &str, parameters: &Value) -> Result<Value> {
+    pub fn call(&self, operation: &str, parameters: &Value) -> Result<Value> {
         const CREDENTIAL: &str = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, \
             SignedHeaders=host, Signature=0";
         let target = format!("DynamoDB_20120810.{operation}");

@@ -10,6 +10,7 @@ pub mod gateway;
 pub mod http;
 pub mod https;
 pub mod local;
+pub mod operator;
 pub mod packages;
 pub mod process;
 pub mod processor;

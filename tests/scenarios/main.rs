@@ -57,6 +57,8 @@ macro_rules! on_packages {
 #[cfg(test)]
 mod deployment;
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod events;
 #[cfg(test)]
 mod fleet;
@@ -66,6 +68,8 @@ mod globus_sdk;
 mod hostile;
 #[cfg(test)]
 mod late;
+#[cfg(test)]
+mod operator;
 #[cfg(test)]
 mod packaged;
 #[cfg(test)]

@@ -50,7 +50,7 @@ async fn a_new_deployment_says_what_to_register_and_what_comes_next() -> Result<
     scene.is_in_order("set-up").await?;
     for path in ["/login", "/logout"] {
         scene.goto(path).await?;
-        scene.browser.shows("sam deploy --guided").await?;
+        scene.browser.shows("sam build && sam deploy").await?;
     }
     scene.close().await
 }

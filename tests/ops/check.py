@@ -1,0 +1,149 @@
+"""`cargo ops check`: the settings of the deployment, this machine, and the account, before a deployment."""
+
+import re
+import shutil
+import stat
+import subprocess
+
+from files import (
+    COUNTED,
+    OVERRIDES,
+    PARAMETERS,
+    READ_BY_BUILD,
+    ROOT,
+    Problem,
+    read_parameters,
+    read_samconfig,
+    target,
+    template_parameters,
+)
+from stack import Stack, problem_of, session
+
+# From this version on, `sam build` builds Rust without a flag for beta features.
+SAM_NEEDED = (1, 156)
+# The API takes 100 requests a second, each a few milliseconds of a function; new accounts start with 10.
+CONCURRENCY_WANTED = 100
+SCOPE = r"[\x21\x23-\x5b\x5d-\x7e]+"
+
+
+def run():
+    findings = [*of_files(), *of_machine(), *of_account()]
+    for good, text in findings:
+        print(f"{'ok ' if good else '-- '} {text}")
+    if not all(good for good, _ in findings):
+        raise Problem("\nThe lines above that begin with -- say what to do before you deploy.")
+    print("\nReady for `sam build && sam deploy`.")
+
+
+def of_files():
+    parameters = read_parameters()
+    if parameters is None:
+        yield False, f"There is no {PARAMETERS.name}: run `cargo ops configure`."
+        return
+    problems = [*problems_of(parameters, template_parameters()), *problems_of_file(), *problems_of_samconfig()]
+    yield from ((False, problem) for problem in problems)
+    if not problems:
+        yield True, f"{PARAMETERS.name} sets {len(parameters)} parameters, and `sam build` and `sam deploy` read it."
+
+
+def problems_of(parameters, template):
+    """What is wrong with the values of parameters.yaml. None of them is repeated: it may be the secret."""
+    for name, value in parameters.items():
+        if name == COUNTED:
+            yield f"{name}: leave it out; the commands that change a secret count it up in the stack."
+        elif name not in template:
+            yield f"{name}: the template has no such parameter."
+        elif not isinstance(value, str):
+            yield f"{name}: put the value in single quotes; SAM would change it."
+        else:
+            yield from problems_of_value(name, value, template[name])
+    for name in READ_BY_BUILD:
+        if name not in parameters:
+            yield f"{name} is missing: `sam build` would take the template's default, whatever the stack has."
+
+
+def problems_of_value(name, value, parameter):
+    allowed = [str(one) for one in parameter.get("AllowedValues", [])]
+    if allowed and value not in allowed:
+        yield f"{name}: it must be one of {', '.join(allowed)}."
+    if not re.fullmatch(parameter.get("AllowedPattern", ".*"), value):
+        yield f"{name}: {parameter.get('ConstraintDescription', 'it does not fit the AllowedPattern of the template.')}"
+    if name == "GlobusScopes" and value:
+        scopes = value.split(" ")
+        if not all(re.fullmatch(SCOPE, scope) for scope in scopes):
+            yield f"{name}: scopes are separated by single spaces."
+        elif "openid" not in scopes:
+            yield f"{name}: openid must be among them."
+
+
+def problems_of_file():
+    if stat.S_IMODE(PARAMETERS.stat().st_mode) & 0o077:
+        yield f"{PARAMETERS.name} can be read by other users of this machine: chmod 600 {PARAMETERS.name}"
+    tracked = subprocess.run(
+        ["git", "ls-files", "--error-unmatch", PARAMETERS.name], cwd=ROOT, capture_output=True, check=False
+    )
+    if tracked.returncode == 0:
+        yield f"git tracks {PARAMETERS.name}: git rm --cached {PARAMETERS.name}, and change the client secret."
+
+
+def problems_of_samconfig():
+    document = read_samconfig()
+    for environment in ("default", "ci"):
+        for command in ("build", "deploy"):
+            if document[environment][command]["parameters"].get("parameter_overrides") != OVERRIDES:
+                yield f"samconfig.toml: parameter_overrides of [{environment}.{command}.parameters] must be {OVERRIDES}."
+
+
+def of_machine():
+    yield sam()
+    found = shutil.which("cargo-lambda")
+    yield bool(found), "cargo-lambda is there." if found else "cargo-lambda is missing: pip install cargo-lambda"
+
+
+def sam():
+    if not shutil.which("sam"):
+        return False, "The AWS SAM CLI is missing: pip install aws-sam-cli"
+    said = subprocess.run(["sam", "--version"], capture_output=True, text=True, check=False).stdout
+    version = re.search(r"(\d+)\.(\d+)\.\d+", said)
+    if version and (int(version[1]), int(version[2])) >= SAM_NEEDED:
+        return True, f"The AWS SAM CLI {version[0]} is there."
+    return False, f"The AWS SAM CLI is too old ({said.strip()}): {'.'.join(map(str, SAM_NEEDED))}.0 or later is needed."
+
+
+def of_account():
+    name, region, profile = target()
+    try:
+        aws = session(region, profile)
+        account = aws.client("sts").get_caller_identity()["Account"]
+        yield True, f"The credentials are those of account {account}; the region is {aws.region_name}."
+        yield concurrency(aws)
+        yield True, changes(Stack(name, aws))
+    except Exception as error:
+        yield False, problem_of(error)
+
+
+def concurrency(aws):
+    limit = aws.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
+    if limit >= CONCURRENCY_WANTED:
+        return True, f"The account allows {limit} concurrent executions of functions in this region."
+    return False, (
+        f"The account allows {limit} concurrent executions of functions in this region, and requests beyond them fail."
+        f" Ask for more in Service Quotas (Lambda, Concurrent executions); {CONCURRENCY_WANTED} fit the API's limits."
+    )
+
+
+def changes(stack):
+    """What a deployment would change. A secret is neither compared nor shown."""
+    if stack.describe() is None:
+        return f"The stack {stack.name} does not exist yet: `sam deploy` creates it."
+    present, template = stack.parameters(), template_parameters()
+    known = {name: value for name, value in (read_parameters() or {}).items() if name in template}
+    shown = {name: value for name, value in known.items() if not template[name].get("NoEcho")}
+    differing = [
+        f"{name} {present.get(name, '(new)')!r} -> {value!r}"
+        for name, value in shown.items()
+        if present.get(name) != value
+    ]
+    if not differing:
+        return f"The stack {stack.name} has these settings already (secrets are not compared)."
+    return f"The stack {stack.name} would change: {'; '.join(differing)}"

@@ -1,0 +1,64 @@
+"""`cargo ops configure`: writes down where the stack is and its settings, before the first deployment."""
+
+import re
+
+from files import (
+    PARAMETERS,
+    READ_BY_BUILD,
+    SAMCONFIG,
+    Problem,
+    target,
+    template_parameters,
+    write_parameters,
+    write_target,
+)
+from keys import ask_secret
+from stack import Stack, session
+
+HIDDEN = "GlobusClientSecret"
+
+
+def run():
+    if PARAMETERS.exists():
+        raise Problem(
+            f"{PARAMETERS.name} is there already: edit it, then run `sam build` and `sam deploy`. The stack's name and"
+            f" region are in {SAMCONFIG.name}."
+        )
+    name, region, profile = target()
+    name = ask("Stack name", name, r"[A-Za-z][A-Za-z0-9-]{0,127}", "letters, digits and hyphens")
+    region = ask("AWS region", region or session(profile=profile).region_name or "us-east-1", r"[a-z]+(-[a-z]+)+-\d")
+    stack = Stack(name, session(region, profile))
+    present = settings_of(stack) if stack.describe() else settings_of_new()
+    # The second file last: a run that ends before it can be repeated.
+    write_target(name, region)
+    write_parameters(present)
+    print(f"\nWritten: {SAMCONFIG.name} (commit it) and {PARAMETERS.name} (git ignores it; only you can read it).")
+    print("Next: sam build && sam deploy")
+
+
+def settings_of(stack):
+    """What the stack has that the template would not give it."""
+    print(f"The stack {stack.name} exists; its present settings are taken.")
+    defaults = {name: str(parameter["Default"]) for name, parameter in template_parameters().items()}
+    present = stack.parameters()
+    # CloudFormation does not tell a secret. The stack keeps it.
+    kept = {name: value for name, value in present.items() if name in defaults and set(value) != {"*"}}
+    of_build = {name: defaults[name] for name in READ_BY_BUILD}
+    return {**of_build, **{name: value for name, value in kept.items() if value != defaults[name]}}
+
+
+def settings_of_new():
+    print("A new stack. If your application at Globus is not registered yet, press Enter at both questions.")
+    uuid = r"([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})?"
+    client_id = ask("Client UUID of your application at Globus", "", uuid, "a UUID")
+    secret = ask_secret("Client secret (not shown): ") if client_id else ""
+    defaults = {name: str(template_parameters()[name]["Default"]) for name in READ_BY_BUILD}
+    return {"GlobusClientId": client_id, HIDDEN: secret, **defaults}
+
+
+def ask(question, default, pattern, means="not a valid value"):
+    while True:
+        answer = input(f"{question} [{default}]: ").strip() or default
+        if re.fullmatch(pattern, answer):
+            return answer
+        print(f"Please type {means}." if means != "not a valid value" else "This is not a region.")

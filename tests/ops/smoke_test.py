@@ -1,0 +1,82 @@
+"""`cargo ops smoke-test`: whether the site that is deployed can log users in, as far as a request from outside can tell."""
+
+import http.client
+import urllib.parse
+
+from files import Problem
+from stack import Stack, hash_of
+
+# What every function has to have alike, or one could not open the cookies of another.
+SHARED = ("SESSION_KEYS", "GLOBUS_CLIENT_ID", "GLOBUS_AUTH_URL", "BASE_URL", "TOKEN_TABLE", "SESSION_MAX_HOURS")
+TIMEOUT_SECONDS = 15
+
+
+def run():
+    stack = Stack.configured()
+    outputs, parameters = stack.outputs(), stack.parameters()
+    site = outputs["SiteUrl"]
+    findings = [functions_agree(stack), home(site, bool(parameters["GlobusClientId"]))]
+    if parameters["GlobusClientId"]:
+        findings.append(login(site, outputs["RedirectUrl"], parameters["GlobusClientId"]))
+    wrong = [text for good, text in findings if not good]
+    for good, text in findings:
+        print(f"{'ok ' if good else '-- '} {text}")
+    if wrong:
+        raise Problem("\nThe site does not work; docs/operations.md has what to do, by what you see.")
+    print("\nThe site works, as far as requests from outside can tell. Log in once to see the rest.")
+
+
+def functions_agree(stack):
+    functions = stack.functions()
+    for name, function in functions.items():
+        state = (function.get("State", "Active"), function.get("LastUpdateStatus", "Successful"))
+        if state != ("Active", "Successful"):
+            return False, f"{name} is {state[0]}, its last update {state[1]}."
+    for variable in SHARED:
+        values = {name: hash_of(value) for name, value in stack.variable(variable).items()}
+        if len(set(values.values())) > 1:
+            return False, f"The functions have different values of {variable}: was an update interrupted? {values}"
+    return True, f"{len(functions)} functions are active, with the same settings and keys."
+
+
+def home(site, has_application):
+    status, headers, body = get(site + "/")
+    if status == 200:
+        return True, f"{site}/ shows the home page."
+    if status == 503 and not has_application:
+        return True, f"{site}/ shows the page that explains how to register an application."
+    return False, f"{site}/ responds with status {status}: {summary(body)}"
+
+
+def login(site, redirect_url, client_id):
+    status, headers, body = get(site + "/login")
+    if status not in (302, 303):
+        return False, f"{site}/login responds with status {status}: {summary(body)}"
+    address = urllib.parse.urlsplit(headers.get("location", ""))
+    query = dict(urllib.parse.parse_qsl(address.query))
+    if (query.get("client_id"), query.get("redirect_uri")) != (client_id, redirect_url):
+        return False, f"{site}/login sends the browser to {address.netloc} with another client id or redirect URL."
+    return True, f"{site}/login sends the browser to {address.netloc}, which must know the redirect URL {redirect_url}."
+
+
+def get(url):
+    """A page as a browser asks for it: the status, the headers and the text. A redirect is not followed."""
+    address = urllib.parse.urlsplit(url)
+    connections = {"https": http.client.HTTPSConnection, "http": http.client.HTTPConnection}
+    connection = connections[address.scheme](address.netloc, timeout=TIMEOUT_SECONDS)
+    try:
+        connection.request("GET", address.path or "/", headers={"Accept": "text/html", "Sec-Fetch-Mode": "navigate"})
+        response = connection.getresponse()
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        return response.status, headers, response.read(65536).decode(errors="replace")
+    except OSError as error:
+        raise Problem(f"{url} cannot be reached: {error}.") from None
+    finally:
+        connection.close()
+
+
+def summary(body):
+    """The headline of one of our pages, or the beginning of anything else."""
+    if "<h1>" in body:
+        return body.split("<h1>", 1)[1].split("</h1>", 1)[0].strip()
+    return " ".join(body.split())[:80]

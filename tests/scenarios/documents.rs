@@ -1,0 +1,60 @@
+//! The commands in README.md and docs/operations.md: each is run by a test, or stands here with the reason why not.
+
+use std::fs;
+
+use kit::tools;
+
+/// Each block of shell commands by its first line, and what runs it.
+const BLOCKS: [(&str, &str); 12] = [
+    ("cargo dev", "every scenario with the local app does what it does, with the same code"),
+    ("cargo test", "runs the unit tests, as the check of which this is a part does"),
+    ("cargo dev test", "this test is a part of it"),
+    ("cargo ops configure", "operator.rs; `sam build` itself is run for packaged.rs"),
+    ("cargo ops smoke-test", "operator.rs"),
+    ("export PATH=", "events.rs sends each sample event with `cargo lambda invoke`"),
+    ("sam local invoke HomeFunction", "not run: it needs Docker"),
+    ("cp -r functions/tasks functions/mypage", "a_page_of_your_own_begins_as_a_copy_of_the_sample"),
+    ("cargo ops end-sessions", "operator.rs"),
+    ("aws cloudformation describe-change-set", "not run: it needs an account; stack.rs computes what it must say"),
+    ("git checkout the-last-good-commit", "not run: the commands are those of a deployment; operator.rs runs them"),
+    ("aws cloudformation deploy", "not run: it needs an account; the linter of templates reads the file"),
+];
+
+/// The blocks of shell commands of a document.
+fn blocks(document: &str) -> Vec<String> {
+    let text = fs::read_to_string(tools::root().join(document)).unwrap();
+    text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn every_command_that_is_documented_is_run_or_has_a_reason() {
+    let documented = [blocks("README.md"), blocks("docs/operations.md")].concat();
+    let first_lines: Vec<_> = documented.iter().filter_map(|block| block.lines().next()).collect();
+    for line in &first_lines {
+        assert!(BLOCKS.iter().any(|(begin, _)| line.starts_with(begin)), "{line}");
+    }
+    for (begin, _) in BLOCKS {
+        assert!(first_lines.iter().any(|line| line.starts_with(begin)), "no document has {begin}");
+    }
+}
+
+/// The block of README.md that copies the sample page, in a copy of what it names.
+#[test]
+fn a_page_of_your_own_begins_as_a_copy_of_the_sample() {
+    let copy = tools::artifact("clones/page-of-your-own/Cargo.toml").unwrap();
+    let copy = copy.parent().unwrap();
+    drop(fs::remove_dir_all(copy));
+    let script = r#"mkdir -p "$0/functions" && cp -r functions/tasks "$0/functions/" && cp -r events "$0/""#;
+    tools::run(tools::command("sh").args(["-c", script]).arg(copy), "The sample is not copied").unwrap();
+    let block = blocks("README.md").into_iter().find(|block| block.starts_with("cp -r functions/tasks")).unwrap();
+    let block = block.replace("cargo fmt --all\n", "");
+    tools::run(tools::command("sh").args(["-euc", &block]).current_dir(copy), "The block fails").unwrap();
+
+    let manifest = fs::read_to_string(copy.join("functions/mypage/Cargo.toml")).unwrap();
+    assert!(manifest.contains("name = \"mypage\""), "{manifest}");
+    let events = ["program", "signed-out", "wrong-method"].map(|case| format!("events/mypage-{case}.json"));
+    for file in events.iter().map(String::as_str).chain(["functions/mypage/src/lib.rs"]) {
+        let text = fs::read_to_string(copy.join(file)).unwrap();
+        assert!(text.contains("\"/mypage\"") && !text.contains("\"/tasks\""), "{file}");
+    }
+}

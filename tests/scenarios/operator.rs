@@ -1,0 +1,306 @@
+//! A deployment from its first day to its last, with the real `sam` and `cargo ops`, as far as what they ask of AWS: which
+//! parameters change, and which keep their value.
+
+use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _};
+
+use kit::{
+    Result,
+    dynamodb::DynamoDb,
+    local::{App, Storage},
+    operator::Operator,
+};
+use serde_json::{Value, json};
+
+const UUID: &str = "4e3b6a0e-0000-4000-8000-000000000000";
+const SECRET: &str = "a-client-secret";
+/// Every question of `cargo ops configure` for a new stack, without an application at Globus.
+const NEW_STACK: &str = "my-gateway\neu-central-1\n\n";
+
+/// An operator whose clone is configured, and whose stack has an application at Globus.
+fn with_a_stack(name: &str) -> Result<Operator> {
+    let operator = Operator::start(name, &json!({}))?;
+    assert!(operator.ops("configure", &format!("my-gateway\neu-central-1\n{UUID}\n{SECRET}\n"))?.succeeded);
+    deploy(&operator)?;
+    Ok(operator)
+}
+
+/// Deploys, and gives the parameters that SAM has named with their new values.
+fn deploy(operator: &Operator) -> Result<BTreeMap<String, String>> {
+    let deployed = operator.sam(&["deploy"])?;
+    assert!(deployed.succeeded, "{}", deployed.said);
+    assert!(!deployed.said.contains(SECRET), "{}", deployed.said);
+    let calls = operator.calls("CreateChangeSet")?;
+    Ok(named(calls.last().unwrap()))
+}
+
+/// The parameters of a call that are given a value; the others keep theirs.
+fn named(call: &Value) -> BTreeMap<String, String> {
+    let parameters = call["Parameters"].as_array().into_iter().flatten();
+    let values = parameters.filter(|parameter| parameter["UsePreviousValue"] != "true");
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    values.map(|parameter| (text(&parameter["ParameterKey"]), text(&parameter["ParameterValue"]))).collect()
+}
+
+fn values(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+#[test]
+fn a_clone_that_is_not_configured_deploys_nothing() -> Result<()> {
+    let operator = Operator::start("not-configured", &json!({}))?;
+    let deployed = operator.sam(&["deploy"])?;
+    assert!(!deployed.succeeded);
+    assert!(deployed.said.contains("file://parameters.yaml was not found"), "{}", deployed.said);
+    assert_eq!(operator.recorded()?, [] as [Value; 0]);
+    let validated = operator.sam(&["validate"])?;
+    assert!(validated.succeeded, "{}", validated.said);
+    Ok(())
+}
+
+#[test]
+fn each_deployment_changes_what_the_operator_has_edited_and_no_more() -> Result<()> {
+    let operator = Operator::start("deployments", &json!({}))?;
+    let configured = operator.ops("configure", NEW_STACK)?;
+    assert!(configured.succeeded, "{}", configured.said);
+    let mode = fs::metadata(operator.path("parameters.yaml")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let first =
+        [("Architecture", "arm64"), ("GlobusClientId", ""), ("GlobusClientSecret", ""), ("TokenStorage", "cookie")];
+    assert_eq!(deploy(&operator)?, values(&first));
+    let place = operator.calls("CreateChangeSet")?.remove(0);
+    assert_eq!((&place["StackName"], &place["ChangeSetType"]), (&json!("my-gateway"), &json!("CREATE")));
+    assert!(place["TemplateURL"].as_str().unwrap().contains("/my-gateway/"), "{place}");
+
+    operator.edit("parameters.yaml", "GlobusClientId: ''", &format!("GlobusClientId: '{UUID}'"))?;
+    operator.edit("parameters.yaml", "GlobusClientSecret: ''", &format!("GlobusClientSecret: '{SECRET}'"))?;
+    operator.edit("parameters.yaml", "# GlobusScopes: ''", "GlobusScopes: 'openid email profile'")?;
+    let with_application = [
+        ("Architecture", "arm64"),
+        ("GlobusClientId", UUID),
+        ("GlobusClientSecret", SECRET),
+        ("GlobusScopes", "openid email profile"),
+        ("TokenStorage", "cookie"),
+    ];
+    assert_eq!(deploy(&operator)?, values(&with_application));
+
+    operator.edit("parameters.yaml", "TokenStorage: 'cookie'", "TokenStorage: 'dynamodb'")?;
+    operator.edit("parameters.yaml", "# AlarmEmail: ''", "AlarmEmail: 'operator@example.org'")?;
+    let mut with_table = values(&with_application);
+    with_table.extend(values(&[("AlarmEmail", "operator@example.org"), ("TokenStorage", "dynamodb")]));
+    assert_eq!(deploy(&operator)?, with_table);
+
+    // A parameter that is no longer in the file is not touched: the stack keeps the address.
+    operator.edit("parameters.yaml", "AlarmEmail: 'operator@example.org'", "")?;
+    operator.edit("parameters.yaml", "TokenStorage: 'dynamodb'", "TokenStorage: 'cookie'")?;
+    assert_eq!(deploy(&operator)?, values(&with_application));
+    let last = operator.calls("CreateChangeSet")?.pop().unwrap();
+    assert!(last.to_string().contains(r#"{"ParameterKey":"AlarmEmail","UsePreviousValue":"true"}"#), "{last}");
+
+    let deleted = operator.sam(&["delete", "--no-prompts"])?;
+    assert!(deleted.succeeded && deleted.said.contains("S3 object with the key my-gateway/"), "{}", deleted.said);
+    assert_eq!(operator.calls("DeleteStack")?.last().unwrap()["StackName"], "my-gateway");
+    Ok(())
+}
+
+#[test]
+fn a_clone_of_a_colleague_takes_the_settings_of_the_stack() -> Result<()> {
+    let operator = with_a_stack("colleague")?;
+    operator.edit("parameters.yaml", "TokenStorage: 'cookie'", "TokenStorage: 'dynamodb'")?;
+    operator.edit("parameters.yaml", "# SessionMaxHours: '168'", "SessionMaxHours: '12'")?;
+    deploy(&operator)?;
+    let again = operator.ops("configure", NEW_STACK)?;
+    assert!(!again.succeeded && again.said.contains("parameters.yaml is there already"), "{}", again.said);
+
+    fs::remove_file(operator.path("parameters.yaml")).unwrap();
+    let configured = operator.ops("configure", "\n\n")?;
+    assert!(configured.succeeded && configured.said.contains("my-gateway exists"), "{}", configured.said);
+    let settings =
+        [("Architecture", "arm64"), ("GlobusClientId", UUID), ("SessionMaxHours", "12"), ("TokenStorage", "dynamodb")];
+    assert_eq!(deploy(&operator)?, values(&settings));
+    Ok(())
+}
+
+/// CloudFormation leaves an empty stack behind, which has no settings to take.
+#[test]
+fn a_first_deployment_that_was_not_confirmed_can_be_configured_anew() -> Result<()> {
+    let operator = Operator::start("not-confirmed", &json!({}))?;
+    operator.ops("configure", NEW_STACK)?;
+    operator.sam(&["deploy", "--no-execute-changeset"])?;
+    fs::remove_file(operator.path("parameters.yaml")).unwrap();
+    let configured = operator.ops("configure", NEW_STACK)?;
+    assert!(configured.succeeded && configured.said.contains("A new stack"), "{}", configured.said);
+    Ok(())
+}
+
+/// The values of the secret of the session keys, in the order in which they were written.
+fn keys_written(operator: &Operator) -> Result<Vec<String>> {
+    let calls = operator.calls("PutSecretValue")?;
+    Ok(calls.iter().map(|call| call["SecretString"].as_str().unwrap_or_default().to_owned()).collect())
+}
+
+#[test]
+fn a_key_is_rotated_in_three_steps_and_opens_cookies_until_the_last() -> Result<()> {
+    const OLD: &str = "the-first-session-key-of-this-stack";
+    let operator = with_a_stack("rotation")?;
+    let uploads = operator.calls("CreateChangeSet")?.len();
+    operator.fail_updates(1)?;
+    let failed = operator.ops("rotate-keys", "")?;
+    assert!(!failed.succeeded && failed.said.contains("UPDATE_ROLLBACK_COMPLETE"), "{}", failed.said);
+
+    operator.write_secrets_at("2020-01-01T00:00:00.0Z")?;
+    let resumed = operator.ops("rotate-keys", "")?;
+    assert!(resumed.succeeded && resumed.said.contains("an earlier run was interrupted"), "{}", resumed.said);
+    let new = keys_written(&operator)?[0].strip_prefix(&format!("{OLD},")).unwrap().to_owned();
+    assert_eq!(new.len(), 64);
+    assert_eq!(keys_written(&operator)?, [format!("{OLD},{new}"), format!("{new},{OLD}"), new.clone()]);
+    for call in operator.calls("UpdateStack")? {
+        assert_eq!(call["UsePreviousTemplate"], "true");
+        assert_eq!(named(&call).into_keys().collect::<Vec<_>>(), ["SecretsRevision"]);
+    }
+    assert_eq!(operator.calls("CreateChangeSet")?.len(), uploads, "no code is deployed");
+    assert!(!resumed.said.contains(OLD) && !resumed.said.contains(&new), "{}", resumed.said);
+    Ok(())
+}
+
+/// A user's cookie lives for `SessionMaxHours`.
+#[test]
+fn the_old_key_stays_as_long_as_a_cookie_can_need_it() -> Result<()> {
+    let operator = with_a_stack("rotation-not-due")?;
+    for _ in 0..2 {
+        let rotated = operator.ops("rotate-keys", "")?;
+        assert!(rotated.succeeded && rotated.said.contains("until"), "{}", rotated.said);
+    }
+    assert_eq!(keys_written(&operator)?.len(), 2);
+    Ok(())
+}
+
+#[test]
+fn a_key_that_may_be_compromised_is_replaced_at_once() -> Result<()> {
+    let operator = with_a_stack("replacement")?;
+    assert!(!operator.ops("replace-keys", "n\n")?.succeeded);
+    assert_eq!(keys_written(&operator)?, [] as [&str; 0]);
+    let replaced = operator.ops("replace-keys", "y\n")?;
+    assert!(replaced.succeeded, "{}", replaced.said);
+    let keys = keys_written(&operator)?;
+    assert_eq!((keys.len(), keys[0].len(), keys[0].contains(',')), (1, 64, false));
+    Ok(())
+}
+
+#[test]
+fn another_client_secret_reaches_the_functions_and_the_file() -> Result<()> {
+    let operator = with_a_stack("client-secret")?;
+    operator.fail_updates(1)?;
+    assert!(!operator.ops("change-client-secret", "another-secret\n")?.succeeded);
+    let changed = operator.ops("change-client-secret", "another-secret\n")?;
+    assert!(changed.succeeded, "{}", changed.said);
+    assert!(!changed.said.contains("another-secret"), "{}", changed.said);
+    let update = operator.calls("UpdateStack")?.pop().unwrap();
+    assert_eq!(named(&update), values(&[("GlobusClientSecret", "another-secret"), ("SecretsRevision", "2")]));
+    assert!(operator.read("parameters.yaml").contains("GlobusClientSecret: 'another-secret'\n"));
+    // The next deployment does not set the revision back, or the secret.
+    assert_eq!(deploy(&operator)?["GlobusClientSecret"], "another-secret");
+    let deployment = operator.calls("CreateChangeSet")?.pop().unwrap();
+    assert!(deployment.to_string().contains(r#"{"ParameterKey":"SecretsRevision","UsePreviousValue":"true"}"#));
+    Ok(())
+}
+
+#[test]
+fn a_site_is_closed_and_opened_without_a_deployment() -> Result<()> {
+    let operator = with_a_stack("closing")?;
+    let functions = |action| -> Result<Vec<_>> {
+        let calls = operator.calls(action)?;
+        Ok(calls.iter().map(|call| call["function"].as_str().unwrap_or_default().to_owned()).collect())
+    };
+    let all = ["HomeFunction", "LoginFunction", "LogoutFunction"];
+    assert!(operator.ops("close-site", "")?.succeeded);
+    assert_eq!(functions("PutFunctionConcurrency")?, all);
+    assert_eq!(operator.calls("PutFunctionConcurrency")?[0]["ReservedConcurrentExecutions"], 0);
+    assert!(operator.ops("open-site", "")?.succeeded);
+    assert_eq!(functions("DeleteFunctionConcurrency")?, all);
+    Ok(())
+}
+
+#[test]
+fn a_mistake_in_the_settings_is_named_before_the_deployment() -> Result<()> {
+    let operator = with_a_stack("mistakes")?;
+    let good = operator.read("parameters.yaml");
+    let write = |text: &str| fs::write(operator.path("parameters.yaml"), text).unwrap();
+    let mistakes = [
+        ("ShowTokens: true", "ShowTokens: put the value in single quotes"),
+        ("SessionMaxHours: 12", "SessionMaxHours: put the value in single quotes"),
+        ("SiteName: [one, two]", "SiteName: put the value in single quotes"),
+        ("GlobusScopes: 'openid,email'", "GlobusScopes: openid must be among them"),
+        ("BaseUrl: 'http://example.org'", "BaseUrl: BaseUrl begins with https://"),
+        ("LogLevel: 'verbose'", "LogLevel: it must be one of ERROR, WARN"),
+        ("GlobusClientID: 'x'", "GlobusClientID: the template has no such parameter"),
+        ("SecretsRevision: '1'", "SecretsRevision: leave it out"),
+    ];
+    let lines: Vec<_> = mistakes.iter().map(|(line, _)| *line).collect();
+    write(&[&good.replace("TokenStorage:", "# "), lines.join("\n").as_str()].concat());
+    fs::set_permissions(operator.path("parameters.yaml"), fs::Permissions::from_mode(0o644)).unwrap();
+    let checked = operator.ops("check", "")?;
+    assert!(!checked.succeeded);
+    let others = ["TokenStorage is missing", "can be read by other users"];
+    for finding in mistakes.iter().map(|(_, finding)| *finding).chain(others) {
+        assert!(checked.said.contains(finding), "{finding} is not in {}", checked.said);
+    }
+    assert!(!checked.said.contains(SECRET), "{}", checked.said);
+
+    write(&[&good, "GlobusScopes: 'openid  email'\n"].concat());
+    assert!(operator.ops("check", "")?.said.contains("GlobusScopes: scopes are separated by single spaces"));
+    write(&[&good, "SiteName 'forgotten colon\n"].concat());
+    let checked = operator.ops("check", "")?;
+    assert!(checked.said.contains("parameters.yaml, line"), "{}", checked.said);
+    assert!(!checked.said.contains(SECRET), "{}", checked.said);
+    Ok(())
+}
+
+#[test]
+fn an_account_that_allows_few_functions_at_once_is_named() -> Result<()> {
+    let operator = Operator::start("new-account", &json!({ "concurrency": 10 }))?;
+    operator.ops("configure", NEW_STACK)?;
+    let checked = operator.ops("check", "")?;
+    assert!(!checked.succeeded && checked.said.contains("The account allows 10 concurrent"), "{}", checked.said);
+    assert!(checked.said.contains("does not exist yet"), "{}", checked.said);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_sessions_of_one_user_are_ended_and_those_of_others_stay() -> Result<()> {
+    let table = DynamoDb::shared()?.table()?;
+    let item = |sub: &str, id: u8| json!({ "sub": { "S": sub }, "session_id": { "S": format!("session-{id}") } });
+    for item in [item("ada", 1), item("ada", 2), item("grace", 3)] {
+        DynamoDb::shared()?.call("PutItem", &json!({ "TableName": table.name(), "Item": item }))?;
+    }
+    let mut operator = Operator::start("end-sessions", &json!({ "physical": { "TokenTable": table.name() } }))?;
+    operator.variables = table.variables();
+    operator.ops("configure", "my-gateway\nus-east-1\n\n")?;
+    deploy(&operator)?;
+    let refused = operator.ops("end-sessions ada", "")?;
+    assert!(!refused.succeeded && refused.said.contains("Sessions are in cookies"), "{}", refused.said);
+
+    operator.edit("parameters.yaml", "TokenStorage: 'cookie'", "TokenStorage: 'dynamodb'")?;
+    deploy(&operator)?;
+    let ended = operator.ops("end-sessions ada", "")?;
+    assert!(ended.succeeded && ended.said.contains("Ended: 2 sessions of ada."), "{}", ended.said);
+    let left = DynamoDb::shared()?.call("Scan", &json!({ "TableName": table.name() }))?;
+    assert_eq!(left["Items"], json!([item("grace", 3)]));
+    Ok(())
+}
+
+/// The site is the app on this machine, with an application at the stand-in for Globus.
+#[tokio::test]
+async fn a_smoke_test_tells_a_site_that_works_from_one_that_does_not() -> Result<()> {
+    for (settings, works) in [(vec![], true), (vec![("SESSION_KEYS", "short")], false)] {
+        let app = App::start(Storage::Cookies, &settings).await?;
+        let outputs = json!({ "SiteUrl": app.url(), "RedirectUrl": format!("{}/login", app.url()) });
+        let operator = Operator::start("smoke-test", &json!({ "outputs": outputs }))?;
+        let client_id = globus_stand_in::CLIENT_ID;
+        operator.ops("configure", &format!("my-gateway\neu-central-1\n{client_id}\n{SECRET}\n"))?;
+        deploy(&operator)?;
+        let tested = tokio::task::spawn_blocking(move || operator.ops("smoke-test", "")).await.unwrap()?;
+        assert_eq!(tested.succeeded, works, "{}", tested.said);
+        assert_eq!(tested.said.contains("This site is not ready yet"), !works, "{}", tested.said);
+    }
+    Ok(())
+}
