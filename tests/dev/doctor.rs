@@ -1,15 +1,17 @@
 //! `cargo dev doctor`: what this machine and the settings in `.env` lack, and for what.
 
-use std::{collections::BTreeMap, process::Command};
+use std::process::Command;
 
 use kit::{
     Result,
     processor::Processor,
     tools::{self, println_step},
 };
-use shared::{App, Function};
 
-use crate::run;
+use crate::{
+    plan::{Options, PORT, Plan},
+    run,
+};
 
 /// A thing that is looked at: what it is for, and what was found.
 struct Finding {
@@ -19,15 +21,16 @@ struct Finding {
 
 /// Looks at everything, and says what it found. An error is what keeps `cargo dev` from running.
 pub(crate) fn doctor() -> Result<()> {
+    let plan = Plan::make(Options::default());
+    let (port, stand_in_port) = plan.as_ref().map_or((PORT, PORT + 10), |plan| (plan.port, plan.stand_in_port()));
     let to_run = [
-        finding("to run the app", python()),
-        finding("to run the app", run::free(run::PORT).map(|()| format!("Port {} is free.", run::PORT))),
-        finding(
-            "to run the app",
-            run::free(run::STAND_IN_PORT).map(|()| format!("Port {} is free.", run::STAND_IN_PORT)),
-        ),
-        finding("to run the app", settings()),
+        python(),
+        tools::writable().map(|()| "Tools can be put into .tools/.".to_owned()),
+        free(port),
+        free(stand_in_port),
+        plan.map(|plan| settings(&plan)),
     ];
+    let to_run = to_run.map(|found| finding("to run the app", found));
     let for_tests = tools::needed_for_tests().iter();
     let for_tests = for_tests.map(|needed| finding("for cargo dev test", program(*needed)));
     let beyond = [
@@ -77,16 +80,14 @@ fn output(command: &mut Command) -> Option<String> {
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// Reads the settings as the functions would.
-fn settings() -> Result<String> {
-    let settings = run::dot_env()?;
-    if !run::own_application(&settings)? {
-        return Ok("No application of your own in .env: sign-in is at the stand-in.".to_owned());
-    }
-    let variables: BTreeMap<_, _> = run::variables(settings, None)?.into_iter().collect();
-    let read = Function::start(&|name| variables.get(name).cloned(), |env| App::with_globus(App::read(env), env));
-    match read.state {
-        Ok(_) => Ok("The settings in .env are complete: sign-in is at Globus.".to_owned()),
-        Err(problems) => Err(format!("In .env: {problems}.")),
+fn free(port: u16) -> Result<String> {
+    run::free(port).map(|()| format!("Port {port} is free."))
+}
+
+fn settings(plan: &Plan) -> String {
+    if plan.own_application {
+        "The settings in .env are complete: users log in at Globus.".to_owned()
+    } else {
+        "No application of your own in .env: users log in at the stand-in.".to_owned()
     }
 }

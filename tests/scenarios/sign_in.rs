@@ -247,7 +247,7 @@ async fn a_deep_link_is_where_a_person_lands(storage: Storage) -> Result<()> {
 
 async fn the_sign_in_begins_at_the_name_where_it_will_end(storage: Storage) -> Result<()> {
     let scene = Scene::open(storage, &[]).await?;
-    let elsewhere = scene.url("/login").replace("localhost", "[::1]");
+    let elsewhere = scene.url("/login").replace("localhost", "127.0.0.1");
     scene.browser.goto(&elsewhere).await?;
     scene.choose("ada").await?;
     scene.browser.shows("Hello Ada Lovelace!").await?;
