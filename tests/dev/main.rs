@@ -10,16 +10,17 @@ mod times;
 use std::{env, process::ExitCode};
 
 use kit::{
-    Result,
+    Result, sample_event,
     tools::{eprintln_step, println_step},
 };
 
-use crate::plan::Options;
+use crate::plan::{Options, Plan};
 
 const USAGE: &str = "\
 cargo dev                 runs the app on this machine, with a stand-in for Globus Auth
 cargo dev --dynamodb      the same with sessions in a table, of DynamoDB Local
 cargo dev --port N        the same at http://localhost:N instead of port 9000; the stand-in is at port N + 10
+cargo dev event           logs a user in at the running app, and prints a sample event with the session cookie
 cargo dev doctor          says what this machine and the settings in .env lack
 cargo dev test            checks everything
 cargo dev test NAME       runs the end-to-end tests whose name contains NAME
@@ -32,6 +33,7 @@ The tests need programs of the system. They are installed only if you agree, or 
 enum Task<'a> {
     Help,
     Run(Options),
+    Event(Options),
     Doctor,
     Everything,
     EndToEnd(&'a str),
@@ -47,6 +49,7 @@ async fn main() -> ExitCode {
             Ok(())
         }
         Ok(Task::Run(options)) => run::run(options).await,
+        Ok(Task::Event(options)) => event(options),
         Ok(Task::Doctor) => doctor::doctor(),
         Ok(Task::Everything) => checks::everything(),
         Ok(Task::EndToEnd(name)) => checks::end_to_end(name),
@@ -76,6 +79,7 @@ fn task(arguments: &[String]) -> Result<Task<'_>> {
         ["test-packages", rest @ ..] => (Task::Packages, rest),
         ["test", name, rest @ ..] if !name.starts_with('-') => (Task::EndToEnd(name), rest),
         ["test", rest @ ..] => (Task::Everything, rest),
+        ["event", rest @ ..] => Options::read(rest).map(|(options, rest)| (Task::Event(options), rest))?,
         rest => Options::read(rest).map(|(options, rest)| (Task::Run(options), rest))?,
     };
     match rest {
@@ -84,4 +88,10 @@ fn task(arguments: &[String]) -> Result<Task<'_>> {
             Err(format!("`cargo dev` does not know {unknown:?} here. `cargo dev help` says what it knows."))
         }
     }
+}
+
+fn event(options: Options) -> Result<()> {
+    let event = sample_event::signed_in(Plan::make(options)?.port)?;
+    println_step(&format!("{event:#}"));
+    Ok(())
 }

@@ -20,6 +20,7 @@ pub mod recorder;
 mod requests;
 pub mod runtime;
 pub mod sam;
+pub mod sample_event;
 pub mod settings;
 pub mod stack;
 pub mod tools;

@@ -49,6 +49,7 @@ fn an_argument_that_is_not_known_is_named_and_starts_nothing() {
         (&["test-packages", "late"], "\"late\""),
         (&["doctor", "--port", "9100"], "\"--port\""),
         (&["--dynamodb", "--prot"], "\"--prot\""),
+        (&["event", "--dynamo"], "\"--dynamo\""),
         (&["--port"], "--port needs a number from 1 to 65525"),
         (&["--port=0"], "--port needs a number from 1 to 65525"),
         (&["--port", "65526"], "--port needs a number from 1 to 65525"),
