@@ -22,6 +22,7 @@ const MORE_PACKAGES: &str = "more_packages";
 /// Checks everything, with the functions packaged as a deployment with the template's defaults has them, but for the
 /// processor of this machine.
 pub(crate) fn everything() -> Result<()> {
+    tools::system_for_tests()?;
     Times::of(|times| {
         // The tools come over the network, and the first parts need none of them.
         thread::scope(|scope| {
@@ -39,8 +40,9 @@ pub(crate) fn everything() -> Result<()> {
 
 /// Checks what the others package: for the processor that this machine does not have, and for sessions in a table.
 pub(crate) fn packages() -> Result<()> {
+    tools::system_for_packages()?;
     Times::of(|times| {
-        times.part("Tools", tools::for_packages)?;
+        times.part("Tools", tools::for_tests)?;
         times.part("Packages for the other processor", || {
             // All at once, since each program takes the linker a minute.
             packages::compile(Processor::ELSEWHERE, &[Storage::Cookies, Storage::Table])?;
@@ -60,10 +62,11 @@ pub(crate) fn end_to_end(name: &str) -> Result<()> {
         return Err(format!("No end-to-end test's name contains {name:?}."));
     }
     if with_more_packages {
-        tools::for_packages()?;
+        tools::system_for_packages()?;
     } else {
-        tools::for_tests()?;
+        tools::system_for_tests()?;
     }
+    tools::for_tests()?;
     programs::build()?;
     run_scenarios(&choice)?;
     println_step("\nAll is well.");

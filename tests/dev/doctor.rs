@@ -1,15 +1,17 @@
 //! `cargo dev doctor`: what this machine and the settings in `.env` lack, and for what.
 
-use std::{collections::BTreeMap, process::Command};
+use std::process::Command;
 
 use kit::{
     Result,
     processor::Processor,
     tools::{self, println_step},
 };
-use shared::{App, Function};
 
-use crate::run;
+use crate::{
+    plan::{Options, PORT, Plan},
+    run,
+};
 
 /// A thing that is looked at: what it is for, and what was found.
 struct Finding {
@@ -19,21 +21,26 @@ struct Finding {
 
 /// Looks at everything, and says what it found. An error is what keeps `cargo dev` from running.
 pub(crate) fn doctor() -> Result<()> {
+    let plan = Plan::make(Options::default());
+    let (port, stand_in_port) = plan.as_ref().map_or((PORT, PORT + 10), |plan| (plan.port, plan.stand_in_port()));
     let to_run = [
-        finding("to run the app", python()),
-        finding("to run the app", run::free(run::PORT).map(|()| format!("Port {} is free.", run::PORT))),
-        finding(
-            "to run the app",
-            run::free(run::STAND_IN_PORT).map(|()| format!("Port {} is free.", run::STAND_IN_PORT)),
-        ),
-        finding("to run the app", settings()),
+        python(),
+        tools::writable().map(|()| "Tools can be put into .tools/.".to_owned()),
+        free(port),
+        free(stand_in_port),
+        plan.map(|plan| settings(&plan)),
     ];
+    let to_run = to_run.map(|found| finding("to run the app", found));
     let for_tests = tools::needed_for_tests().iter();
     let for_tests = for_tests.map(|needed| finding("for cargo dev test", program(*needed)));
     let beyond = [
         finding("for cargo dev --dynamodb", program(tools::JAVA)),
         finding("to deploy", program(("sam", "the AWS SAM CLI"))),
         finding("to deploy", program(("cargo-lambda", "cargo-lambda"))),
+        finding(
+            "to deploy",
+            Ok("`cargo ops check` looks at the settings of the deployment and the account.".to_owned()),
+        ),
     ];
     let elsewhere = Processor::ELSEWHERE.runs_with_packages().iter();
     let for_packages = elsewhere.map(|needed| finding("for cargo dev test-packages", program(*needed)));
@@ -77,23 +84,19 @@ fn output(command: &mut Command) -> Option<String> {
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// Reads the settings as the functions would.
-fn settings() -> Result<String> {
-    let settings = run::dot_env()?;
-    if !run::own_application(&settings)? {
-        return Ok("No application of your own in .env: sign-in is at the stand-in.".to_owned());
-    }
-    let variables: BTreeMap<_, _> = run::variables(settings, None)?.into_iter().collect();
-    let lookup = |name: &str| variables.get(name).cloned();
-    let read = Function::start(&lookup, |_| (), |env| App::with_globus(App::read(env), env));
-    let is_below_a_path = read.site.base_url.iter().any(|address| !address.base().is_empty());
-    match read.state {
-        Ok((app, _)) if is_below_a_path && !app.storage.can_end_everywhere() => {
-            let others =
-                "Of all sites at this host, at most one may keep its sessions in cookies (docs/operations.md).";
-            Ok(format!("The settings in .env are complete: sign-in is at Globus. {others}"))
-        }
-        Ok(_) => Ok("The settings in .env are complete: sign-in is at Globus.".to_owned()),
-        Err(problems) => Err(format!("In .env: {problems}.")),
+fn free(port: u16) -> Result<String> {
+    run::free(port).map(|()| format!("Port {port} is free."))
+}
+
+fn settings(plan: &Plan) -> String {
+    let place = if plan.own_application {
+        "The settings in .env are complete: users log in at Globus."
+    } else {
+        "No application of your own in .env: users log in at the stand-in."
+    };
+    if plan.shares_cookies() {
+        format!("{place} Of all sites at this host, at most one may keep its sessions in cookies (docs/operations.md).")
+    } else {
+        place.to_owned()
     }
 }

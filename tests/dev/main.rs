@@ -3,52 +3,105 @@
 mod checks;
 mod doctor;
 mod ops;
+mod plan;
 mod run;
+mod session_key;
 mod times;
 
-use std::process::ExitCode;
+use std::{env, process::ExitCode};
 
-use kit::tools::println_step;
+use kit::{
+    Result, sample_event,
+    tools::{eprintln_step, println_step},
+};
+
+use crate::plan::{Options, Plan};
 
 const USAGE: &str = "\
 cargo dev                 runs the app on this machine, with a stand-in for Globus Auth
 cargo dev --dynamodb      the same with sessions in a table, of DynamoDB Local
+cargo dev --port N        the same at http://localhost:N instead of port 9000; the stand-in is at port N + 10
+cargo dev event           logs a user in at the running app, and prints a sample event with the session cookie
 cargo dev doctor          says what this machine and the settings in .env lack
 cargo dev test            checks everything
 cargo dev test NAME       runs the end-to-end tests whose name contains NAME
 cargo dev test-packages   checks what is packaged for the other processor and for sessions in a table
 cargo dev help            says this
 
-cargo ops help            lists the commands for a deployment";
+cargo ops help            lists the commands for a deployment
+
+The tests need programs of the system. They are installed only if you agree, or if CI is set.";
+
+/// What the user has asked for.
+enum Task<'a> {
+    Help,
+    Run(Options),
+    Event(Options),
+    Doctor,
+    Everything,
+    EndToEnd(&'a str),
+    Packages,
+    Ops(&'a [String]),
+}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-    let outcome = match arguments.as_slice() {
-        [] => run::run(false).await,
-        ["--dynamodb"] => run::run(true).await,
-        ["doctor"] => doctor::doctor(),
-        ["ops", command @ ..] => ops::run(command),
-        ["test"] => checks::everything(),
-        ["test-packages"] => checks::packages(),
-        ["test", name] => checks::end_to_end(name),
-        ["help" | "--help" | "-h"] => {
+    let arguments: Vec<_> = env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let outcome = match task(&arguments) {
+        Ok(Task::Help) => {
             println_step(USAGE);
             Ok(())
         }
-        _ => Err(USAGE.to_owned()),
+        Ok(Task::Run(options)) => run::run(options).await,
+        Ok(Task::Event(options)) => event(options),
+        Ok(Task::Doctor) => doctor::doctor(),
+        Ok(Task::Everything) => checks::everything(),
+        Ok(Task::EndToEnd(name)) => checks::end_to_end(name),
+        Ok(Task::Packages) => checks::packages(),
+        Ok(Task::Ops(command)) => ops::run(command),
+        Err(sentence) => Err(sentence),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(sentence) => {
-            tell(&sentence);
+            eprintln_step(&format!("\n{sentence}"));
             ExitCode::FAILURE
         }
     }
 }
 
-#[expect(clippy::print_stderr, reason = "for the person at the terminal")]
-fn tell(sentence: &str) {
-    eprintln!("\n{sentence}");
+/// What these arguments ask for. Each must be known: one that is not could be a wrong word for anything.
+fn task(arguments: &[String]) -> Result<Task<'_>> {
+    if let [ops, command @ ..] = arguments
+        && ops == "ops"
+    {
+        return Ok(Task::Ops(command));
+    }
+    // `--port=9001` is `--port 9001`.
+    let words =
+        arguments.iter().flat_map(|argument| argument.splitn(if argument.starts_with("--") { 2 } else { 1 }, '='));
+    let words: Vec<_> = words.collect();
+    if words.iter().any(|word| matches!(*word, "help" | "--help" | "-h")) {
+        return Ok(Task::Help);
+    }
+    let (task, rest) = match words.as_slice() {
+        ["doctor", rest @ ..] => (Task::Doctor, rest),
+        ["test-packages", rest @ ..] => (Task::Packages, rest),
+        ["test", name, rest @ ..] if !name.starts_with('-') => (Task::EndToEnd(name), rest),
+        ["test", rest @ ..] => (Task::Everything, rest),
+        ["event", rest @ ..] => Options::read(rest).map(|(options, rest)| (Task::Event(options), rest))?,
+        rest => Options::read(rest).map(|(options, rest)| (Task::Run(options), rest))?,
+    };
+    match rest {
+        [] => Ok(task),
+        [unknown, ..] => {
+            Err(format!("`cargo dev` does not know {unknown:?} here. `cargo dev help` says what it knows."))
+        }
+    }
+}
+
+fn event(options: Options) -> Result<()> {
+    let event = sample_event::signed_in(Plan::make(options)?.port)?;
+    println_step(&format!("{event:#}"));
+    Ok(())
 }

@@ -1,162 +1,160 @@
-//! The app on this machine, for a person in front of a browser.
+//! The app on this machine, for a user in front of a browser.
 
 use std::{
-    collections::BTreeMap,
-    fs, io,
+    io::{self, PipeWriter},
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream},
-    os::unix::fs::OpenOptionsExt as _,
     time::Duration,
 };
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use globus_stand_in::{CLIENT_ID, CLIENT_SECRET, StandIn};
+use globus_stand_in::StandIn;
 use kit::{
     Result,
     dynamodb::DynamoDb,
-    local::Watch,
-    process::Output,
+    local::{Watch, free_port},
+    process::{Output, Process},
+    proxy::{Functions, Proxy},
+    rebuild::{News, Rebuild},
     tools::{self, println_step},
 };
 use tokio::signal::unix::{SignalKind, signal};
 
-pub(crate) const PORT: u16 = 9000;
-pub(crate) const STAND_IN_PORT: u16 = 9010;
-/// Where a browser finds the app, and what Globus is told. Not 127.0.0.1, where the stand-in is: on one host the two
-/// would share cookies, as they never do in life.
-const URL: &str = "http://localhost:9000";
-const REDIRECT_URL: &str = "http://localhost:9000/login";
+use crate::plan::{Options, Plan};
 
-/// Runs the app until Ctrl-C, with sessions in cookies or in a table.
-pub(crate) async fn run(with_table: bool) -> Result<()> {
-    let settings = dot_env()?;
-    let own_application = own_application(&settings)?;
-    free(PORT)?;
-    if !own_application {
-        free(STAND_IN_PORT)?;
+/// Runs the app until Ctrl-C.
+pub(crate) async fn run(options: Options) -> Result<()> {
+    let plan = Plan::make(options)?;
+    free(plan.port)?;
+    if !plan.own_application {
+        free(plan.stand_in_port())?;
+    }
+    if plan.dynamodb {
+        tools::java()?;
     }
     tools::cargo_lambda()?;
-    tools::run(&mut tools::cargo(&["build", "--locked"]), "The build fails; what the compiler says is above")?;
+    let rebuild = Rebuild::new(tools::root());
+    tools::run(&mut tools::cargo(&["build"]), "The build fails; what the compiler says is above")?;
 
-    let stand_in = if own_application { None } else { Some(stand_in().await?) };
-    let database = if with_table { Some(DynamoDb::start()?) } else { None };
-    let mut variables = variables(settings, stand_in.as_ref())?;
+    let _stand_in = if plan.own_application { None } else { Some(stand_in(&plan).await?) };
+    let database = if plan.dynamodb { Some(DynamoDb::start()?) } else { None };
+    let mut variables: Vec<_> = plan.variables.clone().into_iter().collect();
     if let Some(database) = &database {
         variables.extend(database.table()?.variables());
     }
-    let mut watch = Watch::start(PORT, &variables, Output::Shown)?;
+    let (log, writer) = io::pipe().map_err(|error| format!("The system has no pipe: {error}."))?;
+    let watch = Watch::start(free_port()?, &variables, output(&writer)?)?;
+    let proxy = Proxy::start(plan.port, Functions::Running(watch.port()), log, println_step)?;
 
-    println_step(&greeting(own_application, with_table));
-    until_stopped(&mut watch).await?;
-    drop(watch);
+    println_step(&greeting(&plan));
+    Running { variables, writer, watch, proxy, rebuild }.until_stopped().await?;
     println_step("\nStopped.");
     Ok(())
 }
 
-/// The settings in `.env`, where there is one.
-pub(crate) fn dot_env() -> Result<BTreeMap<String, String>> {
-    let lines = match dotenvy::from_path_iter(tools::root().join(".env")) {
-        Ok(lines) => lines,
-        Err(error) if error.not_found() => return Ok(BTreeMap::new()),
-        Err(error) => return Err(format!(".env cannot be read: {error}.")),
-    };
-    let settings: std::result::Result<BTreeMap<_, _>, _> = lines.collect();
-    // The error would repeat the line, and with it perhaps a secret.
-    let mut settings = settings.map_err(|_| "A line of .env is not NAME='value'.".to_owned())?;
-    settings.retain(|_, value| !value.is_empty());
-    Ok(settings)
-}
-
-/// Whether an application of one's own at Globus is to be used, and not the stand-in.
-pub(crate) fn own_application(settings: &BTreeMap<String, String>) -> Result<bool> {
-    match (settings.contains_key("GLOBUS_CLIENT_ID"), settings.contains_key("GLOBUS_CLIENT_SECRET")) {
-        (true, true) => Ok(true),
-        (false, false) => Ok(false),
-        _ => Err(".env needs both GLOBUS_CLIENT_ID and GLOBUS_CLIENT_SECRET, or neither.".to_owned()),
-    }
-}
-
-/// The variables of the functions: what suits a local run, the settings, and where the stand-in is, each overruling what
-/// comes before.
-pub(crate) fn variables(
-    settings: BTreeMap<String, String>,
-    stand_in: Option<&StandIn>,
-) -> Result<Vec<(String, String)>> {
-    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-    let key = session_key()?;
-    let mut variables = BTreeMap::from([("BASE_URL", URL), ("SESSION_KEYS", &key), ("SHOW_TOKENS", "true")].map(owned));
-    variables.extend(settings);
-    if let Some(stand_in) = stand_in {
-        let (id, secret) = (("GLOBUS_CLIENT_ID", CLIENT_ID), ("GLOBUS_CLIENT_SECRET", CLIENT_SECRET));
-        // Its tokens go to nowhere else.
-        let addresses = [("GLOBUS_AUTH_URL", stand_in.url()), ("TRANSFER_URL", stand_in.url())];
-        variables.extend(addresses.into_iter().chain([id, secret]).map(owned));
-    }
-    Ok(variables.into_iter().collect())
-}
-
 /// Checks that a port is free on both addresses of localhost.
 pub(crate) fn free(port: u16) -> Result<()> {
-    let in_use = format!("Port {port} is in use. Stop what uses it (perhaps another `cargo dev`), then try again.");
     let localhost: [SocketAddr; 2] = [(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()];
-    if TcpStream::connect(&localhost[..]).is_ok() { Err(in_use) } else { Ok(()) }
+    if TcpStream::connect(&localhost[..]).is_ok() {
+        return Err(format!(
+            "Port {port} is in use. Stop what uses it (perhaps another `cargo dev`), or choose another port: \
+            `cargo dev --port 9100`."
+        ));
+    }
+    Ok(())
 }
 
-async fn stand_in() -> Result<StandIn> {
-    let started = StandIn::start(STAND_IN_PORT, &[REDIRECT_URL]).await;
+async fn stand_in(plan: &Plan) -> Result<StandIn> {
+    let started = StandIn::start(plan.stand_in_port(), &[&plan.redirect_url]).await;
     started.map_err(|error| format!("The stand-in for Globus Auth does not start: {error}."))
 }
 
-/// A key of this clone's own, kept, so that a restart logs no user out.
-fn session_key() -> Result<String> {
-    let path = tools::tool("session-key")?;
-    if let Ok(key) = fs::read_to_string(&path) {
-        return Ok(key);
-    }
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(|error| format!("The system gives no random numbers: {error}."))?;
-    let key = URL_SAFE_NO_PAD.encode(bytes);
-    let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-    let written = file.and_then(|mut file| io::Write::write_all(&mut file, key.as_bytes()));
-    written.map_err(|error| format!("{} cannot be written: {error}.", path.display()))?;
-    Ok(key)
+/// Where the functions write their log to.
+fn output(log: &PipeWriter) -> Result<Output> {
+    log.try_clone().map(Output::Pipe).map_err(|error| format!("The system has no pipe: {error}."))
 }
 
-fn greeting(own_application: bool, with_table: bool) -> String {
-    let globus = if own_application {
+fn greeting(plan: &Plan) -> String {
+    let Plan { url, redirect_url, .. } = plan;
+    let globus = if plan.own_application {
         format!(
-            "Sign-in is at Globus, with the application in .env.
+            "Users log in at Globus, with the application in .env.
   It needs this redirect URL at https://app.globus.org/settings/developers:
-  {REDIRECT_URL}"
+  {redirect_url}"
         )
     } else {
-        "Sign-in is at a local stand-in for Globus Auth: choose any person, no password is asked for.
+        "Users log in at a local stand-in for Globus Auth: choose a user, there is no password.
   To use your own application at Globus, put its id and secret into .env (see .env.example)."
             .to_owned()
     };
-    let storage = if with_table { "a table of DynamoDB Local, in memory" } else { "cookies" };
+    let storage = match plan.variables.get("TOKEN_TABLE") {
+        _ if plan.dynamodb => "a table of DynamoDB Local, in memory".to_owned(),
+        Some(table) => format!("the DynamoDB table {table}"),
+        None => "cookies".to_owned(),
+    };
     format!(
         "
-  The app is running:  {URL}
+  The app is running:  {url}
 
   {globus}
   Sessions are in {storage}.
-  A page of your own could be as {URL}/tasks, the sample in functions/tasks.
-  A change in the code builds and restarts the functions. Ctrl-C stops everything.
+  A page of your own could be as {url}/tasks, the sample in functions/tasks.
+  When the code changes, the functions are built and started again. Ctrl-C stops everything.
 "
     )
 }
 
-/// Waits for Ctrl-C, or for the functions to end by themselves.
-async fn until_stopped(watch: &mut Watch) -> Result<()> {
-    let cannot = |error: io::Error| format!("Ctrl-C cannot be heard: {error}.");
-    let (mut interrupt, mut terminate) =
-        (signal(SignalKind::interrupt()).map_err(cannot)?, signal(SignalKind::terminate()).map_err(cannot)?);
-    let mut look = tokio::time::interval(Duration::from_millis(200));
-    loop {
-        tokio::select! {
-            _ = interrupt.recv() => return Ok(()),
-            _ = terminate.recv() => return Ok(()),
-            _ = look.tick() => if let Some(sentence) = watch.ended() { return Err(sentence) },
+/// The app while it runs.
+struct Running {
+    variables: Vec<(String, String)>,
+    writer: PipeWriter,
+    watch: Watch,
+    proxy: Proxy,
+    rebuild: Rebuild,
+}
+
+impl Running {
+    /// Waits for Ctrl-C, or for the functions to end by themselves. Until then, changes in the code are built.
+    async fn until_stopped(mut self) -> Result<()> {
+        let cannot = |error: io::Error| format!("Ctrl-C cannot be heard: {error}.");
+        let (mut interrupt, mut terminate) =
+            (signal(SignalKind::interrupt()).map_err(cannot)?, signal(SignalKind::terminate()).map_err(cannot)?);
+        let mut look = tokio::time::interval(Duration::from_millis(300));
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => return Ok(()),
+                _ = terminate.recv() => return Ok(()),
+                _ = look.tick() => self.look()?,
+            }
         }
     }
+
+    fn look(&mut self) -> Result<()> {
+        if let Some(sentence) = self.watch.ended() {
+            return Err(sentence);
+        }
+        match self.rebuild.look(build)? {
+            None => {}
+            Some(News::Changed(file)) => {
+                self.proxy.set(Functions::Building);
+                println_step(&format!("\n{} has changed: building.", file.display()));
+            }
+            Some(News::Failed) => {
+                self.proxy.set(Functions::Broken);
+                println_step(
+                    "The code does not build: the compiler's errors are above. Until it builds, every page says so.",
+                );
+            }
+            Some(News::Built) => {
+                let watch = Watch::launch(free_port()?, &self.variables, output(&self.writer)?)?;
+                self.proxy.set(Functions::Running(watch.port()));
+                self.watch = watch;
+                println_step("Rebuilt: the functions run the new code.\n");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Begins a build that shows nothing but errors and warnings.
+fn build() -> Result<Process> {
+    Process::start("cargo".as_ref(), &["build", "--quiet"], &[], Output::Shown)
 }

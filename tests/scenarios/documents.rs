@@ -5,13 +5,16 @@ use std::fs;
 use kit::tools;
 
 /// Each block of shell commands by its first line, and what runs it.
-const BLOCKS: [(&str, &str); 12] = [
+const BLOCKS: [(&str, &str); 15] = [
     ("cargo dev", "every scenario with the local app does what it does, with the same code"),
     ("cargo test", "runs the unit tests, as the check of which this is a part does"),
     ("cargo dev test", "this test is a part of it"),
     ("cargo ops configure", "operator.rs; `sam build` itself is run for packaged.rs"),
     ("cargo ops smoke-test", "operator.rs"),
     ("export PATH=", "events.rs sends each sample event with `cargo lambda invoke`"),
+    ("uv venv", "not run: it installs into the home directory; the tools of the tests come in the same way"),
+    ("cargo dev event", "events.rs sends an event of a user who is logged in"),
+    ("cargo lambda watch --env-file .env", "not run: it needs an application at Globus; local.rs has the same options"),
     ("sam local invoke HomeFunction", "not run: it needs Docker"),
     ("cp -r functions/tasks functions/mypage", "a_page_of_your_own_begins_as_a_copy_of_the_sample"),
     ("cargo ops end-sessions", "operator.rs"),

@@ -93,6 +93,8 @@ mod start_up;
 #[cfg(test)]
 mod table;
 #[cfg(test)]
+mod terminal;
+#[cfg(test)]
 mod trouble;
 #[cfg(test)]
 mod visitor;

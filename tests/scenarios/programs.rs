@@ -6,6 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use globus_stand_in::CLIENT_ID;
 use kit::{
     Result,
     programs::{self, FUNCTIONS, Way},
@@ -17,7 +18,7 @@ use shared::testing::Event;
 
 /// The settings of a function that has all it needs.
 const COMPLETE: [(&str, &str); 3] = [
-    ("GLOBUS_CLIENT_ID", "id"),
+    ("GLOBUS_CLIENT_ID", CLIENT_ID),
     ("GLOBUS_CLIENT_SECRET", "secret"),
     ("SESSION_KEYS", "a-session-key-that-programs-are-compared-with"),
 ];

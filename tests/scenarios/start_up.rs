@@ -6,6 +6,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use globus_stand_in::CLIENT_ID;
 use kit::{
     Result,
     local::Storage,
@@ -19,7 +20,7 @@ use serde_json::Value;
 
 /// The settings of a function that has all it needs.
 const COMPLETE: [(&str, &str); 3] = [
-    ("GLOBUS_CLIENT_ID", "id"),
+    ("GLOBUS_CLIENT_ID", CLIENT_ID),
     ("GLOBUS_CLIENT_SECRET", "secret"),
     ("SESSION_KEYS", "a-session-key-of-at-least-32-characters"),
 ];

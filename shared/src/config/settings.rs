@@ -27,8 +27,8 @@ impl Config {
     /// Reads the settings that every function needs.
     pub fn read(env: &Environment<'_>) -> Reading<Self> {
         let client_id = env.required("GLOBUS_CLIENT_ID").and_then(|id| {
-            let plain = id.bytes().all(|byte| byte.is_ascii_graphic());
-            plain.then_some(id).ok_or_else(|| env.note("GLOBUS_CLIENT_ID", "must be the id Globus gave, a UUID"))
+            let expected = "must be the client UUID that Globus shows";
+            is_uuid(&id).then_some(id).ok_or_else(|| env.note("GLOBUS_CLIENT_ID", expected))
         });
         let globus_auth = env.origin("GLOBUS_AUTH_URL");
         let session_keys = env.required("SESSION_KEYS").and_then(|_| env.secrets("SESSION_KEYS"));
@@ -43,6 +43,11 @@ impl Config {
             show_tokens: show_tokens?.unwrap_or(false),
         })
     }
+}
+
+/// Whether a text has the form of a UUID ([RFC 9562 section 4](https://www.rfc-editor.org/rfc/rfc9562#section-4)).
+fn is_uuid(text: &str) -> bool {
+    text.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && text.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit())
 }
 
 /// The settings of a function that calls Globus.

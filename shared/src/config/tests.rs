@@ -5,9 +5,11 @@ use crate::testing::configure;
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
+const CLIENT_ID: &str = "4e3b6a0e-0000-4000-8000-00000000000F";
+
 fn read_with(changes: &[(&str, &str)]) -> Result<(Config, GlobusConfig), ConfigError> {
     let lookup = |name: &str| {
-        let complete = [("GLOBUS_CLIENT_ID", "id"), ("GLOBUS_CLIENT_SECRET", "s3cret"), ("SESSION_KEYS", KEY)];
+        let complete = [("GLOBUS_CLIENT_ID", CLIENT_ID), ("GLOBUS_CLIENT_SECRET", "s3cret"), ("SESSION_KEYS", KEY)];
         let found = changes.iter().chain(&complete).find(|(key, _)| *key == name);
         found.map(|(_, value)| (*value).to_owned())
     };
@@ -51,7 +53,14 @@ fn all_problems_are_reported_together() {
 #[test]
 fn a_malformed_variable_is_named_without_its_value() {
     assert_problem("GLOBUS_CLIENT_ID", "");
-    assert_problem("GLOBUS_CLIENT_ID", "two words");
+    for id in [
+        &CLIENT_ID[1..],
+        &CLIENT_ID.replace('-', ""),
+        &CLIENT_ID.replace('F', "g"),
+        "4e3b6a0e-0000-4000-8000-two words id",
+    ] {
+        assert_problem("GLOBUS_CLIENT_ID", id);
+    }
     assert_problem("GLOBUS_CLIENT_SECRET", "");
     assert_problem("GLOBUS_AUTH_URL", "http://auth.example.org");
     assert_problem("GLOBUS_AUTH_URL", "https://auth.example.org/v2");

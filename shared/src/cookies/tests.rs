@@ -5,6 +5,8 @@ use crate::testing::{Event, KEY, sealed_cookies};
 
 const NEW_KEY: &str = "another-session-key-that-is-long-enough";
 
+const OTHER_CLIENT: &str = "4e3b6a0e-0000-4000-8000-000000000000";
+
 fn ring(pairs: &[(&str, &str)]) -> SealedCookies {
     sealed_cookies(pairs).unwrap()
 }
@@ -87,7 +89,7 @@ fn a_value_from_another_deployment_with_the_same_key_is_refused() {
     let ours = ring(&[]);
     let value = sent(&seal(&ours, "x"));
 
-    for other in [("GLOBUS_CLIENT_ID", "other"), ("GLOBUS_AUTH_URL", "https://auth.preview.globus.org")] {
+    for other in [("GLOBUS_CLIENT_ID", OTHER_CLIENT), ("GLOBUS_AUTH_URL", "https://auth.preview.globus.org")] {
         let theirs = ring(&[other]);
         let pasted = format!("{}={}", theirs.name("session"), value.split_once('=').unwrap().1);
         assert_eq!(open(&theirs, &[&pasted]), Opened::Unreadable);
@@ -227,7 +229,7 @@ fn two_deployments_at_one_host_have_different_cookie_names() {
     assert_eq!(name(&[]), "__Host-session-8af82921");
     let names = [
         name(&[]),
-        name(&[("GLOBUS_CLIENT_ID", "other")]),
+        name(&[("GLOBUS_CLIENT_ID", OTHER_CLIENT)]),
         at("https://gateway.example/a"),
         at("https://gateway.example/b"),
         at("http://localhost:9000"),

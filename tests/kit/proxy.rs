@@ -1,0 +1,149 @@
+//! What browsers talk to under `cargo dev`: it passes each request on to the functions, and shows one line for it.
+//!
+//! While the code is being built, requests wait. After a build that failed, each gets a response at once that says so:
+//! `cargo lambda watch` alone would leave it without one until the code is right again.
+
+use std::{
+    future,
+    io::{self, PipeReader},
+    net::{Ipv4Addr, Ipv6Addr, TcpListener},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    http::{StatusCode, Uri, Version},
+    response::{IntoResponse as _, Response},
+};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use tokio::{runtime, sync::watch, time};
+
+use crate::{Result, requests::Requests};
+
+/// How long a function may take: as long as an HTTP API of API Gateway waits for it.
+///
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>
+const RESPONDS_WITHIN: Duration = Duration::from_secs(30);
+
+const BROKEN: &str = "The code does not build. The terminal in which `cargo dev` runs says why.\n\
+    Correct it and save the file, then reload this page.\n";
+const UNREACHABLE: &str = "The functions do not run. The terminal in which `cargo dev` runs may say why.\n";
+const TOO_LATE: &str = "The function did not respond within 30 seconds. API Gateway waits no longer either.\n\
+    The terminal in which `cargo dev` runs may say why.\n";
+
+/// Where the functions are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Functions {
+    /// They are being built.
+    Building,
+    /// The last build has failed.
+    Broken,
+    /// They take requests at this port of 127.0.0.1.
+    Running(u16),
+}
+
+/// A server that runs for as long as this process.
+#[derive(Debug)]
+pub struct Proxy(watch::Sender<Functions>);
+
+#[derive(Debug)]
+struct Shared {
+    functions: watch::Receiver<Functions>,
+    client: Client<HttpConnector, Body>,
+    requests: Arc<Requests>,
+}
+
+impl Proxy {
+    /// Starts it on a port of `localhost`, for functions whose log comes from a pipe. Each line goes to `show`.
+    pub fn start(
+        port: u16,
+        functions: Functions,
+        log: PipeReader,
+        show: impl Fn(&str) + Send + Sync + 'static,
+    ) -> Result<Self> {
+        let failed = |error: io::Error| format!("Port {port} cannot be served: {error}.");
+        let listeners = listen(port).map_err(failed)?;
+        let (sender, functions) = watch::channel(functions);
+        let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let requests = {
+            let _in_the_runtime = runtime.enter();
+            Arc::new(Requests::new(log, Box::new(show)).map_err(failed)?)
+        };
+        thread::spawn(move || runtime.block_on(serve(listeners, functions, requests)));
+        Ok(Self(sender))
+    }
+
+    /// From now on the functions are there.
+    pub fn set(&self, functions: Functions) {
+        self.0.send_replace(functions);
+    }
+}
+
+/// `localhost` is both addresses: browsers try each, `cargo lambda invoke` only the second, which a machine may lack.
+fn listen(port: u16) -> io::Result<Vec<TcpListener>> {
+    let mut listeners = vec![TcpListener::bind((Ipv4Addr::LOCALHOST, port))?];
+    listeners.extend(TcpListener::bind((Ipv6Addr::LOCALHOST, port)));
+    Ok(listeners)
+}
+
+async fn serve(
+    listeners: Vec<TcpListener>,
+    functions: watch::Receiver<Functions>,
+    requests: Arc<Requests>,
+) -> io::Result<()> {
+    // A function that is replaced would keep an idle connection open.
+    let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build_http();
+    let shared = Arc::new(Shared { functions, client, requests: Arc::clone(&requests) });
+    let router = Router::new().fallback(respond).with_state(shared);
+    for listener in listeners {
+        listener.set_nonblocking(true)?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        tokio::spawn(axum::serve(listener, router.clone()).into_future());
+    }
+    requests.listen().await;
+    future::pending().await
+}
+
+async fn respond(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let mut pending = shared.requests.begin(request.method(), request.uri().path());
+    let response = shared.pass_on(request).await;
+    pending.status = Some(response.status());
+    response
+}
+
+impl Shared {
+    async fn pass_on(&self, mut request: Request) -> Response {
+        let mut functions = self.functions.clone();
+        let functions = functions.wait_for(|functions| *functions != Functions::Building).await.map(|now| *now);
+        let port = match functions {
+            Ok(Functions::Running(port)) => port,
+            Ok(Functions::Broken | Functions::Building) => return refuse(StatusCode::SERVICE_UNAVAILABLE, BROKEN),
+            Err(_stopped) => return refuse(StatusCode::BAD_GATEWAY, UNREACHABLE),
+        };
+        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        let Ok(uri) = format!("http://127.0.0.1:{port}{path}").parse::<Uri>() else {
+            return StatusCode::BAD_REQUEST.into_response();
+        };
+        *request.uri_mut() = uri;
+        *request.version_mut() = Version::HTTP_11;
+        match time::timeout(RESPONDS_WITHIN, self.client.request(request)).await {
+            Ok(Ok(response)) => response.map(Body::new),
+            Ok(Err(_unreachable)) => refuse(StatusCode::BAD_GATEWAY, UNREACHABLE),
+            Err(_elapsed) => refuse(StatusCode::GATEWAY_TIMEOUT, TOO_LATE),
+        }
+    }
+}
+
+fn refuse(status: StatusCode, text: &'static str) -> Response {
+    (status, [("cache-control", "no-store")], text).into_response()
+}
+
+#[cfg(test)]
+mod tests;
