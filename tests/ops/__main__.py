@@ -6,7 +6,7 @@ import check
 import configure
 import keys
 import sessions
-import site_access as site
+import site_access
 import smoke_test
 from stack import problem_of
 
@@ -28,8 +28,8 @@ COMMANDS = {
     "rotate-keys": keys.rotate,
     "replace-keys": keys.replace,
     "change-client-secret": keys.change_client_secret,
-    "close-site": site.close,
-    "open-site": site.open,
+    "close-site": site_access.close_site,
+    "open-site": site_access.open_site,
 }
 
 

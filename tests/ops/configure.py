@@ -1,7 +1,5 @@
 """`cargo ops configure`: writes down where the stack is and its settings, before the first deployment."""
 
-import re
-
 from files import (
     PARAMETERS,
     READ_BY_BUILD,
@@ -12,8 +10,8 @@ from files import (
     write_parameters,
     write_target,
 )
-from keys import ask_secret
 from stack import Stack, session
+from terminal import ask, ask_secret
 
 HIDDEN = "GlobusClientSecret"
 
@@ -25,8 +23,9 @@ def run():
             f" region are in {SAMCONFIG.name}."
         )
     name, region, profile = target()
-    name = ask("Stack name", name, r"[A-Za-z][A-Za-z0-9-]{0,127}", "letters, digits and hyphens")
-    region = ask("AWS region", region or session(profile=profile).region_name or "us-east-1", r"[a-z]+(-[a-z]+)+-\d")
+    name = ask("Stack name", name, r"[A-Za-z][A-Za-z0-9-]{0,127}", "letters, digits and hyphens, with a letter first")
+    region = region or session(profile=profile).region_name or "us-east-1"
+    region = ask("AWS region", region, r"[a-z]+(-[a-z]+)+-\d+", "a region such as eu-central-1")
     stack = Stack(name, session(region, profile))
     present = settings_of(stack) if stack.describe() else settings_of_new()
     # The second file last: a run that ends before it can be repeated.
@@ -54,11 +53,3 @@ def settings_of_new():
     secret = ask_secret("Client secret (not shown): ") if client_id else ""
     defaults = {name: str(template_parameters()[name]["Default"]) for name in READ_BY_BUILD}
     return {"GlobusClientId": client_id, HIDDEN: secret, **defaults}
-
-
-def ask(question, default, pattern, means="not a valid value"):
-    while True:
-        answer = input(f"{question} [{default}]: ").strip() or default
-        if re.fullmatch(pattern, answer):
-            return answer
-        print(f"Please type {means}." if means != "not a valid value" else "This is not a region.")

@@ -4,12 +4,11 @@ Each command looks at what is there and does what comes next, so each can be run
 """
 
 import datetime
-import getpass
 import secrets
-import sys
 
 from files import PARAMETERS, Problem, read_parameters, set_parameter
 from stack import Stack, hash_of
+from terminal import ask_secret, confirm
 
 KEY_BYTES = 32
 # From a new version of a secret to the last function that has it.
@@ -140,15 +139,3 @@ def change_client_secret():
     stack.give_functions_new_secrets({"GlobusClientSecret": value})
     SecretOfFunctions(stack, "ClientSecret", "GLOBUS_CLIENT_SECRET").check()
     print("Log in once at the site. Then delete the old client secret at Globus.")
-
-
-def confirm(question):
-    if input(f"{question} [y/N] ").strip().lower() != "y":
-        raise Problem("Nothing was changed.")
-
-
-def ask_secret(prompt):
-    """Without echo at a terminal; from a pipe, the next line."""
-    if sys.stdin.isatty():
-        return getpass.getpass(prompt).strip()
-    return input().strip()

@@ -3,7 +3,7 @@
 from stack import Stack
 
 
-def close():
+def close_site():
     """Reserves no concurrency at all for each function. A deployment leaves that as it is."""
     functions, names = functions_of_the_stack()
     for name in names:
@@ -11,7 +11,8 @@ def close():
     print("The site is closed: API Gateway responds with 503. `cargo ops open-site` opens it again.")
 
 
-def open():
+def open_site():
+    """Takes the reservation away."""
     functions, names = functions_of_the_stack()
     for name in names:
         functions.delete_function_concurrency(FunctionName=name)

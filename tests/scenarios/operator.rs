@@ -8,6 +8,7 @@ use kit::{
     dynamodb::DynamoDb,
     local::{App, Storage},
     operator::Operator,
+    tools,
 };
 use serde_json::{Value, json};
 
@@ -96,6 +97,22 @@ fn each_deployment_changes_what_the_operator_has_edited_and_no_more() -> Result<
     let last = operator.calls("CreateChangeSet")?.pop().unwrap();
     assert!(last.to_string().contains(r#"{"ParameterKey":"AlarmEmail","UsePreviousValue":"true"}"#), "{last}");
 
+    // A domain of the site's own, before DNS leads to it: the address of the site stays.
+    operator.edit("parameters.yaml", "# DomainName: ''", "DomainName: 'gateway.example.org'")?;
+    operator.edit("parameters.yaml", "# HostedZoneId: ''", "HostedZoneId: 'Z0123456789ABCDEFGHIJ'")?;
+    operator.edit("parameters.yaml", "# DomainStep: 'close'", "DomainStep: 'attach'")?;
+    let domain = [("DomainName", "gateway.example.org"), ("HostedZoneId", "Z0123456789ABCDEFGHIJ")];
+    let mut with_domain = values(&with_application);
+    with_domain.extend(values(&domain));
+    for (from, step) in [(None, "attach"), (Some("attach"), "switch"), (Some("switch"), "close")] {
+        if let Some(from) = from {
+            let line = |step| format!("DomainStep: '{step}'");
+            operator.edit("parameters.yaml", &line(from), &line(step))?;
+        }
+        with_domain.insert("DomainStep".to_owned(), step.to_owned());
+        assert_eq!(deploy(&operator)?, with_domain);
+    }
+
     let deleted = operator.sam(&["delete", "--no-prompts"])?;
     assert!(deleted.succeeded && deleted.said.contains("S3 object with the key my-gateway/"), "{}", deleted.said);
     assert_eq!(operator.calls("DeleteStack")?.last().unwrap()["StackName"], "my-gateway");
@@ -117,6 +134,34 @@ fn a_clone_of_a_colleague_takes_the_settings_of_the_stack() -> Result<()> {
     let settings =
         [("Architecture", "arm64"), ("GlobusClientId", UUID), ("SessionMaxHours", "12"), ("TokenStorage", "dynamodb")];
     assert_eq!(deploy(&operator)?, values(&settings));
+    Ok(())
+}
+
+#[test]
+fn an_upgrade_from_the_first_release_keeps_every_setting() -> Result<()> {
+    let operator = Operator::start("upgrade", &json!({}))?;
+    let newer = operator.read("template.yaml");
+    let older = fs::read_to_string(tools::root().join("tests/scenarios/stack/first_release.yaml")).unwrap();
+    fs::write(operator.path("template.yaml"), older).unwrap();
+    let settings = format!(
+        "TokenStorage=dynamodb Architecture=x86_64 SessionMaxHours=12 GlobusClientId={UUID} GlobusClientSecret={SECRET}"
+    );
+    let place = ["--stack-name", "my-gateway", "--region", "eu-central-1"];
+    let deployed = operator.sam(&[&["deploy", "--parameter-overrides", &settings], &place[..]].concat())?;
+    assert!(deployed.succeeded, "{}", deployed.said);
+
+    fs::write(operator.path("template.yaml"), newer).unwrap();
+    let configured = operator.ops("configure", "my-gateway\neu-central-1\n")?;
+    assert!(configured.succeeded && configured.said.contains("my-gateway exists"), "{}", configured.said);
+    let kept =
+        [("Architecture", "x86_64"), ("GlobusClientId", UUID), ("SessionMaxHours", "12"), ("TokenStorage", "dynamodb")];
+    assert_eq!(deploy(&operator)?, values(&kept));
+    let upgrade = operator.calls("CreateChangeSet")?.pop().unwrap();
+    assert_eq!(upgrade["ChangeSetType"], "UPDATE");
+    for name in ["GlobusClientSecret", "SecretsRevision", "SessionIdleHours", "AlarmEmail"] {
+        let kept = format!(r#"{{"ParameterKey":"{name}","UsePreviousValue":"true"}}"#);
+        assert!(upgrade.to_string().contains(&kept), "{name}: {upgrade}");
+    }
     Ok(())
 }
 

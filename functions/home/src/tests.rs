@@ -219,7 +219,9 @@ async fn each_invalid_variable_is_a_503_page_and_one_log_line_that_names_it() {
 async fn a_new_deployment_shows_what_to_register_and_the_next_step() {
     let log = Log::listen();
     let response = visit(&mut Browser::default(), &[("GLOBUS_CLIENT_ID", "")], Event::get("/")).await;
-    response.assert_page(503, "https:&#x2f;&#x2f;gateway.example&#x2f;login").assert_page(503, "sam build &amp;&amp; sam deploy");
+    response
+        .assert_page(503, "https:&#x2f;&#x2f;gateway.example&#x2f;login")
+        .assert_page(503, "sam build &amp;&amp; sam deploy");
     log.assert_reason("configuration");
 
     let own_name = [("GLOBUS_CLIENT_ID", ""), ("BASE_URL", ""), ("AWS_REGION", "us-east-1")];
