@@ -47,7 +47,7 @@ def settings_of(stack):
 
 
 def settings_of_new():
-    print("A new stack. If your application at Globus is not registered yet, press Enter at both questions.")
+    print("A new stack. If your application at Globus is not registered yet, press Enter.")
     uuid = r"([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})?"
     client_id = ask("Client UUID of your application at Globus", "", uuid, "a UUID")
     secret = ask_secret("Client secret (not shown): ") if client_id else ""

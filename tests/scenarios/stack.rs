@@ -77,6 +77,11 @@ fn the_linters_accept_the_template_with_every_optional_part() -> Result<()> {
 }
 
 #[test]
+fn the_linters_accept_the_role_by_which_github_deploys() -> Result<()> {
+    sam::lint(&tools::root().join("docs/deploy-role.yaml"))
+}
+
+#[test]
 fn the_variables_that_the_code_reads_are_those_that_the_template_sets() -> Result<()> {
     let read = variables_in_the_code();
     assert!(read.contains("SESSION_KEYS") && read.contains(READ_BY_TASKS), "{read:?}");
