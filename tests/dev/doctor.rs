@@ -37,10 +37,6 @@ pub(crate) fn doctor() -> Result<()> {
         finding("for cargo dev --dynamodb", program(tools::JAVA)),
         finding("to deploy", program(("sam", "the AWS SAM CLI"))),
         finding("to deploy", program(("cargo-lambda", "cargo-lambda"))),
-        finding(
-            "to deploy",
-            Ok("`cargo ops check` looks at the settings of the deployment and the account.".to_owned()),
-        ),
     ];
     let elsewhere = Processor::ELSEWHERE.runs_with_packages().iter();
     let for_packages = elsewhere.map(|needed| finding("for cargo dev test-packages", program(*needed)));
@@ -53,7 +49,7 @@ pub(crate) fn doctor() -> Result<()> {
         println_step(&format!("{mark} {purpose:<29}{text}"));
     }
     if can_run {
-        println_step("\n`cargo dev` can run.");
+        println_step("\n`cargo dev` can run. `cargo ops check` looks at the settings of a deployment and the account.");
         Ok(())
     } else {
         Err("`cargo dev` does not run like this; the lines above that begin with -- say why.".to_owned())

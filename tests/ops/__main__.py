@@ -35,14 +35,18 @@ COMMANDS = {
 
 def main(arguments):
     match arguments:
-        case ["help" | "--help" | "-h"]:
+        case _ if set(arguments) & {"help", "--help", "-h"}:
             print(USAGE)
         case [command] if command in COMMANDS:
             run(COMMANDS[command])
-        case ["end-sessions", sub] if not sub.startswith("-"):
+        case ["end-sessions", sub]:
             run(lambda: sessions.end(sub))
-        case _:
+        case ["end-sessions"]:
+            sys.exit("cargo ops end-sessions needs the UUID of the user, the `sub` of the log.")
+        case []:
             sys.exit(USAGE)
+        case _:
+            sys.exit(f"`cargo ops {' '.join(arguments)}` is not a command. `cargo ops help` lists them.")
 
 
 def run(command):

@@ -5,8 +5,11 @@ import shutil
 import stat
 import subprocess
 
+from samcli.cli.types import _unquote_wrapped_quotes as as_sam_reads
+
 from files import (
     COUNTED,
+    ENVIRONMENTS,
     OVERRIDES,
     PARAMETERS,
     READ_BY_BUILD,
@@ -17,20 +20,21 @@ from files import (
     target,
     template_parameters,
 )
-from stack import Stack, problem_of, session
+from stack import CHANGES_ARE_DONE, Stack, problem_of, session
 
 # From this version on, `sam build` builds Rust without a flag for beta features.
 SAM_NEEDED = (1, 156)
 # The API takes 100 requests a second, each a few milliseconds of a function; new accounts start with 10.
 CONCURRENCY_WANTED = 100
+MARKS = {True: "ok ", False: "-- ", None: "!! "}
 SCOPE = r"[\x21\x23-\x5b\x5d-\x7e]+"
 
 
 def run():
     findings = [*of_files(), *of_machine(), *of_account()]
     for good, text in findings:
-        print(f"{'ok ' if good else '-- '} {text}")
-    if not all(good for good, _ in findings):
+        print(f"{MARKS[good]} {text}")
+    if any(good is False for good, _ in findings):
         raise Problem("\nThe lines above that begin with -- say what to do before you deploy.")
     print("\nReady for `sam build && sam deploy`.")
 
@@ -55,8 +59,12 @@ def problems_of(parameters, template):
             yield f"{name}: the template has no such parameter."
         elif not isinstance(value, str):
             yield f"{name}: put the value in single quotes; SAM would change it."
+        elif as_sam_reads(value) != value:
+            yield f"{name}: SAM would take away its outer quotes, or a backslash before a quote or a blank."
         else:
             yield from problems_of_value(name, value, template[name])
+    if parameters.get("GlobusClientId") and parameters.get("GlobusClientSecret") in ("", "none"):
+        yield "GlobusClientSecret is empty: leave the line out, and the stack keeps the secret that it has."
     for name in READ_BY_BUILD:
         if name not in parameters:
             yield f"{name} is missing: `sam build` would take the template's default, whatever the stack has."
@@ -67,7 +75,12 @@ def problems_of_value(name, value, parameter):
     if allowed and value not in allowed:
         yield f"{name}: it must be one of {', '.join(allowed)}."
     if not re.fullmatch(parameter.get("AllowedPattern", ".*"), value):
-        yield f"{name}: {parameter.get('ConstraintDescription', 'it does not fit the AllowedPattern of the template.')}"
+        expected = parameter.get("ConstraintDescription", "It does not fit the AllowedPattern of the template.")
+        yield f"{name} is not as it must be: {expected}"
+    if parameter["Type"] == "Number" and not re.fullmatch(r"[1-9]\d{0,8}", value):
+        yield f"{name}: it must be a whole number, 1 or more."
+    if len(value) > parameter.get("MaxLength", 4096):
+        yield f"{name}: it has more than {parameter.get('MaxLength', 4096)} characters."
     if name == "GlobusScopes" and value:
         scopes = value.split(" ")
         if not all(re.fullmatch(SCOPE, scope) for scope in scopes):
@@ -88,7 +101,7 @@ def problems_of_file():
 
 def problems_of_samconfig():
     document = read_samconfig()
-    for environment in ("default", "ci"):
+    for environment in ENVIRONMENTS:
         for command in ("build", "deploy"):
             if document[environment][command]["parameters"].get("parameter_overrides") != OVERRIDES:
                 yield f"samconfig.toml: parameter_overrides of [{environment}.{command}.parameters] must be {OVERRIDES}."
@@ -117,7 +130,7 @@ def of_account():
         account = aws.client("sts").get_caller_identity()["Account"]
         yield True, f"The credentials are those of account {account}; the region is {aws.region_name}."
         yield concurrency(aws)
-        yield True, changes(Stack(name, aws))
+        yield changes(Stack(name, aws))
     except Exception as error:
         yield False, problem_of(error)
 
@@ -126,16 +139,20 @@ def concurrency(aws):
     limit = aws.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
     if limit >= CONCURRENCY_WANTED:
         return True, f"The account allows {limit} concurrent executions of functions in this region."
-    return False, (
+    # Enough to try the site.
+    return None, (
         f"The account allows {limit} concurrent executions of functions in this region, and requests beyond them fail."
-        f" Ask for more in Service Quotas (Lambda, Concurrent executions); {CONCURRENCY_WANTED} fit the API's limits."
+        f" Before users come, ask for more in Service Quotas (Lambda, Concurrent executions); {CONCURRENCY_WANTED} fit the API's limits."
     )
 
 
 def changes(stack):
     """What a deployment would change. A secret is neither compared nor shown."""
-    if stack.describe() is None:
-        return f"The stack {stack.name} does not exist yet: `sam deploy` creates it."
+    found = stack.describe()
+    if found is None:
+        return True, f"The stack {stack.name} does not exist yet: `sam deploy` creates it."
+    if found["StackStatus"] not in CHANGES_ARE_DONE:
+        return False, f"The stack {stack.name} is in the state {found['StackStatus']}: wait, or repair it first."
     present, template = stack.parameters(), template_parameters()
     known = {name: value for name, value in (read_parameters() or {}).items() if name in template}
     shown = {name: value for name, value in known.items() if not template[name].get("NoEcho")}
@@ -145,5 +162,5 @@ def changes(stack):
         if present.get(name) != value
     ]
     if not differing:
-        return f"The stack {stack.name} has these settings already (secrets are not compared)."
-    return f"The stack {stack.name} would change: {'; '.join(differing)}"
+        return True, f"The stack {stack.name} has these settings already (secrets are not compared)."
+    return True, f"The stack {stack.name} would change: {'; '.join(differing)}"

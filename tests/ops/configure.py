@@ -11,7 +11,7 @@ from files import (
     write_target,
 )
 from stack import Stack, session
-from terminal import ask, ask_secret
+from terminal import ask, ask_secret, is_client_secret
 
 HIDDEN = "GlobusClientSecret"
 
@@ -41,15 +41,18 @@ def settings_of(stack):
     defaults = {name: str(parameter["Default"]) for name, parameter in template_parameters().items()}
     present = stack.parameters()
     # CloudFormation does not tell a secret. The stack keeps it.
-    kept = {name: value for name, value in present.items() if name in defaults and set(value) != {"*"}}
+    hidden = {name for name, parameter in template_parameters().items() if parameter.get("NoEcho")}
+    kept = {name: value for name, value in present.items() if name in defaults and name not in hidden}
     of_build = {name: defaults[name] for name in READ_BY_BUILD}
     return {**of_build, **{name: value for name, value in kept.items() if value != defaults[name]}}
 
 
 def settings_of_new():
-    print("A new stack. If your application at Globus is not registered yet, press Enter.")
+    print("A new stack. If your application at Globus is not registered yet, press Enter: the site will say how.")
     uuid = r"([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})?"
     client_id = ask("Client UUID of your application at Globus", "", uuid, "a UUID")
     secret = ask_secret("Client secret (not shown): ") if client_id else ""
+    if client_id and not is_client_secret(secret):
+        raise Problem("That is not a client secret of Globus. Nothing was written.")
     defaults = {name: str(template_parameters()[name]["Default"]) for name in READ_BY_BUILD}
     return {"GlobusClientId": client_id, HIDDEN: secret, **defaults}

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import tomlkit
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarstring import SingleQuotedScalarString
 from samcli.yamlhelper import yaml_parse
+from tomlkit.exceptions import TOMLKitError
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMETERS = ROOT / "parameters.yaml"
@@ -20,6 +22,7 @@ SAMCONFIG = ROOT / "samconfig.toml"
 TEMPLATE = ROOT / "template.yaml"
 
 OVERRIDES = ["file://parameters.yaml"]
+ENVIRONMENTS = ("default", "ci")
 
 # `sam build` reads them too: a parameter that the file does not name is the template's default there and the stack's
 # value at `sam deploy`, so the functions could be built for one storage or processor and deployed for another.
@@ -42,10 +45,14 @@ def read_parameters():
     if not PARAMETERS.exists():
         return None
     try:
-        values = YAML(typ="safe").load(PARAMETERS) or {}
+        values = YAML(typ="safe").load(PARAMETERS.read_text(encoding="utf-8")) or {}
+    # The errors themselves would repeat the line, and with it perhaps the secret.
+    except DuplicateKeyError as error:
+        raise Problem(f"{PARAMETERS.name}, line {error.problem_mark.line + 1}: the name is there twice.") from None
     except MarkedYAMLError as error:
-        # The error itself would repeat the line, and with it perhaps the secret.
         raise Problem(f"{PARAMETERS.name}, line {error.problem_mark.line + 1}: this is not NAME: 'value'.") from None
+    except (ValueError, YAMLError):
+        raise Problem(f"{PARAMETERS.name} is not text in UTF-8, or has a value without quotes that YAML refuses.") from None
     if not isinstance(values, dict):
         raise Problem(f"{PARAMETERS.name}: each line is NAME: 'value'.")
     return values
@@ -56,7 +63,7 @@ def write_parameters(present):
     blocks = [textwrap.dedent("""\
         # The settings of this deployment, for `sam build` and `sam deploy`. After a change: sam build && sam deploy
         # A parameter that is not set here keeps the value that the stack has. Put each value in single quotes.
-        # This file has a secret: git ignores it.""")]
+        # Git ignores this file, since it can have secrets.""")]
     for name, parameter in template_parameters().items():
         if name == COUNTED:
             continue
@@ -73,7 +80,7 @@ def set_parameter(name, value):
     yaml.preserve_quotes, yaml.width = True, 4096
     document = yaml.load(PARAMETERS) or {}
     document[name] = SingleQuotedScalarString(value)
-    new = PARAMETERS.with_suffix(".new.yaml")
+    new = PARAMETERS.with_name("parameters.yaml.new")
     with open(new, "w", encoding="utf-8", opener=private) as file:
         yaml.dump(document, file)
     os.replace(new, PARAMETERS)
@@ -93,19 +100,31 @@ def private(path, flags):
 
 
 def read_samconfig():
-    return tomlkit.parse(SAMCONFIG.read_text(encoding="utf-8"))
+    try:
+        document = tomlkit.parse(SAMCONFIG.read_text(encoding="utf-8"))
+    except TOMLKitError as error:
+        raise Problem(f"{SAMCONFIG.name}: {error}") from None
+    for environment in ENVIRONMENTS:
+        for command in ("global", "build", "deploy"):
+            if "parameters" not in document.get(environment, {}).get(command, {}):
+                raise Problem(f"{SAMCONFIG.name} has no section [{environment}.{command}.parameters].")
+        if "stack_name" not in document[environment]["global"]["parameters"]:
+            raise Problem(f"{SAMCONFIG.name} has no stack_name in [{environment}.global.parameters].")
+    return document
 
 
 def target():
     """The stack's name, its region (or None) and the profile of AWS credentials (or None) in samconfig.toml."""
-    document = read_samconfig()["default"]["global"]["parameters"]
+    # As `--config-env` of sam: what .github/workflows/ci.yml deploys with.
+    environment = os.environ.get("SAM_ENVIRONMENT", "default")
+    document = read_samconfig()[environment]["global"]["parameters"]
     return document["stack_name"], document.get("region"), document.get("profile")
 
 
 def write_target(stack_name, region):
     """Writes where the stack is into samconfig.toml, and that `sam build` reads parameters.yaml from now on."""
     document = read_samconfig()
-    for environment in ("default", "ci"):
+    for environment in ENVIRONMENTS:
         of_all = document[environment]["global"]["parameters"]
         of_all["stack_name"], of_all["region"] = stack_name, region
         document[environment]["deploy"]["parameters"]["s3_prefix"] = stack_name

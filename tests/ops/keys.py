@@ -8,7 +8,7 @@ import secrets
 
 from files import PARAMETERS, Problem, read_parameters, set_parameter
 from stack import Stack, hash_of
-from terminal import ask_secret, confirm
+from terminal import ask_secret, confirm, is_client_secret
 
 KEY_BYTES = 32
 # From a new version of a secret to the last function that has it.
@@ -74,12 +74,17 @@ def rotate():
     function has sealed can be opened by all.
     """
     secret = session_keys()
+    secret.stack.require_changeable()
     if secret.differs():
         print("The functions do not have the present value of the secret: an earlier run was interrupted.")
-        secret.give_to_functions()
+        if len(keys_of(secret)) == 1:
+            secret.give_to_functions()
+            print("That run is complete now: every function has the one key.")
+            return
         if not is_only_added(secret):
-            # The time until the old key is removed counts from the update, by a new version of the same value.
+            # The time until the old key is removed counts from this update, by a new version of the same value.
             secret.write(secret.value())
+        secret.give_to_functions()
     if len(keys_of(secret)) == 1:
         print("Step 1 of 3: a new key is added; the old one still encrypts.")
         secret.write(",".join([*keys_of(secret), new_key()]))
@@ -116,6 +121,7 @@ def remove_when_due(secret):
 def replace():
     """For a key that may be compromised."""
     secret = session_keys()
+    secret.stack.require_changeable()
     confirm("All users of this site are logged out, and sign-ins in progress start again. Continue?")
     secret.write(new_key())
     secret.give_to_functions()
@@ -125,17 +131,19 @@ def replace():
 def change_client_secret():
     """The stack's parameter, its secret and the functions' variable, and the file that the next deployment reads."""
     stack = Stack.configured()
+    stack.require_changeable()
+    in_file = "GlobusClientSecret" in (read_parameters() or {})
     if stack.parameters().get("GlobusClientId", "") == "":
         raise Problem("The site has no Globus application yet: set both values in parameters.yaml and deploy.")
     print("Add a second client secret at https://app.globus.org/settings/developers.")
     value = ask_secret("The new client secret (not shown): ")
-    if value in ("", "none"):
-        raise Problem("Nothing was typed, and nothing was changed.")
-    if read_parameters() is not None:
+    if not is_client_secret(value):
+        raise Problem("That is not a client secret of Globus. Nothing was changed.")
+    if in_file:
         set_parameter("GlobusClientSecret", value)
         print(f"{PARAMETERS.name} has the new value.")
     else:
-        print(f"There is no {PARAMETERS.name} here: change the value also where your deployments take it from.")
+        print(f"{PARAMETERS.name} does not set it here. Change it wherever else it is kept, such as at GitHub.")
     stack.give_functions_new_secrets({"GlobusClientSecret": value})
     SecretOfFunctions(stack, "ClientSecret", "GLOBUS_CLIENT_SECRET").check()
     print("Log in once at the site. Then delete the old client secret at Globus.")

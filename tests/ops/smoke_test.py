@@ -14,7 +14,9 @@ TIMEOUT_SECONDS = 15
 def run():
     stack = Stack.configured()
     outputs, parameters = stack.outputs(), stack.parameters()
-    site = outputs["SiteUrl"]
+    site = outputs.get("SiteUrl")
+    if site is None:
+        raise Problem(f"The stack has no address yet: it is in the state {stack.existing()['StackStatus']}.")
     findings = [functions_agree(stack), home(site, bool(parameters["GlobusClientId"]))]
     if parameters["GlobusClientId"]:
         findings.append(login(site, outputs["RedirectUrl"], parameters["GlobusClientId"]))
@@ -43,7 +45,8 @@ def home(site, has_application):
     status, headers, body = get(site + "/")
     if status == 200:
         return True, f"{site}/ shows the home page."
-    if status == 503 and not has_application:
+    # The page's only code is the redirect URL; a site that is closed has no page.
+    if status == 503 and not has_application and "app.globus.org/settings/developers" in body:
         return True, f"{site}/ shows the page that explains how to register an application."
     return False, f"{site}/ responds with status {status}: {summary(body)}"
 
@@ -69,7 +72,7 @@ def get(url):
         response = connection.getresponse()
         headers = {name.lower(): value for name, value in response.getheaders()}
         return response.status, headers, response.read(65536).decode(errors="replace")
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         raise Problem(f"{url} cannot be reached: {error}.") from None
     finally:
         connection.close()

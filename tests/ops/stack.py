@@ -3,7 +3,15 @@
 import hashlib
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, WaiterError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+    ProfileNotFound,
+    WaiterError,
+)
 
 from files import COUNTED, Problem, target
 
@@ -14,11 +22,16 @@ def problem_of(error):
     """What an exception means to the operator, without the values of a request."""
     if isinstance(error, Problem):
         return str(error)
-    if isinstance(error, NoCredentialsError):
-        return "No AWS credentials were found. Run `aws configure`, or set AWS_PROFILE to one of your profiles."
+    if isinstance(error, (NoCredentialsError, ProfileNotFound)):
+        return f"{error}. Run `aws configure`, or set AWS_PROFILE to one of your profiles."
+    if isinstance(error, NoRegionError):
+        return "No region is set: run `cargo ops configure` first."
+    if isinstance(error, EndpointConnectionError):
+        return f"{error} Is the region in samconfig.toml one of AWS's?"
     if isinstance(error, ClientError):
         fault = error.response["Error"]
-        return f"AWS refused {error.operation_name}: {fault.get('Code')}: {fault.get('Message')}"
+        expired = " Log in to AWS again, for example with `aws sso login`." if "Expired" in fault.get("Code", "") else ""
+        return f"AWS refused {error.operation_name}: {fault.get('Code')}: {fault.get('Message')}{expired}"
     if isinstance(error, (BotoCoreError, OSError)):
         return f"{error}"
     raise error
@@ -62,6 +75,8 @@ class Stack:
         if found is None:
             region = self.aws.region_name
             raise Problem(f"There is no stack {self.name} in {region}. samconfig.toml says which stack is meant.")
+        if not any(one["ParameterKey"] == COUNTED for one in found.get("Parameters", [])):
+            raise Problem(f"The stack {self.name} is not one of this template. samconfig.toml says which stack is meant.")
         return found
 
     def parameters(self):
@@ -72,11 +87,13 @@ class Stack:
         return {one["OutputKey"]: one["OutputValue"] for one in self.existing().get("Outputs", [])}
 
     def physical_id(self, logical_id):
+        self.existing()
         found = self.cloudformation.describe_stack_resource(StackName=self.name, LogicalResourceId=logical_id)
         return found["StackResourceDetail"]["PhysicalResourceId"]
 
     def functions(self):
         """The configuration of each Lambda function by its name in the template."""
+        self.existing()
         pages = self.cloudformation.get_paginator("list_stack_resources").paginate(StackName=self.name)
         resources = [one for page in pages for one in page["StackResourceSummaries"]]
         functions = self.aws.client("lambda")
@@ -92,9 +109,7 @@ class Stack:
         CloudFormation reads a secret when it updates the resource that has it: a higher revision, which every function
         with a secret has, makes it do so. `changed` has other parameters to change, by name.
         """
-        found = self.existing()
-        if found["StackStatus"] not in CHANGES_ARE_DONE:
-            raise Problem(f"The stack is in the state {found['StackStatus']}. Wait or repair it, then run this again.")
+        self.require_changeable()
         present = self.parameters()
         new = {**(changed or {}), COUNTED: str(int(present[COUNTED]) + 1)}
         parameters = [
@@ -113,6 +128,12 @@ class Stack:
         )
         self.wait_for_update()
 
+    def require_changeable(self):
+        """Refuses a stack that is being changed, or that a failure has left half changed."""
+        state = self.existing()["StackStatus"]
+        if state not in CHANGES_ARE_DONE:
+            raise Problem(f"The stack is in the state {state}. Wait or repair it, then run this again. Nothing was changed.")
+
     def wait_for_update(self):
         try:
             waiter = self.cloudformation.get_waiter("stack_update_complete")
@@ -120,8 +141,8 @@ class Stack:
         except WaiterError:
             state = self.existing()["StackStatus"]
             raise Problem(
-                f"The update did not succeed: the stack is in the state {state}. `sam list stack-outputs` and the"
-                " events in the CloudFormation console say why. Then run this command again: it goes on where it was."
+                f"The update did not succeed: the stack is in the state {state}. The stack's events in the"
+                " CloudFormation console say why. Then run this command again: it goes on where it was."
             ) from None
 
     def variable(self, name):

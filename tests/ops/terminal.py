@@ -27,3 +27,8 @@ def confirm(question):
     """Ends the command unless the answer is y."""
     if input(f"{question} [y/N] ").strip().lower() != "y":
         raise Problem("Nothing was changed.")
+
+
+def is_client_secret(text):
+    """Whether it may be one: not empty, without blanks, and not the word that stands for none."""
+    return text not in ("", "none") and not re.search(r"\s", text)

@@ -13,7 +13,7 @@ const BLOCKS: [(&str, &str); 15] = [
     ("cargo ops smoke-test", "operator.rs"),
     ("export PATH=", "events.rs sends each sample event with `cargo lambda invoke`"),
     ("uv venv", "not run: it installs into the home directory; the tools of the tests come in the same way"),
-    ("cargo dev event", "events.rs sends an event of a user who is logged in"),
+    ("(umask 077; cargo dev event", "events.rs sends an event of a user who is logged in"),
     ("cargo lambda watch --env-file .env", "not run: it needs an application at Globus; local.rs has the same options"),
     ("sam local invoke HomeFunction", "not run: it needs Docker"),
     ("cp -r functions/tasks functions/mypage", "a_page_of_your_own_begins_as_a_copy_of_the_sample"),

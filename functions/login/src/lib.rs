@@ -52,8 +52,8 @@ impl Visit<'_> {
 /// log says so at once, and not only when users log in.
 pub fn read(app: Reading<App>, env: &Environment<'_>) -> Reading<(App, Globus)> {
     let (app, globus) = App::with_globus(app, env)?;
-    let session = globus.usual_session();
-    if let Err(error) = app.storage.check_size(&session)
+    if let Some(session) = globus.usual_session()
+        && let Err(error) = app.storage.check_size(&session)
         && let Kind::SessionTooLarge(size) = error.kind()
     {
         let detail = format!("{} services, about {size} bytes, at most {MAX_COOKIE}", session.tokens.len());
