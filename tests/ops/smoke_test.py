@@ -45,7 +45,7 @@ def home(site, has_application):
     status, headers, body = get(site + "/")
     if status == 200:
         return True, f"{site}/ shows the home page."
-    # The page's only code is the redirect URL; a site that is closed has no page.
+    # The set-up page links to Globus; a site that is closed has no page at all.
     if status == 503 and not has_application and "app.globus.org/settings/developers" in body:
         return True, f"{site}/ shows the page that explains how to register an application."
     return False, f"{site}/ responds with status {status}: {summary(body)}"
