@@ -1,7 +1,7 @@
 //! What a cold start costs: what the binaries are made of, what they open, and how much they do before the first event.
 
 use std::{
-    fs,
+    env, fs,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
@@ -71,6 +71,9 @@ fn start_with_log(program: &str, arguments: &[&Path], settings: &[(&str, &str)],
     let runtime = Runtime::start().unwrap();
     let mut running = Command::new(program)
         .args(arguments)
+        // Each variable costs instructions, of which a bare function has the fewest: the ratio would depend on the shell.
+        .env_clear()
+        .env("PATH", env::var_os("PATH").unwrap_or_default())
         .envs(runtime.variables().unwrap())
         .envs(settings.iter().copied())
         .stdout(fs::File::create(log).unwrap())
@@ -176,15 +179,15 @@ fn read_no_file(storage: Storage) {
 /// Scanning the system's certificates alone would be twenty times a bare function's whole start.
 #[test]
 fn each_function_starts_with_few_instructions_beyond_a_bare_one() {
-    start_with_at_most(3, Storage::Cookies);
+    start_with_at_most(330, Storage::Cookies);
 }
 
-fn start_with_at_most(times: u64, storage: Storage) {
+fn start_with_at_most(percent: u64, storage: Storage) {
     let bare = instructions(&bare(storage));
     for program in packaged(storage) {
         let (name, count) = (&program.name, instructions(&program));
         println_step(&format!("{name} starts with {count} instructions, a bare function with {bare}"));
-        assert!(count <= times * bare, "{name}: {count}, bare: {bare}");
+        assert!(100 * count <= percent * bare, "{name}: {count}, bare: {bare}");
     }
 }
 
@@ -200,7 +203,7 @@ mod more_packages {
     #[test]
     fn with_a_table_each_function_starts_with_few_instructions_too() {
         // Four times were measured: login and logout make two clients, one for Globus and one for DynamoDB.
-        start_with_at_most(5, Storage::Table);
+        start_with_at_most(500, Storage::Table);
     }
 
     #[test]
