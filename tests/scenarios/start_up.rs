@@ -1,7 +1,7 @@
 //! What a cold start costs: what the binaries are made of, what they open, and how much they do before the first event.
 
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
@@ -73,7 +73,7 @@ fn start_with_log(program: &str, arguments: &[&Path], settings: &[(&str, &str)],
         .args(arguments)
         // Each variable costs instructions, of which a bare function has the fewest: the ratio would depend on the shell.
         .env_clear()
-        .env("PATH", env::var_os("PATH").unwrap_or_default())
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
         .envs(runtime.variables().unwrap())
         .envs(settings.iter().copied())
         .stdout(fs::File::create(log).unwrap())
