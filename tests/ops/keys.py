@@ -44,7 +44,7 @@ class SecretOfFunctions:
     def differs(self):
         """The functions that have another value than the secret has."""
         of_secret = hash_of(self.value())
-        of_functions = self.stack.variable(self.variable)
+        of_functions = self.stack.variable(self.variable, self.stack.functions())
         if not of_functions:
             raise Problem(f"No function has the variable {self.variable}. Deploy the stack first.")
         return sorted(name for name, has in of_functions.items() if hash_of(has) != of_secret)

@@ -35,7 +35,7 @@ def functions_agree(stack):
         if state != ("Active", "Successful"):
             return False, f"{name} is {state[0]}, its last update {state[1]}."
     for variable in SHARED:
-        values = {name: hash_of(value) for name, value in stack.variable(variable).items()}
+        values = {name: hash_of(value) for name, value in stack.variable(variable, functions).items()}
         if len(set(values.values())) > 1:
             return False, f"The functions have different values of {variable}: was an update interrupted? {values}"
     return True, f"{len(functions)} functions are active, with the same settings and keys."

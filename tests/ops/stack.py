@@ -145,10 +145,11 @@ class Stack:
                 " CloudFormation console say why. Then run this command again: it goes on where it was."
             ) from None
 
-    def variable(self, name):
-        """A variable's value in each function that has it, by the function's name in the template."""
+    @staticmethod
+    def variable(name, functions):
+        """A variable's value in each of these functions that has it, by the function's name in the template."""
         found = {}
-        for function, configuration in self.functions().items():
+        for function, configuration in functions.items():
             environment = configuration.get("Environment", {})
             if "Error" in environment:
                 code = environment["Error"].get("ErrorCode")
