@@ -66,22 +66,36 @@ impl App {
     /// The session of a signed-in user. Otherwise an error: a browser is sent to log in and back here, and an API
     /// client gets a 401.
     pub async fn session(&self, request: &Request, now: Timestamp) -> Result<Session> {
-        match self.visitor(request, now).await? {
-            Visitor::SignedIn(session) => Ok(session),
-            Visitor::NeedsRenewal(_) => Err(Kind::RenewalRequired.into()),
-            // Its token has expired on arrival.
-            Visitor::Expired(session) if session.is_new(now) => {
-                Err(Kind::ResponseRefused(Reason::TokenLifetimeMissing).into())
-            }
-            Visitor::SignedOut | Visitor::Unusable(_) | Visitor::Expired(_) | Visitor::LoggedOut(_) => {
-                Err(Kind::SignInRequired.into())
-            }
-        }
+        signed_in(self.visitor(request, now).await?, now)
+    }
+
+    /// The same, without counting as a use of the session.
+    pub async fn look_at_session(&self, request: &Request, now: Timestamp) -> Result<Session> {
+        signed_in(self.storage.look(request, now).await?, now)
+    }
+
+    /// When a session has to be renewed or has ended, whichever is first.
+    pub fn expires(&self, session: &Session) -> Timestamp {
+        session.expires(self.config.session_max)
     }
 
     /// The visitor who sent the request.
     pub async fn visitor(&self, request: &Request, now: Timestamp) -> Result<Visitor> {
         self.storage.visitor(request, now).await
+    }
+}
+
+fn signed_in(visitor: Visitor, now: Timestamp) -> Result<Session> {
+    match visitor {
+        Visitor::SignedIn(session) => Ok(session),
+        Visitor::NeedsRenewal(_) => Err(Kind::RenewalRequired.into()),
+        // Its token has expired on arrival.
+        Visitor::Expired(session) if session.is_new(now) => {
+            Err(Kind::ResponseRefused(Reason::TokenLifetimeMissing).into())
+        }
+        Visitor::SignedOut | Visitor::Unusable(_) | Visitor::Expired(_) | Visitor::LoggedOut(_) => {
+            Err(Kind::SignInRequired.into())
+        }
     }
 }
 

@@ -11,7 +11,7 @@ mod settings;
 pub use address::{Address, Origin, Site};
 pub use environment::{ConfigError, Environment, Noted, Reading, process_environment};
 pub use secret::Secret;
-pub use settings::{Config, GlobusConfig, LogConfig, SiteName, TableConfig, TransferConfig};
+pub use settings::{AuthorizerMode, Config, GlobusConfig, LogConfig, SiteName, TableConfig, TransferConfig};
 
 #[cfg(test)]
 mod tests;

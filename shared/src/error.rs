@@ -25,6 +25,7 @@ pub struct Error {
     during: Option<Event>,
     next: Option<ReturnPath>,
     other_account: bool,
+    for_program: bool,
     cookies: Vec<Cookie<'static>>,
 }
 
@@ -284,7 +285,26 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// Whether a login or a renewal gives the user what is missing.
+    pub fn needs_login(&self) -> bool {
+        matches!(self, Self::SignInRequired | Self::RenewalRequired)
+    }
+}
+
 impl Error {
+    /// Says that the client is a program, whatever it accepts: it gets JSON.
+    #[must_use]
+    pub fn for_program(mut self) -> Self {
+        self.for_program = true;
+        self
+    }
+
+    /// Whether the client is known to be a program.
+    pub fn is_for_program(&self) -> bool {
+        self.for_program
+    }
+
     /// Adds a cookie to the response.
     #[must_use]
     pub fn with_cookie(mut self, cookie: Cookie<'static>) -> Self {
@@ -347,12 +367,9 @@ impl Error {
     }
 
     /// The path of a page that leads on to where the user was going.
-    fn leading_on(&self, path: &str) -> String {
+    pub(crate) fn leading_on(&self, path: &str) -> String {
         match &self.next {
-            Some(next) if *next != ReturnPath::home() => {
-                let separator = if path.contains('?') { '&' } else { '?' };
-                format!("{path}{separator}next={}", next.encoded())
-            }
+            Some(next) if *next != ReturnPath::home() => next.as_next_of(path),
             _ => path.to_owned(),
         }
     }
@@ -389,7 +406,14 @@ impl Error {
 
 impl From<Kind> for Error {
     fn from(kind: Kind) -> Self {
-        Self { kind: Box::new(kind), during: None, next: None, other_account: false, cookies: Vec::new() }
+        Self {
+            kind: Box::new(kind),
+            during: None,
+            next: None,
+            other_account: false,
+            for_program: false,
+            cookies: Vec::new(),
+        }
     }
 }
 

@@ -5,12 +5,13 @@ use lambda_http::{
     aws_lambda_events::apigw::ApiGatewayV2httpResponse,
     http::{HeaderValue, header},
 };
-use tracing::Instrument as _;
+use lambda_runtime::Diagnostic;
+use tracing::{Instrument as _, Span};
 
 use crate::{
     config::{ConfigError, Environment, LogConfig, Reading, Site, SiteName},
     error::{Kind, Result},
-    gateway,
+    gateway, log,
     pages::Frame,
     response::respond,
     timestamp::Timestamp,
@@ -42,6 +43,35 @@ impl<S> Function<S> {
         Self { site, site_name, state: env.finish(state) }
     }
 
+    /// What the handler needs, or the problems with the settings.
+    pub fn state(&self) -> Result<&S> {
+        self.state.as_ref().map_err(|problems| Kind::Config(problems.clone()).into())
+    }
+
+    /// The request of an event, unless it cannot be read or has gone round the proxy in front of the site.
+    pub fn request(&self, event: &str) -> Result<Request> {
+        let request = gateway::request(event, &self.site)?;
+        gateway::check_origin_secret(&request, &self.site)?;
+        Ok(request)
+    }
+
+    /// The result of an invocation that is not to be responded to by a page. An error is logged; Lambda reports its word
+    /// and its text to the client.
+    pub async fn result<R>(
+        &self,
+        handle: &impl AsyncFn(&Self, &str, Timestamp) -> Result<R>,
+        event: &str,
+        request_id: &str,
+        now: Timestamp,
+    ) -> Result<R, Diagnostic> {
+        let result = async { handle(self, event, now).await.inspect_err(log::write_error) };
+        let result = result.instrument(span(request_id)).await;
+        result.map_err(|error| Diagnostic {
+            error_type: error.row().reason.as_str().to_owned(),
+            error_message: error.row().text.to_owned(),
+        })
+    }
+
     /// The response to an event. There always is one, even if the event cannot be read. `request_id` is the one that
     /// Lambda gave: every line of the log has it, and every error page.
     pub async fn respond(
@@ -51,8 +81,6 @@ impl<S> Function<S> {
         request_id: &str,
         now: Timestamp,
     ) -> ApiGatewayV2httpResponse {
-        // At `error`, so that every line carries the request's id at every LOG_LEVEL.
-        let span = tracing::error_span!("request", %request_id);
         let response = async {
             let (mut request, refused) = match gateway::request(event, &self.site) {
                 Ok(request) => {
@@ -63,15 +91,19 @@ impl<S> Function<S> {
             };
             let frame = Frame { site_name: self.site_name.clone(), request_id: request_id.to_owned() };
             request.extensions_mut().insert(frame);
-            let outcome = match (refused, &self.state) {
-                (Some(error), _) => Err(error),
-                (None, Err(problems)) => Err(Kind::Config(problems.clone()).into()),
+            let outcome = match (refused, self.state()) {
+                (Some(error), _) | (None, Err(error)) => Err(error),
                 (None, Ok(state)) => handle(state, &request, now).await,
             };
             gateway::response(respond(&request, outcome))
         };
-        response.instrument(span).await
+        response.instrument(span(request_id)).await
     }
+}
+
+/// At `error`, so that every line has the request's id at every LOG_LEVEL.
+fn span(request_id: &str) -> Span {
+    tracing::error_span!("request", %request_id)
 }
 
 /// Stands for the request of an event that cannot be read. It gets a page, since it may come from a browser.

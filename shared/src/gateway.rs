@@ -68,6 +68,8 @@ struct Event<'a> {
     #[serde(borrow)]
     request_context: RequestContext<'a>,
     #[serde(borrow, default)]
+    stage_variables: Part<'a>,
+    #[serde(borrow, default)]
     body: Part<'a>,
     #[serde(borrow, default)]
     is_base64_encoded: Part<'a>,
@@ -106,7 +108,9 @@ pub(crate) fn request(event: &str, site: &Site) -> Result<Request, Error> {
     // to the API.
     let raw_path = encoded(&event.raw_path);
     let path = without(&raw_path, &stage);
-    let uri = uri(without(path, address.as_ref().map_or("", Address::base)), &query)?;
+    let path = without(path, address.as_ref().map_or("", Address::base));
+    let mount = Mount::of(&event);
+    let uri = uri(without(path, &mount.0), &query)?;
     let Ok(parameters) = query.parse::<QueryMap>();
 
     let mut request = Request::new(body(&event)?).with_query_string_parameters(parameters);
@@ -114,6 +118,7 @@ pub(crate) fn request(event: &str, site: &Site) -> Result<Request, Error> {
         .map_err(|_| Kind::BadRequest(Reason::MethodUnreadable))?;
     *request.uri_mut() = uri;
     *request.headers_mut() = headers(&event);
+    request.extensions_mut().insert(mount);
     if let Some(address) = address {
         request.extensions_mut().insert(address);
     }
@@ -123,6 +128,24 @@ pub(crate) fn request(event: &str, site: &Site) -> Result<Request, Error> {
 /// The address of this site, as [`request`] has found it.
 pub(crate) fn address(request: &Request) -> Option<Address> {
     request.extensions().get().cloned()
+}
+
+/// The path, below the address of the site, at which a second API is mapped to the domain name of the site. Its stage
+/// variable `BASE_PATH` says so, since not every path of an event has it.
+#[derive(Clone, Default)]
+struct Mount(String);
+
+impl Mount {
+    fn of(event: &Event<'_>) -> Self {
+        let path = event.stage_variables.members().get("BASE_PATH").and_then(|path| path.text()).unwrap_or_default();
+        let path = path.trim_matches('/');
+        Self(if path.is_empty() { String::new() } else { encoded(&format!("/{path}")) })
+    }
+}
+
+/// The path at which the API is mapped that a request came through, such as `/tools`; empty for the API of this site.
+pub(crate) fn mount(request: &Request) -> &str {
+    request.extensions().get().map_or("", |Mount(path)| path)
 }
 
 /// The address of this site: `BASE_URL` or, if that is not set, the API's own name and stage.

@@ -37,5 +37,5 @@ pub use app::App;
 pub use config::Secret;
 pub use error::{Error, Kind, Result};
 pub use function::Function;
-pub use serve::serve;
+pub use serve::{serve, serve_result};
 pub use timestamp::Timestamp;

@@ -9,7 +9,12 @@ use std::panic::{self, Location, PanicHookInfo};
 use tracing::{Level, level_filters::LevelFilter};
 use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
-use crate::{config::LogConfig, session::Session};
+use crate::{
+    config::LogConfig,
+    cookies::MAX_COOKIE,
+    error::{Error, Kind},
+    session::Session,
+};
 
 pub use words::{Event, Outcome, Reason};
 
@@ -55,6 +60,18 @@ pub fn write(event: Event, outcome: Outcome, details: Details<'_>) {
         (Outcome::Failure | Outcome::Partial, None) => line!(WARN),
         _ => line!(INFO),
     }
+}
+
+/// Writes the line of an error. Its response, or the result of the function, is made from it elsewhere.
+pub fn write_error(error: &Error) {
+    let row = error.row();
+    let detail = match error.kind() {
+        Kind::Config(problems) => Some(problems.to_string()),
+        Kind::SessionTooLarge(size) => Some(format!("{size} bytes, at most {MAX_COOKIE}")),
+        _ => None,
+    };
+    let status = Some(row.status.as_u16());
+    write(row.event, row.outcome(), Details { status, detail: detail.as_deref(), ..row.reason.into() });
 }
 
 /// Starts the log of this process.

@@ -8,5 +8,7 @@ pub const LOGIN: &str = "/login";
 pub const RENEW: &str = "/login?refresh";
 /// Begins a sign-in at which the user chooses another account.
 pub const OTHER_ACCOUNT: &str = "/login?account=other";
+/// Who is logged in, for the scripts of this site's pages.
+pub const SESSION: &str = "/session";
 /// Asks whether to log out, and ends the session.
 pub const LOGOUT: &str = "/logout";

@@ -3,7 +3,7 @@
 use lambda_http::{
     Request, RequestExt as _,
     aws_lambda_events::query_map::QueryMap,
-    http::{HeaderMap, Method, header},
+    http::{HeaderMap, HeaderValue, Method, header},
 };
 
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
     error::{Kind, Result},
     gateway,
     log::Reason,
+    return_path::ReturnPath,
 };
 
 /// Refuses any other path with 404, any method that is not in `methods` with 405, and a method that can change something
@@ -18,6 +19,11 @@ use crate::{
 /// (CSRF). `methods` is the value of `Allow`, such as `GET, HEAD`.
 pub fn check_route(request: &Request, path: &str, methods: &'static str) -> Result<()> {
     check_route_for_any_site(request, path, methods)?;
+    check_origin(request)
+}
+
+/// Refuses a method that can change something, unless a page of this site sent the request.
+pub fn check_origin(request: &Request) -> Result<()> {
     if request.method().is_safe() { Ok(()) } else { check_same_origin(request) }
 }
 
@@ -29,6 +35,15 @@ pub fn check_route_for_any_site(request: &Request, path: &str, methods: &'static
     }
     let known = methods.split(", ").any(|method| method == request.method().as_str());
     if known { Ok(()) } else { Err(Kind::MethodNotAllowed(methods).into()) }
+}
+
+/// A request that has only these cookies, such as `name=value`; those that no header can hold are left out.
+pub fn with_cookies(cookies: &[String]) -> Request {
+    let mut request = Request::default();
+    for cookie in cookies.iter().filter_map(|cookie| HeaderValue::from_bytes(cookie.as_bytes()).ok()) {
+        request.headers_mut().append(header::COOKIE, cookie);
+    }
+    request
 }
 
 /// A query parameter. OAuth parameters must not repeat, since two readers could each use a different one
@@ -60,19 +75,35 @@ pub fn wants_html(request: &Request) -> bool {
 }
 
 /// Whether the user opened this page: not a prefetch, a preview, an image, a frame or a script, and not HEAD.
-///
-/// Browsers without Fetch Metadata send none of these headers; their request counts as a navigation.
 pub fn is_navigation(request: &Request) -> bool {
+    request.method() == Method::GET && is_opened(request)
+}
+
+/// Whether a client that shows pages asks for one, or with HEAD what it would get.
+pub fn is_for_page(request: &Request) -> bool {
+    matches!(*request.method(), Method::GET | Method::HEAD) && wants_html(request) && is_opened(request)
+}
+
+/// Browsers without Fetch Metadata send none of these headers; their request counts as one that the user made.
+fn is_opened(request: &Request) -> bool {
     let headers = request.headers();
     let is = |name, value| header_of(headers, name).is_none_or(|found| found == value);
     let speculative = ["sec-purpose", "purpose", "x-purpose", "x-moz"].iter().any(|name| {
         let purpose = header_of(headers, name).unwrap_or_default().to_ascii_lowercase();
         ["prefetch", "prerender", "preview"].iter().any(|ahead| purpose.contains(ahead))
     });
-    request.method() == Method::GET
-        && is("sec-fetch-mode", "navigate")
-        && is("sec-fetch-dest", "document")
-        && !speculative
+    is("sec-fetch-mode", "navigate") && is("sec-fetch-dest", "document") && !speculative
+}
+
+/// Refuses a request that a page of another site made a browser send. A program sends neither of the two headers.
+pub fn check_reader(request: &Request) -> Result<()> {
+    let headers = request.headers();
+    let ours = match header_of(headers, header::ORIGIN.as_str()) {
+        Some(origin) => origin == address(request)?.origin().as_str(),
+        None => true,
+    };
+    let same = header_of(headers, "sec-fetch-site").is_none_or(|site| matches!(site, "same-origin" | "none"));
+    if ours && same { Ok(()) } else { Err(Kind::CrossSite.into()) }
 }
 
 /// Refuses a form that was not sent from a page of this origin.
@@ -95,6 +126,12 @@ pub fn address(request: &Request) -> Result<Address> {
 /// The base path of this site, for links: empty if the site is at the top of its origin.
 pub fn base(request: &Request) -> String {
     gateway::address(request).map(|address| address.base().to_owned()).unwrap_or_default()
+}
+
+/// The path of `login`, which is [`paths::LOGIN`](crate::paths::LOGIN) or [`paths::RENEW`](crate::paths::RENEW), below the
+/// base path of this site; from there the browser comes back to the requested page.
+pub fn leading_back(request: &Request, login: &str) -> String {
+    base(request) + &ReturnPath::requested(request).as_next_of(login)
 }
 
 /// Whether the request came by another host name than that of `address`. A browser does not send cookies that are set

@@ -3,12 +3,11 @@
 use cookie::Cookie;
 use lambda_http::{
     Body, Request, Response,
-    http::{HeaderName, HeaderValue, Method, StatusCode, header, uri::PathAndQuery},
+    http::{HeaderName, HeaderValue, StatusCode, header},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
-    cookies::MAX_COOKIE,
     error::{Error, Kind, Result},
     log,
     pages::{self, Frame, Page},
@@ -51,6 +50,18 @@ pub fn html(request: &Request, status: StatusCode, page: &Page<'_>) -> Result<Re
     Ok(with_body(status, "text/html; charset=utf-8", text.into()))
 }
 
+/// JSON.
+pub fn json(status: StatusCode, value: &Value) -> Response<Body> {
+    with_body(status, "application/json", value.to_string().into())
+}
+
+/// A success without a body.
+pub fn no_content() -> Response<Body> {
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
 /// Plain text.
 pub fn text(status: StatusCode, text: String) -> Response<Body> {
     with_body(status, "text/plain; charset=utf-8", text.into())
@@ -86,14 +97,14 @@ pub fn with_cookies(
 /// security headers are added.
 pub fn respond(request: &Request, outcome: Result<Response<Body>>) -> Response<Body> {
     let mut response = outcome.unwrap_or_else(|error| {
-        log_error(&error);
+        log::write_error(&error);
         // A login may give the permission.
         let helps = matches!(error.kind(), Kind::PermissionMissing(..));
-        let error = if helps { error.returning_to(requested(request)) } else { error };
+        let error = if helps { error.returning_to(ReturnPath::requested(request)) } else { error };
         let response = match error.kind() {
-            _ if !request::wants_html(request) => json(request, &error),
-            Kind::SignInRequired => send_to("", request, &error),
-            Kind::RenewalRequired => send_to("refresh&", request, &error),
+            _ if error.is_for_program() || !request::wants_html(request) => json_error(request, &error),
+            Kind::SignInRequired => send_to(paths::LOGIN, request, &error),
+            Kind::RenewalRequired => send_to(paths::RENEW, request, &error),
             _ => page(request, &error),
         };
         with_cookies(response, error.cookies().iter().cloned())
@@ -104,29 +115,10 @@ pub fn respond(request: &Request, outcome: Result<Response<Body>>) -> Response<B
     response
 }
 
-fn log_error(error: &Error) {
-    let row = error.row();
-    let detail = match error.kind() {
-        Kind::Config(problems) => Some(problems.to_string()),
-        Kind::SessionTooLarge(size) => Some(format!("{size} bytes, at most {MAX_COOKIE}")),
-        _ => None,
-    };
-    let status = Some(row.status.as_u16());
-    let details = log::Details { status, detail: detail.as_deref(), ..row.reason.into() };
-    log::write(row.event, row.outcome(), details);
-}
-
 /// To `login`, and from there back to the requested page.
-fn send_to(parameter: &str, request: &Request, error: &Error) -> Response<Body> {
-    let next = requested(request).encoded();
-    let login = format!("{}{}?{parameter}next={next}", request::base(request), paths::LOGIN);
-    redirect(StatusCode::FOUND, &login).unwrap_or_else(|_| page(request, error))
-}
-
-/// The requested page, for the way back from a login. Home if a form was sent: it cannot be sent again.
-fn requested(request: &Request) -> ReturnPath {
-    let page = request.uri().path_and_query().filter(|_| request.method() == Method::GET);
-    ReturnPath::accept(page.map_or(paths::HOME, PathAndQuery::as_str))
+fn send_to(login: &str, request: &Request, error: &Error) -> Response<Body> {
+    let location = request::leading_back(request, login);
+    redirect(StatusCode::FOUND, &location).unwrap_or_else(|_| page(request, error))
 }
 
 fn page(request: &Request, error: &Error) -> Response<Body> {
@@ -142,13 +134,16 @@ fn page(request: &Request, error: &Error) -> Response<Body> {
     with_allow(response, error)
 }
 
-fn json(request: &Request, error: &Error) -> Response<Body> {
+fn json_error(request: &Request, error: &Error) -> Response<Body> {
     let row = error.row();
     let mut body = json!({ "error": row.reason.as_str(), "message": row.text });
     if let Some(reference) = Frame::of(request).reference() {
         body["reference"] = reference.into();
     }
-    let mut response = with_body(row.status, "application/json", body.to_string().into());
+    if error.kind().needs_login() {
+        body["login"] = (request::base(request) + &error.leading_on(paths::RENEW)).into();
+    }
+    let mut response = json(row.status, &body);
     if row.status == StatusCode::UNAUTHORIZED {
         // RFC 9110 section 11.6.1 requires a challenge. No scheme is registered for cookies; for one that they do not know,
         // browsers open no password dialog.

@@ -1,8 +1,16 @@
 //! The page to show after a sign-in.
 
+use lambda_http::{
+    Request,
+    http::{Method, uri::PathAndQuery},
+};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::log::{self, Event, Outcome, Reason};
+use crate::{
+    gateway,
+    log::{self, Event, Outcome, Reason},
+    paths,
+};
 
 /// The characters that a URL's path, query and fragment cannot contain unencoded, and `"`, `<`, `>`, `` ` ``, `\`, for
 /// which a path of this site has no use.
@@ -39,6 +47,13 @@ impl ReturnPath {
         })
     }
 
+    /// The page that was requested, with its query. Home if a form was sent: it cannot be sent again.
+    pub fn requested(request: &Request) -> Self {
+        let is_page = matches!(*request.method(), Method::GET | Method::HEAD);
+        let page = request.uri().path_and_query().filter(|_| is_page).map(PathAndQuery::as_str);
+        Self::accept(&page.map_or(paths::HOME.to_owned(), |page| gateway::mount(request).to_owned() + page))
+    }
+
     fn try_parse(next: &str) -> Result<Self, Reason> {
         let path = next.split(['?', '#']).next().unwrap_or_default();
         // In a path, browsers read `\` as `/`. They remove tabs and line ends, and read `//` as the start of another host.
@@ -59,6 +74,12 @@ impl ReturnPath {
     /// The path as the value of a query parameter.
     pub fn encoded(&self) -> String {
         utf8_percent_encode(&self.0, NON_ALPHANUMERIC).to_string()
+    }
+
+    /// Another path, with this one as its parameter `next`.
+    pub fn as_next_of(&self, path: &str) -> String {
+        let separator = if path.contains('?') { '&' } else { '?' };
+        format!("{path}{separator}next={}", self.encoded())
     }
 
     /// The path with its query and fragment, as it is in a URL.

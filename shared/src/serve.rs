@@ -4,7 +4,7 @@ use std::{convert::Infallible, time::SystemTime};
 
 use lambda_http::{Body, Request, Response};
 use lambda_runtime::{LambdaEvent, service_fn};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
@@ -28,11 +28,30 @@ pub async fn serve<S>(
 
     let (function, handle) = (&function, &handle);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Payload>| async move {
-        #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
-        let now = Timestamp::from(SystemTime::now());
-        Ok::<_, Infallible>(function.respond(handle, event.payload.text(), &event.context.request_id, now).await)
+        let response = function.respond(handle, event.payload.text(), &event.context.request_id, now()).await;
+        Ok::<_, Infallible>(response)
     }))
     .await
+}
+
+/// Starts a function that is not invoked by a visitor's request, but by API Gateway for its decision or by another
+/// function: its result is JSON, and an error is one of the invocation.
+pub async fn serve_result<S, R: Serialize>(
+    read: impl FnOnce(&Environment<'_>) -> Reading<S>,
+    handle: impl AsyncFn(&Function<S>, &str, Timestamp) -> Result<R>,
+) -> Result<(), lambda_http::Error> {
+    let function = Function::start(&config::process_environment, log::init, read);
+
+    let (function, handle) = (&function, &handle);
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Payload>| async move {
+        function.result(handle, event.payload.text(), &event.context.request_id, now()).await
+    }))
+    .await
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+fn now() -> Timestamp {
+    SystemTime::now().into()
 }
 
 /// The JSON text of an event. One that is no JSON is read too, since the runtime would let the visitor see a bare gateway

@@ -195,14 +195,35 @@ impl Session {
         (self.begun + max).since(now)
     }
 
+    /// When this session has to be renewed or has ended, whichever is first: from then on its user is not signed in,
+    /// unless it is renewed. The idle limit of a session table can end it earlier.
+    pub fn expires(&self, max: Duration) -> Timestamp {
+        let end = self.begun + max;
+        self.find(GLOBUS_AUTH).map_or(end, |token| self.usable_until(token).min(end))
+    }
+
+    /// Who is signed in, for other functions and for front ends: `sub`, what of `username`, `name`, `email` and
+    /// `organization` there is, and the name of the session in the log. No token. Each value is text of at most 256 bytes.
+    pub fn who(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let Identity { sub, username, name, email, organization, .. } = &self.identity;
+        let shown = [("username", username), ("name", name), ("email", email), ("organization", organization)];
+        let shown = shown.into_iter().filter_map(|(key, text)| Some((key, text.as_ref()?.for_display().to_owned())));
+        shown.chain([("sub", sub.clone()), ("session", self.log_id())])
+    }
+
     /// The access token for a service, such as `transfer.api.globus.org`, for the header `Authorization: Bearer`.
     ///
     /// If it expires soon, the error sends a browser to renew it and back here. If it cannot be renewed, or the scope for
     /// the service is configured only since, the error sends the browser to log in again. An API client gets a 401.
     pub fn token(&self, resource_server: &str, now: Timestamp) -> Result<&str> {
+        self.good_token(resource_server, now).map(|token| token.access_token.expose())
+    }
+
+    /// The same with all that is known of the token.
+    pub fn good_token(&self, resource_server: &str, now: Timestamp) -> Result<&Token> {
         let token = self.find(resource_server);
         match token.map(|token| (self.state(token, now), token)) {
-            Some((TokenState::Good, token)) => Ok(token.access_token.expose()),
+            Some((TokenState::Good, token)) => Ok(token),
             Some((TokenState::Renewable, _)) => Err(Kind::RenewalRequired.into()),
             _ if !self.is_new(now) => Err(Kind::SignInRequired.into()),
             Some((TokenState::Expired, _)) => Err(Kind::ResponseRefused(Reason::TokenLifetimeMissing).into()),
@@ -253,6 +274,12 @@ impl Session {
 
     fn find(&self, resource_server: &str) -> Option<&Token> {
         self.tokens.iter().find(|token| token.resource_server == resource_server)
+    }
+
+    /// When [`state`](Self::state) is no longer good.
+    fn usable_until(&self, token: &Token) -> Timestamp {
+        let renewed_again = self.last_renewal() + RENEW_AGAIN_AFTER;
+        token.renewable_from().map_or(token.expires(), |renewable| renewable.max(renewed_again).min(token.expires()))
     }
 
     fn state(&self, token: &Token, now: Timestamp) -> TokenState {

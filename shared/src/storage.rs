@@ -37,8 +37,11 @@ const NAME: &str = "session";
 /// An error means that the storage failed: the visitor then counts neither as signed in nor as signed out.
 #[async_trait]
 pub trait TokenStorage: fmt::Debug + Send + Sync {
-    /// The visitor who sent the request.
+    /// The visitor who sent the request, which counts as a use of the session.
     async fn visitor(&self, request: &Request, now: Timestamp) -> Result<Visitor>;
+
+    /// The same, without counting as a use: the idle limit goes on.
+    async fn look(&self, request: &Request, now: Timestamp) -> Result<Visitor>;
 
     /// The user that the session cookie names, without a look at the session.
     fn subject(&self, request: &Request) -> Option<String>;

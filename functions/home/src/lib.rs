@@ -1,11 +1,13 @@
 //! `GET /`: the signed-in user, and the tokens that the app holds for this user.
 //!
 //! A page view makes no request, except to the session table if there is one. Every path that no other function has also
-//! comes here and gets a 404 page.
+//! comes here and gets a 404 page. So does `GET /session`, which says who is logged in.
+
+mod session;
 
 use lambda_http::{Body, Request, Response, http::StatusCode};
 use shared::{
-    App, Kind, Result, Timestamp,
+    App, Error, Kind, Result, Timestamp,
     log::{self, Event, Outcome},
     pages::Page,
     paths, request,
@@ -15,6 +17,9 @@ use shared::{
 
 /// The response to one request.
 pub async fn handle(app: &App, request: &Request, now: Timestamp) -> Result<Response<Body>> {
+    if request.uri().path() == paths::SESSION {
+        return session::handle(app, request, now).await.map_err(Error::for_program);
+    }
     request::check_route(request, paths::HOME, "GET, HEAD")?;
 
     match app.visitor(request, now).await? {

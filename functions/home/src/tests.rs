@@ -16,20 +16,23 @@ fn function(pairs: &[(&str, &str)]) -> Function<App> {
 }
 
 /// A browser whose session began at noon, sealed by a function with these settings.
-async fn signed_in(pairs: &[(&str, &str)]) -> Browser {
+pub(crate) async fn signed_in(pairs: &[(&str, &str)]) -> Browser {
     let app = function(pairs).state.unwrap();
     let mut browser = Browser::default();
     browser.keep(&app.storage.create(&Event::get("/").request(), &session(noon()), noon()).await.unwrap().cookie);
     browser
 }
 
-async fn visit(browser: &mut Browser, pairs: &[(&str, &str)], event: Event) -> Received {
+pub(crate) async fn visit(browser: &mut Browser, pairs: &[(&str, &str)], event: Event) -> Received {
     browser.send(&function(pairs), handle, event, noon()).await
 }
 
 async fn visit_later(browser: &mut Browser, seconds: u64) -> Received {
-    let later = noon() + Duration::from_secs(seconds);
-    browser.send(&function(&[]), handle, Event::get("/"), later).await
+    visit_event_later(browser, Event::get("/"), seconds).await
+}
+
+pub(crate) async fn visit_event_later(browser: &mut Browser, event: Event, seconds: u64) -> Received {
+    browser.send(&function(&[]), handle, event, noon() + Duration::from_secs(seconds)).await
 }
 
 #[tokio::test]

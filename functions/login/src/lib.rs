@@ -1,13 +1,17 @@
 //! `GET /login`: begins a sign-in at Globus Auth, completes it, and renews its tokens.
 //!
 //! The same address is the redirect URI. With `code` or `error` in the query the browser comes back from Globus; with
-//! `refresh` it comes to renew tokens; otherwise it is sent to Globus. The protocol is the authorization code grant with
+//! `refresh` it comes to renew tokens; otherwise it is sent to Globus. A script of this site's pages renews them with
+//! `POST /login?refresh`. The protocol is the authorization code grant with
 //! PKCE, as in OpenID Connect Core section 3.1 and [RFC 9700](https://www.rfc-editor.org/rfc/rfc9700).
 
 mod callback;
 mod renew;
 
-use lambda_http::{Body, Request, Response, http::StatusCode};
+use lambda_http::{
+    Body, Request, Response,
+    http::{Method, StatusCode},
+};
 use shared::{
     App, Error, Kind, Result, Timestamp,
     attempt::Attempt,
@@ -65,20 +69,27 @@ pub fn read(app: Reading<App>, env: &Environment<'_>) -> Reading<(App, Globus)> 
 
 /// The response to one request.
 pub async fn handle((app, globus): &(App, Globus), request: &Request, now: Timestamp) -> Result<Response<Body>> {
-    request::check_route(request, paths::LOGIN, "GET, HEAD")?;
-    if !request::wants_html(request) {
+    request::check_route(request, paths::LOGIN, "GET, HEAD, POST")?;
+    let renewal = parameter(request, "refresh")?.is_some();
+    let of_script = request.method() == Method::POST;
+    if of_script && (!renewal || request::wants_html(request)) {
+        return Err(Kind::MethodNotAllowed("GET, HEAD").into());
+    }
+    if !of_script && !request::wants_html(request) {
         return Err(Kind::SignInRequired.into());
     }
     let next = parameter(request, "next")?.map_or_else(ReturnPath::home, |next| ReturnPath::accept(&next));
-    if !request::is_navigation(request) {
+    if !of_script && !request::is_navigation(request) {
         return Err(Error::from(Kind::NotNavigation).returning_to(next));
     }
     let visit = Visit { app, globus, request, address: request::address(request)?, next, now };
+    if of_script {
+        return renew::for_script(&visit).await.map_err(|error| error.returning_to(visit.next.clone()));
+    }
     if let Some(callback) = Callback::parse(request)? {
         return complete(&visit, callback).await;
     }
-    let renewal = parameter(request, "refresh")?.is_some();
-    let response = if renewal { renew::renew(&visit).await } else { begin(&visit) };
+    let response = if renewal { renew::for_browser(&visit).await } else { begin(&visit) };
     response.map_err(|error| error.returning_to(visit.next.clone()))
 }
 

@@ -1,29 +1,68 @@
-//! `GET /login?refresh`: renews the tokens that expire soon, and returns to the page that the user wanted.
+//! `/login?refresh`: renews the tokens that expire soon. With GET, the browser then returns to the page that the user
+//! wanted, or goes on to a new sign-in if only that helps. With POST, a script of this site's pages is told which of the two.
 
+use cookie::Cookie;
 use lambda_http::{Body, Response};
 use shared::{
     Error, Kind, Result,
     globus::Renewed,
     log::{self, Details, Event, Outcome, Reason},
-    response::with_cookies,
+    response::{no_content, with_cookies},
     session::Session,
     storage::{self, Kept, Lease, Renewal},
 };
 
 use crate::{Visit, begin};
 
+/// What the client does next.
+enum Next {
+    /// It goes on with the tokens that the session has now.
+    GoOn,
+    /// It learns that the session has ended in the meantime.
+    Ended,
+    /// It signs in anew: Globus has refused to renew the tokens of this session, or there is none.
+    SignIn(Option<Session>),
+}
+
 /// Renews the tokens ([RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)). If only a new sign-in helps,
 /// one begins.
-pub(crate) async fn renew(visit: &Visit<'_>) -> Result<Response<Body>> {
-    let renewal = visit.app.storage.begin_renewal(visit.request, visit.now).await;
-    match renewal.map_err(|error| error.during(Event::Renewal))? {
-        Renewal::Ours(session, lease) => carry_out(visit, *session, lease).await,
-        Renewal::NotNeeded => back(visit),
-        Renewal::SignInNeeded => begin(visit),
+pub(crate) async fn for_browser(visit: &Visit<'_>) -> Result<Response<Body>> {
+    let (next, cookies) = renew(visit).await?;
+    let response = match next {
+        Next::GoOn | Next::Ended => visit.redirect_to(visit.next.as_str())?,
+        Next::SignIn(refused) => {
+            if let Some(session) = refused {
+                log_result(Outcome::Refused, Some(Reason::CodeRefused), &session);
+            }
+            begin(visit)?
+        }
+    };
+    Ok(with_cookies(response, cookies))
+}
+
+/// The same for a script: 204 or, if only a new sign-in helps, 401 with its path. So a form that was filled in is not lost
+/// to a redirect.
+pub(crate) async fn for_script(visit: &Visit<'_>) -> Result<Response<Body>> {
+    let (next, cookies) = renew(visit).await.map_err(Error::for_program)?;
+    match next {
+        Next::GoOn => Ok(with_cookies(no_content(), cookies)),
+        Next::Ended | Next::SignIn(_) => {
+            let error = Error::from(Kind::SignInRequired).during(Event::Renewal).for_program();
+            Err(cookies.into_iter().fold(error, Error::with_cookie))
+        }
     }
 }
 
-async fn carry_out(visit: &Visit<'_>, mut session: Session, lease: Lease) -> Result<Response<Body>> {
+async fn renew(visit: &Visit<'_>) -> Result<(Next, Vec<Cookie<'static>>)> {
+    let renewal = visit.app.storage.begin_renewal(visit.request, visit.now).await;
+    match renewal.map_err(|error| error.during(Event::Renewal))? {
+        Renewal::Ours(session, lease) => carry_out(visit, *session, lease).await,
+        Renewal::NotNeeded => Ok((Next::GoOn, Vec::new())),
+        Renewal::SignInNeeded => Ok((Next::SignIn(None), Vec::new())),
+    }
+}
+
+async fn carry_out(visit: &Visit<'_>, mut session: Session, lease: Lease) -> Result<(Next, Vec<Cookie<'static>>)> {
     let Visit { app, globus, request, now, .. } = visit;
     let before = session.tokens.clone();
     let Renewed { tokens, failures } = globus.refresh(&session, *now).await;
@@ -34,7 +73,7 @@ async fn carry_out(visit: &Visit<'_>, mut session: Session, lease: Lease) -> Res
         Ok(Kept::No(visitor)) => {
             // Logged out in the meantime: nothing else could ever use or revoke these tokens.
             globus.revoke_unless_in(&tokens, visitor.tokens()).await;
-            return back(visit);
+            return Ok((if visitor.living().is_some() { Next::GoOn } else { Next::Ended }, Vec::new()));
         }
         Err(error) => {
             // The session may be kept all the same: the response to the write was lost.
@@ -45,10 +84,9 @@ async fn carry_out(visit: &Visit<'_>, mut session: Session, lease: Lease) -> Res
     };
     let cookies = cookie.into_iter().flat_map(|cookie| storage::keeping(request, &app.cookies, cookie));
     if failures.iter().any(|failure| *failure.kind() == Kind::CodeRefused) {
-        log_result(Outcome::Refused, Some(Reason::CodeRefused), &session);
         // If two tabs renew at once, the other may have succeeded: a cookie with nothing new must not replace its cookie.
-        let new = cookies.filter(|_| !tokens.is_empty());
-        return Ok(with_cookies(begin(visit)?, new));
+        let new = cookies.filter(|_| !tokens.is_empty()).collect();
+        return Ok((Next::SignIn(Some(session)), new));
     }
     match failures.into_iter().next() {
         None => log_result(Outcome::Success, None, &session),
@@ -57,11 +95,7 @@ async fn carry_out(visit: &Visit<'_>, mut session: Session, lease: Lease) -> Res
         }
         Some(failure) => return Err(cookies.fold(failure.during(Event::Renewal), Error::with_cookie)),
     }
-    Ok(with_cookies(back(visit)?, cookies))
-}
-
-fn back(visit: &Visit<'_>) -> Result<Response<Body>> {
-    visit.redirect_to(visit.next.as_str())
+    Ok((Next::GoOn, cookies.collect()))
 }
 
 fn log_result(outcome: Outcome, reason: Option<Reason>, session: &Session) {

@@ -87,6 +87,27 @@ impl TransferConfig {
     }
 }
 
+/// `AUTHORIZER_MODE`: what an authorizer does with a visitor who is not logged in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthorizerMode {
+    /// `signed-in`: it denies. Also if the variable is absent.
+    SignedIn,
+    /// `visitor`: it lets one who opens a page through, with nothing but the path of the login.
+    Visitor,
+}
+
+impl AuthorizerMode {
+    /// Reads the mode.
+    pub fn read(env: &Environment<'_>) -> Reading<Self> {
+        let mode = env.parsed("AUTHORIZER_MODE", "must be signed-in or visitor", |text| match text {
+            "signed-in" => Some(Self::SignedIn),
+            "visitor" => Some(Self::Visitor),
+            _ => None,
+        })?;
+        Ok(mode.unwrap_or(Self::SignedIn))
+    }
+}
+
 /// The settings of the session table.
 #[derive(Clone, Debug)]
 pub struct TableConfig {

@@ -33,20 +33,35 @@ pub struct Token {
 }
 
 impl Token {
+    /// When the access token expires.
+    pub fn expires(&self) -> Timestamp {
+        self.received + self.lifetime
+    }
+
     /// How long the access token is still good; zero once it has expired.
     pub fn time_left(&self, now: Timestamp) -> Duration {
-        (self.received + self.lifetime).since(now)
+        self.expires().since(now)
     }
 
     /// Whether the access token has expired, or expires before a request with it may arrive: in the last minute, or in
     /// the last tenth of a lifetime below ten minutes.
     pub fn expires_soon(&self, now: Timestamp) -> bool {
-        self.time_left(now) <= (self.lifetime / 10).min(Duration::from_mins(1))
+        now >= self.expires_soon_from()
+    }
+
+    fn expires_soon_from(&self) -> Timestamp {
+        self.expires() - (self.lifetime / 10).min(Duration::from_mins(1))
+    }
+
+    /// When it is time to renew the token, if there is a refresh token to do so.
+    pub(crate) fn renewable_from(&self) -> Option<Timestamp> {
+        let has_refresh_token = self.refresh_token.as_ref().is_some_and(|token| !token.expose().is_empty());
+        has_refresh_token.then(|| self.expires_soon_from())
     }
 
     /// Whether it is time to renew the token, and there is a refresh token to do so.
     pub(crate) fn is_renewable(&self, now: Timestamp) -> bool {
-        self.expires_soon(now) && self.refresh_token.as_ref().is_some_and(|token| !token.expose().is_empty())
+        self.renewable_from().is_some_and(|from| now >= from)
     }
 
     /// The access token and the refresh token: all that must be revoked when the session ends.

@@ -62,6 +62,10 @@ impl TokenStorage for CookieStorage {
         Ok(self.read(request, now))
     }
 
+    async fn look(&self, request: &Request, now: Timestamp) -> Result<Visitor> {
+        Ok(self.read(request, now))
+    }
+
     fn subject(&self, request: &Request) -> Option<String> {
         self.held(request).values.into_iter().next().map(|session| session.identity.sub)
     }

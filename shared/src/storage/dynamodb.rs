@@ -102,6 +102,19 @@ impl DynamoDbStorage {
         }
     }
 
+    /// The visitor who sent the request, and the item of the session if there is one.
+    async fn find(&self, request: &Request, now: Timestamp) -> Result<(Visitor, Option<(Ticket, Item)>)> {
+        let ticket = match self.ticket(request) {
+            Opened::Absent => return Ok((Visitor::SignedOut, None)),
+            Opened::Unreadable => return Ok((Visitor::Unusable(Reason::CookieUnreadable), None)),
+            Opened::Value(ticket) => ticket,
+        };
+        Ok(match self.load(&ticket, now).await? {
+            Ok((session, item)) => (self.visitor_with(session, &item, request, now), Some((ticket, item))),
+            Err(reason) => (Visitor::Unusable(reason), None),
+        })
+    }
+
     /// Whether the ticket leads to a session that has not ended.
     async fn is_living(&self, ticket: &Ticket, request: &Request, now: Timestamp) -> Result<bool> {
         let found = self.load(ticket, now).await?;
@@ -167,18 +180,17 @@ impl DynamoDbStorage {
 #[async_trait]
 impl TokenStorage for DynamoDbStorage {
     async fn visitor(&self, request: &Request, now: Timestamp) -> Result<Visitor> {
-        let ticket = match self.ticket(request) {
-            Opened::Absent => return Ok(Visitor::SignedOut),
-            Opened::Unreadable => return Ok(Visitor::Unusable(Reason::CookieUnreadable)),
-            Opened::Value(ticket) => ticket,
-        };
-        let (session, item) = match self.load(&ticket, now).await? {
-            Ok(found) => found,
-            Err(reason) => return Ok(Visitor::Unusable(reason)),
-        };
-        let visitor = self.visitor_with(session, &item, request, now);
-        let ended = matches!(visitor, Visitor::SignedIn(_)) && !self.note_use(&ticket, &item, now).await;
-        Ok(if ended { Visitor::Unusable(Reason::SessionGone) } else { visitor })
+        let (visitor, found) = self.find(request, now).await?;
+        Ok(match (&visitor, found) {
+            (Visitor::SignedIn(_), Some((ticket, item))) if !self.note_use(&ticket, &item, now).await => {
+                Visitor::Unusable(Reason::SessionGone)
+            }
+            _ => visitor,
+        })
+    }
+
+    async fn look(&self, request: &Request, now: Timestamp) -> Result<Visitor> {
+        self.find(request, now).await.map(|(visitor, _)| visitor)
     }
 
     fn subject(&self, request: &Request) -> Option<String> {

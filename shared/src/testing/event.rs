@@ -87,6 +87,20 @@ impl Event {
         self
     }
 
+    /// Sent to an API of another mapping, whose stage variable says where it is.
+    #[must_use]
+    pub fn mounted_at(mut self, base_path: &str) -> Self {
+        self.0["stageVariables"] = json!({ "BASE_PATH": base_path });
+        self
+    }
+
+    /// Sent by a script or a program: without what a navigation says.
+    #[must_use]
+    pub fn of_program(self) -> Self {
+        let names = ["sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site"];
+        names.iter().fold(self, |event, name| event.header(name, "")).header("accept", "*/*")
+    }
+
     /// With one more cookie, `name=value`.
     #[must_use]
     pub fn cookie(mut self, cookie: &str) -> Self {

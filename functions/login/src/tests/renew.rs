@@ -159,3 +159,92 @@ async fn an_open_redirect_in_next_leads_home_after_a_renewal_too() {
     let hostile = Event::get("/login?refresh&next=%2F%2Fevil.example");
     send(&world, &mut browser, hostile).await.assert_redirect(302, "https://gateway.example/");
 }
+
+/// As a script on a page of this site sends it.
+fn script() -> Event {
+    let event = Event::post("/login?refresh&next=%2Fform").header("accept", "application/json");
+    event.header("sec-fetch-dest", "empty").header("sec-fetch-mode", "cors")
+}
+
+fn respond_to_two_token_requests(world: &World, status: u16, body: &str) {
+    for _ in 0..2 {
+        let fault = Fault::Respond { status, content_type: "application/json", body: body.to_owned() };
+        world.stand_in.fault(Endpoint::Token, fault);
+    }
+}
+
+#[tokio::test]
+async fn a_script_renews_the_tokens_without_leaving_its_page() {
+    let (world, mut browser) = with_time_left(Duration::ZERO).await;
+    for event in [script(), script(), script().header("accept", "*/*")] {
+        let response = send(&world, &mut browser, event).await;
+        assert_eq!((response.status, response.body.as_str(), response.location()), (204, "", ""));
+        assert_eq!(response.headers["cache-control"], "no-store");
+        assert!(world.session_of(&browser).await.is_some());
+    }
+    assert_eq!(world.stand_in.requests(Endpoint::Token), 3, "one for each service, once");
+}
+
+#[tokio::test]
+async fn a_script_without_a_session_learns_where_to_log_in() {
+    let (mut world, mut browser) = with_time_left(Duration::ZERO).await;
+    let assert_401 = |response: &Received| {
+        assert_eq!((response.status, response.error().as_str()), (401, "sign_in_required"));
+        let body: serde_json::Value = serde_json::from_str(&response.body).unwrap();
+        assert_eq!(body["login"], "/login?refresh&next=%2Fform");
+    };
+    assert_401(send(&world, &mut Browser::default(), script()).await.assert_no_cookie());
+
+    respond_to_two_token_requests(&world, 400, "{\"error\":\"invalid_grant\"}");
+    let log = Log::listen();
+    assert_401(send(&world, &mut browser, script()).await.assert_no_cookie());
+    assert_eq!(log.text().lines().count(), 1, "{}", log.text());
+    assert!(log.text().contains("event=\"renewal\" outcome=\"refused\""), "{}", log.text());
+
+    world.later(Duration::from_hours(168));
+    assert_401(send(&world, &mut browser, script()).await.assert_no_cookie());
+}
+
+#[tokio::test]
+async fn a_script_is_told_that_globus_is_down_and_loses_nothing() {
+    let (world, mut browser) = with_time_left(Duration::ZERO).await;
+    respond_to_two_token_requests(&world, 503, "");
+    let response = send(&world, &mut browser, script()).await;
+    assert_eq!((response.status, response.error().as_str()), (503, "globus_error_status"));
+
+    let (world, mut browser) = with_time_left(Duration::from_secs(30)).await;
+    respond_to_two_token_requests(&world, 503, "");
+    assert_eq!(send(&world, &mut browser, script()).await.status, 204, "the token is good for 30 seconds more");
+    assert!(world.session_of(&browser).await.is_some());
+}
+
+#[tokio::test]
+async fn cross_site_request_forgery_renews_no_token() {
+    let (world, mut browser) = with_time_left(Duration::ZERO).await;
+    let old = || script().header("sec-fetch-site", "");
+    for event in [
+        script().header("sec-fetch-site", "cross-site"),
+        script().header("sec-fetch-site", "same-site"),
+        script().header("sec-fetch-site", "none"),
+        old().header("origin", "https://evil.example"),
+        old().header("origin", "null"),
+        old().header("origin", ""),
+    ] {
+        let response = send(&world, &mut browser, event.clone()).await;
+        assert_eq!((response.status, response.error().as_str()), (403, "cross_site"), "{event:?}");
+    }
+    assert_eq!(world.stand_in.requests(Endpoint::Token), 1);
+    assert_eq!(send(&world, &mut browser, old()).await.status, 204, "its origin is this site");
+}
+
+#[tokio::test]
+async fn a_form_and_a_post_without_refresh_are_no_renewal() {
+    let (world, mut browser) = with_time_left(Duration::ZERO).await;
+    let script_at =
+        |path: &str| Event::post(path).header("accept", "application/json").header("sec-fetch-mode", "cors");
+    for event in [Event::post("/login?refresh"), script_at("/login"), script_at("/login?code=x&state=y")] {
+        let response = send(&world, &mut browser, event.clone()).await;
+        assert_eq!((response.status, response.headers["allow"].as_str()), (405, "GET, HEAD"), "{event:?}");
+    }
+    assert_eq!(world.stand_in.requests(Endpoint::Token), 1);
+}
