@@ -195,8 +195,16 @@ def routes(resolver):
                 "method": "ANY" if method == "x-amazon-apigateway-any-method" else method.upper(),
                 "path": path,
                 "payload": integration["payloadFormatVersion"],
+                "authorizers": [name for security in route.get("security", []) for name in security],
             })
     return found
+
+
+def authorizers(resolver):
+    """What the API asks before it lets a request through, by the names that routes use."""
+    (api,) = of_type(resolver, "AWS::ApiGatewayV2::Api").values()
+    schemes = api["Body"].get("components", {}).get("securitySchemes", {})
+    return {name: scheme["x-amazon-apigateway-authorizer"] for name, scheme in schemes.items()}
 
 
 def throttles(resolver):
@@ -207,12 +215,13 @@ def throttles(resolver):
 
 
 def invokable(resolver):
-    """The functions that API Gateway may call, each with its path."""
+    """The functions that API Gateway may call, each with its path or, for an authorizer, `authorizers`."""
     found = []
     for permission in of_type(resolver, "AWS::Lambda::Permission").values():
-        # arn:partition:execute-api:region:account:api/stage/method/path
-        _, _, path = permission["SourceArn"].split(":", 5)[5].split("/", 2)
-        found.append({"function": permission["FunctionName"].removeprefix("physical-"), "path": path})
+        # arn:partition:execute-api:region:account:api/stage/method/path, or api/authorizers/id
+        _, stage, path = permission["SourceArn"].split(":", 5)[5].split("/", 2)
+        function = permission["FunctionName"].removeprefix("physical-").removesuffix(".Arn")
+        found.append({"function": function, "path": stage if stage == "authorizers" else path})
     return found
 
 
@@ -245,11 +254,13 @@ def main():
     given = json.loads(sys.argv[1])
     resolver = Resolver(transformed(given["template"]), given)
     print(json.dumps({
+        "authorizers": authorizers(resolver),
         "alarms": of_type(resolver, "AWS::CloudWatch::Alarm"),
         "functions": functions(resolver),
         "invokable": invokable(resolver),
         "metrics": metrics(resolver),
         "outputs": outputs(resolver),
+        "policies": of_type(resolver, "AWS::IAM::ManagedPolicy"),
         "roles": of_type(resolver, "AWS::IAM::Role"),
         "routes": routes(resolver),
         "tables": of_type(resolver, "AWS::DynamoDB::Table"),

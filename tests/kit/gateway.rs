@@ -11,7 +11,7 @@ use crate::{
     Result,
     http::{self, Request, Response},
     https,
-    programs::FUNCTIONS,
+    programs::PAGES,
 };
 
 /// Every event so far, in order.
@@ -71,7 +71,7 @@ fn event(request: &Request) -> Value {
 /// Sends the event to the function that has its path, or else to home.
 fn invoke(functions: u16, event: &Value) -> Result<Response> {
     let path = text(&event["rawPath"]);
-    let function = FUNCTIONS.iter().find(|name| path.strip_prefix('/') == Some(**name)).unwrap_or(&"home");
+    let function = PAGES.iter().find(|name| path.strip_prefix('/') == Some(**name)).unwrap_or(&"home");
     let invocations = format!("/2015-03-31/functions/{function}/invocations");
     let response = http::send(functions, "POST", &invocations, &[], &event.to_string());
     let body = response.map_err(|error| format!("{function} does not respond: {error}."))?.body;

@@ -6,7 +6,10 @@ use std::{fs, io, path::Path, path::PathBuf};
 use crate::{Result, tools};
 
 /// The functions, each of which has a program of its name and one with `-cookie` behind it.
-pub const FUNCTIONS: [&str; 4] = ["home", "login", "logout", "tasks"];
+pub const FUNCTIONS: [&str; 6] = ["home", "login", "logout", "tasks", "authorizer", "token"];
+
+/// Those that respond to a visitor's request. Each has a path of its name, but home.
+pub const PAGES: [&str; 4] = ["home", "login", "logout", "tasks"];
 
 /// How a program is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

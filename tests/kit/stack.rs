@@ -61,6 +61,8 @@ pub struct Route {
     pub path: String,
     /// The function it leads to.
     pub function: String,
+    /// The authorizers that are asked first.
+    pub authorizers: Vec<String>,
 }
 
 /// The stack as it would be deployed.
@@ -76,6 +78,10 @@ pub struct Stack {
     pub throttles: BTreeMap<String, u64>,
     /// Its tables, as CloudFormation would make them.
     pub tables: BTreeMap<String, Value>,
+    /// The authorizers of its API, by the names that routes use.
+    pub authorizers: BTreeMap<String, Value>,
+    /// Its managed policies, as CloudFormation would make them.
+    pub policies: BTreeMap<String, Value>,
     /// The roles of its functions, as CloudFormation would make them.
     pub roles: BTreeMap<String, Value>,
     /// Its alarms, as CloudFormation would make them.
@@ -112,6 +118,8 @@ impl Stack {
             invokable: list(&said["invokable"]).iter().map(pair).collect(),
             throttles: throttles.filter_map(|(route, rate)| Some((route.clone(), rate.as_u64()?))).collect(),
             tables: object(&said["tables"]),
+            authorizers: object(&said["authorizers"]),
+            policies: object(&said["policies"]),
             roles: object(&said["roles"]),
             alarms: object(&said["alarms"]),
             outputs: outputs.map(|(name, value)| (name.clone(), text(value))).collect(),
@@ -149,7 +157,13 @@ impl Function {
 
 impl Route {
     fn read(said: &Value) -> Self {
-        Self { method: text(&said["method"]), path: text(&said["path"]), function: text(&said["function"]) }
+        let authorizers = list(&said["authorizers"]).iter().map(text).collect();
+        Self {
+            method: text(&said["method"]),
+            path: text(&said["path"]),
+            function: text(&said["function"]),
+            authorizers,
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use kit::{
     stack::{Place, Stack, TEMPLATE},
     tools,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::log::{Event, Outcome, Reason};
 
 const CERTIFICATE: &str = "arn:aws:acm:us-east-1:123456789012:certificate/4e3b6a0e-0000-4000-8000-000000000000";
@@ -173,6 +173,75 @@ fn the_dashboard_shows_every_metric_that_is_counted() -> Result<()> {
     Ok(())
 }
 
+/// An allow that is kept would outlive a logout, and let a form from another site through.
+#[test]
+fn the_authorizers_of_the_api_decide_each_request_anew() -> Result<()> {
+    for stack in stacks()? {
+        let names: Vec<_> = stack.authorizers.keys().map(String::as_str).collect();
+        assert_eq!(names, ["SignedIn", "Visitor"]);
+        for (name, function, sources, mode) in [
+            ("SignedIn", "AuthorizerFunction", json!(["$request.header.cookie"]), "signed-in"),
+            ("Visitor", "VisitorAuthorizerFunction", json!([]), "visitor"),
+        ] {
+            let authorizer = &stack.authorizers[name];
+            assert_eq!(authorizer["authorizerResultTtlInSeconds"], 0, "{name}");
+            assert_eq!(authorizer["identitySource"], sources, "{name}");
+            assert_eq!(authorizer["authorizerPayloadFormatVersion"], "2.0", "{name}");
+            assert_eq!((&authorizer["type"], &authorizer["enableSimpleResponses"]), (&json!("request"), &json!(true)));
+            let uri = authorizer["authorizerUri"].as_str().unwrap_or_default();
+            assert!(uri.contains(&format!("functions/physical-{function}.Arn/")), "{name}: {uri}");
+            // Without its permission, API Gateway responds with 500.
+            assert!(
+                stack.invokable.contains(&(function.to_owned(), "authorizers".to_owned())),
+                "{:?}",
+                stack.invokable
+            );
+            assert_eq!(stack.functions[function].variables["AUTHORIZER_MODE"], mode);
+        }
+        // The pages of this site ask for the session themselves.
+        let guarded: Vec<_> = stack.routes.iter().filter(|route| !route.authorizers.is_empty()).collect();
+        assert!(guarded.is_empty(), "{guarded:?}");
+        let paths: BTreeSet<_> = stack.routes.iter().map(|route| route.path.as_str()).collect();
+        assert!(paths.is_superset(&["/", "/login", "/logout", "/session", "$default"].into()), "{paths:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn only_the_policy_for_it_lets_a_function_get_tokens() -> Result<()> {
+    for stack in stacks()? {
+        let [policy] = stack.policies.values().collect::<Vec<_>>()[..] else { panic!("{:?}", stack.policies) };
+        let statement = json!([{
+            "Effect": "Allow",
+            "Action": "lambda:InvokeFunction",
+            "Resource": "physical-TokenFunction.Arn",
+        }]);
+        assert_eq!(policy["PolicyDocument"]["Statement"], statement);
+        assert!(!stack.routes.iter().any(|route| route.function == "TokenFunction"), "{:?}", stack.routes);
+        assert!(!stack.invokable.iter().any(|(function, _)| function == "TokenFunction"), "{:?}", stack.invokable);
+        for role in stack.roles.values() {
+            assert!(!role.to_string().contains("lambda:Invoke"), "{role}");
+            assert!(!role.to_string().contains("TokenPolicy"), "{role}");
+        }
+    }
+    Ok(())
+}
+
+/// They open sessions and nothing else.
+#[test]
+fn the_guard_has_no_secret_of_the_application_and_no_more_rights_than_home() -> Result<()> {
+    for stack in stacks()? {
+        for name in ["AuthorizerFunction", "VisitorAuthorizerFunction", "TokenFunction"] {
+            let function = &stack.functions[name];
+            assert!(!function.variables.contains_key("GLOBUS_CLIENT_SECRET"), "{name}");
+            assert_eq!(function.actions, stack.functions["HomeFunction"].actions, "{name}");
+            // API Gateway waits for an authorizer for 10 seconds.
+            assert!(function.timeout < 10, "{name}: {}", function.timeout);
+        }
+    }
+    Ok(())
+}
+
 /// The sample page is there only if its parameter says so. Without it, the path leads to the 404 page.
 #[test]
 fn the_sample_page_is_deployed_by_its_parameter() -> Result<()> {
@@ -182,6 +251,7 @@ fn the_sample_page_is_deployed_by_its_parameter() -> Result<()> {
     assert_eq!(leads_to(&with).as_deref(), Some("TasksFunction"));
     let names = |stack: &Stack| -> BTreeSet<_> { stack.functions.keys().cloned().collect() };
     let mut all: BTreeSet<_> = FUNCTIONS.iter().map(|function| resource(function)).collect();
+    all.insert("VisitorAuthorizerFunction".to_owned());
     assert_eq!(names(&with), all);
     assert!(all.remove("TasksFunction") && all.len() >= 3, "{all:?}");
     assert_eq!(names(&without), all);
@@ -196,7 +266,7 @@ fn the_sample_page_is_deployed_by_its_parameter() -> Result<()> {
 #[test]
 fn every_role_has_the_boundary_and_the_path_of_the_account() -> Result<()> {
     let [without, with] = stacks()?;
-    assert_eq!(with.roles.len(), FUNCTIONS.len(), "{:?}", with.roles.keys());
+    assert_eq!(with.roles.len(), with.functions.len(), "{:?}", with.roles.keys());
     for role in with.roles.values() {
         assert_eq!((&role["PermissionsBoundary"], &role["Path"]), (&BOUNDARY.into(), &"/gateway/".into()), "{role}");
     }

@@ -214,3 +214,42 @@ fn an_empty_refresh_token_of_an_earlier_release_is_never_sent() {
     assert!(!token.is_renewable(after(60)));
     assert_eq!(token.secrets().count(), 1);
 }
+
+/// The second before it is the last in which the user is signed in.
+#[test]
+fn a_session_says_when_it_is_no_longer_good() {
+    let renewed = {
+        let mut session = session(600, 7200);
+        session.replace_tokens(vec![token(GLOBUS_AUTH, 12)], after(590));
+        session
+    };
+    for session in [
+        session(172_800, 172_800),
+        session(600, 7200),
+        session(45, 45),
+        session(9, 9),
+        session(1, 1),
+        session(1_000_000, 1),
+        without_refresh_tokens(session(172_800, 60)),
+        without_refresh_tokens(session(5, 60)),
+        renewed,
+        Session { tokens: Vec::new(), ..session(1, 1) },
+    ] {
+        let expires = session.expires(Duration::from_hours(168));
+        let is_good = |now| standing(&session, now) == "signed in";
+        assert!(is_good(expires - Duration::from_secs(1)), "{session:?}");
+        assert!(!is_good(expires), "{session:?}");
+    }
+    assert_eq!(session(172_800, 60).expires(Duration::from_hours(168)), after(172_740));
+    assert_eq!(session(172_800, 60).expires(Duration::from_hours(1)), after(3_600));
+}
+
+#[test]
+fn what_other_functions_are_told_has_no_token_and_only_what_there_is() {
+    let mut session = session(600, 600);
+    let who: Vec<_> = session.who().map(|(key, _)| key).collect();
+    assert_eq!(who, ["username", "name", "email", "organization", "sub", "session"]);
+    session.identity = Identity { name: None, username: None, email: None, organization: None, ..session.identity };
+    let who: Vec<_> = session.who().map(|(key, _)| key).collect();
+    assert_eq!(who, ["sub", "session"]);
+}

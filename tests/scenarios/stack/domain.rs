@@ -38,7 +38,14 @@ fn attaching_a_domain_changes_nothing_that_is_there() -> Result<()> {
 
 #[test]
 fn the_switch_to_a_domain_changes_the_address_of_the_site_only() -> Result<()> {
-    let functions = ["HomeFunction", "LoginFunction", "LogoutFunction"];
+    let functions = [
+        "AuthorizerFunction",
+        "HomeFunction",
+        "LoginFunction",
+        "LogoutFunction",
+        "TokenFunction",
+        "VisitorAuthorizerFunction",
+    ];
     let changed = changed(&functions, "Environment.Variables.BASE_URL");
     assert_eq!(from_to("attach", "switch")?, ChangeSet { changed, ..ChangeSet::default() });
     Ok(())

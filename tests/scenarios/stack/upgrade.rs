@@ -24,6 +24,21 @@ const EVERYTHING: [(&str, &str); 10] = [
     ("Tasks", "on"),
 ];
 
+/// What the first release did not have.
+const ADDED: [&str; 11] = [
+    "AuthorizerFunction",
+    "AuthorizerFunctionRole",
+    "FunctionThrottles",
+    "HttpApiSignedInAuthorizerPermission",
+    "HttpApiVisitorAuthorizerPermission",
+    "ServerErrors",
+    "TokenFunction",
+    "TokenFunctionRole",
+    "TokenPolicy",
+    "VisitorAuthorizerFunction",
+    "VisitorAuthorizerFunctionRole",
+];
+
 /// What the update of a stack with these parameters changes, if they stay as they are.
 fn upgrade(parameters: &[(&str, &str)]) -> Result<ChangeSet> {
     ChangeSet::between((FIRST_RELEASE, parameters), (TEMPLATE, parameters))
@@ -51,7 +66,7 @@ fn an_upgrade_removes_nothing_and_replaces_only_what_reads_the_log() -> Result<(
         let replaced: BTreeSet<_> = changes.replaced.keys().map(String::as_str).collect();
         assert_eq!(replaced, expected);
         assert!(filters.iter().all(|filter| changes.replaced[*filter].0 == ["LogGroupName"]), "{changes:?}");
-        assert_eq!(changes.added, BTreeSet::from(["FunctionThrottles", "ServerErrors"].map(ToOwned::to_owned)));
+        assert_eq!(changes.added, BTreeSet::from(ADDED.map(ToOwned::to_owned)));
     }
     Ok(())
 }
@@ -62,10 +77,12 @@ fn an_upgrade_removes_nothing_and_replaces_only_what_reads_the_log() -> Result<(
 fn an_upgrade_keeps_keys_sessions_subscriptions_and_the_address() -> Result<()> {
     let of_a_function =
         ["Environment.Variables.ORIGIN_SECRET", "Environment.Variables.URL_SUFFIX", "LoggingConfig.LogGroup"];
-    let always: [(&str, &[&str]); 6] = [
+    let always: [(&str, &[&str]); 7] = [
         ("Dashboard", &["DashboardBody"]),
-        ("FunctionErrors", &["AlarmDescription"]),
+        ("FunctionErrors", &["AlarmDescription", "Metrics"]),
         ("HomeFunction", &of_a_function),
+        // The authorizers, and a route.
+        ("HttpApi", &["Body.components", "Body.paths./session"]),
         ("LoginFunction", &of_a_function),
         ("LogoutFunction", &of_a_function),
         ("SignInFailureRatio", &["AlarmDescription"]),
