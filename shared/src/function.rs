@@ -101,7 +101,7 @@ impl<S> Function<S> {
     }
 }
 
-/// At `error`, so that every line has the request's id at every LOG_LEVEL.
+/// At `error`, so that every line has the request's id at every `LOG_LEVEL`.
 fn span(request_id: &str) -> Span {
     tracing::error_span!("request", %request_id)
 }

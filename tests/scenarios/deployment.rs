@@ -101,6 +101,12 @@ impl Deployment {
         here.into_iter().chain(table).chain(function).collect()
     }
 
+    /// The result of a function, by its name in the template, of an event that no visitor has sent.
+    pub(crate) fn invoke(&self, function: &str, event: &Value) -> Result<Value> {
+        let (function, _) = self.functions.get(function).ok_or("There is no such function.")?;
+        function.invoke(event)
+    }
+
     /// The permissions that each function has made use of, such as `dynamodb:getitem`, beside those it has.
     pub(crate) fn permissions(&self) -> Vec<(&str, BTreeSet<String>, BTreeSet<String>)> {
         let functions = self.functions.iter().map(|(name, (_, recorder))| {

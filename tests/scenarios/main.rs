@@ -65,6 +65,8 @@ mod fleet;
 #[cfg(test)]
 mod globus_sdk;
 #[cfg(test)]
+mod guard;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod late;

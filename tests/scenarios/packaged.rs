@@ -8,6 +8,7 @@ use shared::testing::Event;
 
 use crate::{
     deployment::{Deployment, SITE},
+    guard,
     visitor::{Site as _, Visitor},
     warm::signed_in_a_minute_ago,
 };
@@ -152,6 +153,10 @@ async fn does_everything(deployment: &Deployment) -> Result<()> {
     visitor.sign_in(deployment, globus, "ada").await?;
     age(deployment)?;
     visitor.is_greeted(deployment).await?;
+    for function in guard::FUNCTIONS {
+        age(deployment)?;
+        guard::asks(deployment, function, &visitor)?;
+    }
     age(deployment)?;
     visitor.get(deployment, "/logout").await?.assert_page(200, "Ada Lovelace");
     visitor.post(deployment, "/logout", "everywhere=yes").await?.assert_redirect(303, &format!("{SITE}/logout"));

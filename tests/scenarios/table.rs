@@ -257,6 +257,22 @@ async fn an_unused_session_ends_and_one_in_use_does_not() -> Result<()> {
     Ok(())
 }
 
+/// A page whose script asks again and again who is logged in must not keep the session alive.
+#[tokio::test]
+async fn a_look_at_a_session_is_no_use_of_it() -> Result<()> {
+    let (storage, table) = storage()?;
+    let request = begin(&storage, &lasting()).await;
+    let (late, idle) = (noon() + IDLE - Duration::from_secs(1), noon() + IDLE);
+
+    assert!(matches!(storage.look(&request, late).await, Ok(Visitor::SignedIn(_))));
+    assert!(matches!(storage.look(&request, idle).await, Ok(Visitor::Expired(_))));
+    assert_eq!(table.scan()?[0]["last_used_at"]["N"], seconds(noon()));
+
+    assert!(matches!(visitor(&storage, &request, late).await, Visitor::SignedIn(_)));
+    assert_eq!(table.scan()?[0]["last_used_at"]["N"], seconds(late));
+    Ok(())
+}
+
 #[tokio::test]
 async fn an_item_that_dynamodb_has_not_deleted_yet_signs_no_user_in() -> Result<()> {
     let (storage, table) = storage()?;

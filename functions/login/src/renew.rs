@@ -21,7 +21,7 @@ enum Next {
     /// It learns that the session has ended in the meantime.
     Ended,
     /// It signs in anew: Globus has refused to renew the tokens of this session, or there is none.
-    SignIn(Option<Session>),
+    SignIn(Option<Box<Session>>),
 }
 
 /// Renews the tokens ([RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)). If only a new sign-in helps,
@@ -86,7 +86,7 @@ async fn carry_out(visit: &Visit<'_>, mut session: Session, lease: Lease) -> Res
     if failures.iter().any(|failure| *failure.kind() == Kind::CodeRefused) {
         // If two tabs renew at once, the other may have succeeded: a cookie with nothing new must not replace its cookie.
         let new = cookies.filter(|_| !tokens.is_empty()).collect();
-        return Ok((Next::SignIn(Some(session)), new));
+        return Ok((Next::SignIn(Some(session.into())), new));
     }
     match failures.into_iter().next() {
         None => log_result(Outcome::Success, None, &session),

@@ -1,0 +1,129 @@
+//! What stands in front of functions in other languages, as `sam build` makes it and as Lambda would run it: the
+//! authorizers with events as API Gateway sends them, and the function that gives tokens.
+
+use kit::{Result, local::Storage, packages::Package};
+use serde_json::{Value, json};
+use shared::testing::Event;
+
+use crate::{deployment::Deployment, visitor::Visitor, warm::signed_in_a_minute_ago};
+
+on_each_package! {
+    the_guard_knows_who_is_logged_in_until_the_logout
+    a_session_to_be_renewed_is_sent_to_the_renewal
+    an_order_for_a_token_gets_one_and_never_a_refresh_token
+    with_a_broken_configuration_the_guard_lets_no_request_through
+}
+
+const SIGNED_IN: &str = "AuthorizerFunction";
+const FOR_PAGES: &str = "VisitorAuthorizerFunction";
+const TOKEN: &str = "TokenFunction";
+
+/// All of them.
+pub(crate) const FUNCTIONS: [&str; 3] = [SIGNED_IN, FOR_PAGES, TOKEN];
+
+/// Sends a function what it is for, from a visitor who is logged in.
+pub(crate) fn asks(deployment: &Deployment, function: &str, visitor: &Visitor) -> Result<()> {
+    let event = if function == TOKEN { order(visitor) } else { event("authorizer-program", visitor) };
+    let result = deployment.invoke(function, &event)?;
+    assert!(result["isAuthorized"] == true || result["access_token"].is_string(), "{function}: {result}");
+    Ok(())
+}
+
+/// A sample event of an authorizer, from this visitor.
+fn event(name: &str, visitor: &Visitor) -> Value {
+    let mut event: Value = serde_json::from_str(&Event::sample(name).json()).unwrap_or_default();
+    let cookies: Vec<_> = visitor.browser.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    event["cookies"] = json!(cookies);
+    event["headers"]["cookie"] = json!(cookies.join("; "));
+    event["identitySource"] = json!([cookies.join("; ")]);
+    event
+}
+
+/// What both authorizers say: of a program, and of a user who opens a page.
+fn verdicts(deployment: &Deployment, visitor: &Visitor) -> Result<(Value, Value)> {
+    let program = deployment.invoke(SIGNED_IN, &event("authorizer-program", visitor))?;
+    let navigation = deployment.invoke(FOR_PAGES, &event("authorizer-navigation", visitor))?;
+    Ok((program, navigation))
+}
+
+fn denied() -> Value {
+    json!({ "isAuthorized": false, "context": {} })
+}
+
+fn login_only() -> Value {
+    json!({ "isAuthorized": true, "context": { "login": "/login?refresh&next=%2Fexamples%2Freport" } })
+}
+
+async fn the_guard_knows_who_is_logged_in_until_the_logout(package: Package) -> Result<()> {
+    let deployment = Deployment::start(package).await?;
+    let mut visitor = Visitor::default();
+    assert_eq!(verdicts(&deployment, &visitor)?, (denied(), login_only()));
+
+    visitor.sign_in(&deployment, &deployment.stand_in, "ada").await?;
+    let (program, navigation) = verdicts(&deployment, &visitor)?;
+    assert_eq!(program, navigation);
+    assert_eq!(program["isAuthorized"], true);
+    let context = program["context"].as_object().cloned().unwrap_or_default();
+    let keys: Vec<_> = context.keys().map(String::as_str).collect();
+    assert_eq!(keys, ["email", "expires", "name", "organization", "session", "sub", "username"]);
+    assert!(context.values().all(Value::is_string), "{context:?}");
+    assert_eq!((&context["name"], &context["username"]), (&json!("Ada Lovelace"), &json!("ada@uchicago.example")));
+    let said = program.to_string();
+    assert!(!deployment.stand_in.issued_tokens().iter().any(|token| said.contains(token)), "{said}");
+
+    // A copy of the cookies is worth nothing after the logout only if the session is in a table.
+    let copy = visitor.clone();
+    visitor.post(&deployment, "/logout", "").await?;
+    assert_eq!(verdicts(&deployment, &visitor)?, (denied(), login_only()));
+    if package.storage == Storage::Table {
+        assert_eq!(verdicts(&deployment, &copy)?, (denied(), login_only()));
+    }
+    Ok(())
+}
+
+async fn a_session_to_be_renewed_is_sent_to_the_renewal(package: Package) -> Result<()> {
+    let deployment = Deployment::start(package).await?;
+    let variables = deployment.variables();
+    let visitor = signed_in_a_minute_ago(crate::deployment::SITE, &variables, &deployment.stand_in).await?;
+    assert_eq!(verdicts(&deployment, &visitor)?, (denied(), login_only()));
+    let order = order(&visitor);
+    let login = json!({ "login": "/login?refresh&next=%2Fexamples%2Ftransfers" });
+    assert_eq!(deployment.invoke(TOKEN, &order)?, login);
+
+    let mut visitor = visitor;
+    visitor.get(&deployment, "/login?refresh&next=%2Fexamples%2Freport").await?;
+
+    assert_eq!(verdicts(&deployment, &visitor)?.0["isAuthorized"], true);
+    Ok(())
+}
+
+fn order(visitor: &Visitor) -> Value {
+    let cookies = &event("authorizer-program", visitor)["cookies"];
+    json!({ "cookies": cookies, "resource_server": "transfer.api.globus.org", "next": "/examples/transfers" })
+}
+
+async fn an_order_for_a_token_gets_one_and_never_a_refresh_token(package: Package) -> Result<()> {
+    let deployment = Deployment::start(package).await?;
+    let mut visitor = Visitor::default();
+    visitor.sign_in(&deployment, &deployment.stand_in, "ada").await?;
+
+    let answer = deployment.invoke(TOKEN, &order(&visitor))?;
+
+    let token = answer["access_token"].as_str().unwrap_or_default();
+    assert!(deployment.stand_in.issued_tokens().iter().any(|issued| issued == token), "{answer}");
+    assert!(answer["expires_at"].as_u64().is_some_and(|expires| expires > 1_700_000_000), "{answer}");
+    assert_eq!(answer.as_object().map(serde_json::Map::len), Some(2), "{answer}");
+    Ok(())
+}
+
+async fn with_a_broken_configuration_the_guard_lets_no_request_through(package: Package) -> Result<()> {
+    let deployment = Deployment::with(package, &[]).await?;
+    let visitor = Visitor::default();
+    for function in [SIGNED_IN, FOR_PAGES] {
+        let result = deployment.invoke(function, &event("authorizer-navigation", &visitor))?;
+        assert_eq!(result["errorType"], "configuration", "{result}");
+        assert!(result.get("isAuthorized").is_none(), "{result}");
+    }
+    assert_eq!(deployment.invoke(TOKEN, &order(&visitor))?["error"], "configuration");
+    Ok(())
+}
