@@ -17,6 +17,10 @@ use kit::{
     tools::{self, println_step},
 };
 use serde_json::Value;
+use shared::{
+    App,
+    testing::{Event, configure, now, session},
+};
 
 /// The settings of a function that has all it needs.
 const COMPLETE: [(&str, &str); 3] = [
@@ -86,9 +90,13 @@ fn start_with_log(program: &str, arguments: &[&Path], settings: &[(&str, &str)],
 
 /// What a tool has to say of a function that runs under it until it asks for its first event.
 fn until_the_first_event(tool: &[&str], program: &Program) -> String {
-    let arguments: Vec<_> = tool[1..].iter().map(Path::new).chain([program.file.as_path()]).collect();
-    let (running, _waiting) = start(tool[0], &arguments, &program.settings);
+    let (running, _waiting) = start_under(tool, program);
     stop(running)
+}
+
+fn start_under(tool: &[&str], program: &Program) -> (Child, Waiting) {
+    let arguments: Vec<_> = tool[1..].iter().map(Path::new).chain([program.file.as_path()]).collect();
+    start(tool[0], &arguments, &program.settings)
 }
 
 fn stop(running: Child) -> String {
@@ -97,11 +105,30 @@ fn stop(running: Child) -> String {
     String::from_utf8_lossy(&running.wait_with_output().unwrap().stderr).into_owned()
 }
 
+/// Counts instructions.
+const CALLGRIND: [&str; 3] = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"];
+
 /// How many instructions run from the start of the program to its first event.
 fn instructions(program: &Program) -> u64 {
-    let said = until_the_first_event(&["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"], program);
+    collected(&until_the_first_event(&CALLGRIND, program))
+}
+
+fn collected(said: &str) -> u64 {
     let (_, count) = said.rsplit_once("Collected : ").unwrap_or_else(|| panic!("no count in {said}"));
     count.lines().next().unwrap().trim().parse().unwrap()
+}
+
+/// How many instructions a function runs for each further event like this one, once it is warm.
+fn instructions_for(program: &Program, event: &str) -> u64 {
+    const MORE: u64 = 10;
+    let [few, many] = [2, 2 + MORE].map(|events| {
+        let (running, mut waiting) = start_under(&CALLGRIND, program);
+        for _ in 0..events {
+            waiting.response_to(event).unwrap();
+        }
+        collected(&stop(running))
+    });
+    (many - few) / MORE
 }
 
 /// The files a function opens on its own account, beyond what every program needs to be loaded.
@@ -187,6 +214,23 @@ fn each_function_starts_with_few_instructions_beyond_a_bare_one() {
 
 fn has_pages(program: &Program) -> bool {
     PAGES.iter().any(|function| program.name.starts_with(function))
+}
+
+/// An authorizer is called before each request to a route that it protects.
+#[tokio::test]
+async fn a_call_of_the_guard_costs_less_than_a_page() {
+    let app = configure(&[&COMPLETE[..], &[("BASE_URL", "")]].concat(), App::read).unwrap();
+    let session = app.storage.create(&Event::get("/").request(), &session(now()), now()).await.unwrap();
+    let event = Event::get("/").cookie(&session.cookie.stripped().to_string()).json();
+    let page = Event::get("/").json();
+
+    let all = packaged(Storage::Cookies);
+    let [home, .., authorizer, _] = all.as_slice() else { panic!("not three") };
+    let bare = instructions_for(&bare(Storage::Cookies), &page);
+    let [page, verdict] = [home, authorizer].map(|program| instructions_for(program, &event));
+
+    println_step(&format!("a page runs {page} instructions, a verdict {verdict}, a bare function {bare}"));
+    assert!(100 * verdict <= 65 * page, "{verdict} {page}");
 }
 
 fn start_with_at_most(percent: u64, storage: Storage) {
