@@ -177,7 +177,8 @@ def functions(resolver):
             "actions": actions(resolver, resolver.template["Resources"][role]),
             "log_format": properties["LoggingConfig"]["LogFormat"],
             "memory": properties["MemorySize"],
-            "timeout": properties["Timeout"],
+            # Without one, Lambda gives a function up after three seconds.
+            "timeout": properties.get("Timeout", 3),
             "variables": resolver.variables(properties["Environment"]["Variables"]),
         }
     return found

@@ -106,6 +106,13 @@ impl Stack {
         Ok(Self::read(&said, table))
     }
 
+    /// The same of another template than the project's own.
+    pub fn of(template: &str, parameters: &[(&str, &str)]) -> Result<Self> {
+        let table = "sessions";
+        let said = run("tests/stack.py", &given(template, parameters, table, Place::USUAL))?;
+        Ok(Self::read(&said, table))
+    }
+
     fn read(said: &Value, table: &str) -> Self {
         let functions = said["functions"].as_object().into_iter().flatten();
         let functions = functions.map(|(name, function)| (name.clone(), Function::read(name, function, table)));

@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use kit::tools;
+use kit::{
+    stack::{Stack, TEMPLATE},
+    tools,
+};
 
 /// Each block of shell commands by its first line, and what runs it.
 const BLOCKS: [(&str, &str); 15] = [
@@ -25,8 +28,54 @@ const BLOCKS: [(&str, &str); 15] = [
 
 /// The blocks of shell commands of a document.
 fn blocks(document: &str) -> Vec<String> {
+    blocks_of("sh", document)
+}
+
+fn blocks_of(language: &str, document: &str) -> Vec<String> {
     let text = fs::read_to_string(tools::root().join(document)).unwrap();
-    text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default().to_owned()).collect()
+    let begin = format!("```{language}\n");
+    text.split(&begin).skip(1).map(|rest| rest.split("```").next().unwrap_or_default().to_owned()).collect()
+}
+
+/// The lines of README.md for a function of one's own, in the template where they are said to belong.
+#[test]
+fn a_function_of_your_own_is_protected_and_gets_no_secret() {
+    let [lines] = &blocks_of("yaml", "README.md")[..] else { panic!("README.md has other YAML, too") };
+    let template = fs::read_to_string(tools::root().join(TEMPLATE)).unwrap();
+    let grown = tools::artifact("template-with-a-function-of-your-own.yaml").unwrap();
+    fs::write(&grown, template.replace("\nResources:\n", &format!("\nResources:\n{lines}\n"))).unwrap();
+
+    let stack = Stack::of(grown.to_str().unwrap(), &[("OriginSecret", "an-origin-secret-of-32-characters")]).unwrap();
+
+    let route = stack.route("GET", "/report").unwrap();
+    assert_eq!((route.function.as_str(), &route.authorizers[..]), ("ReportFunction", &["Visitor".to_owned()][..]));
+    assert!(stack.invokable.contains(&("ReportFunction".to_owned(), "GET/report".to_owned())), "{:?}", stack.invokable);
+    let variables = &stack.functions["ReportFunction"].variables;
+    for secret in ["SESSION_KEYS", "GLOBUS_CLIENT_SECRET", "ORIGIN_SECRET"] {
+        assert!(stack.functions["LoginFunction"].variables.contains_key(secret), "{secret}");
+        assert!(!variables.contains_key(secret), "{secret}");
+    }
+    let roles = stack.roles["ReportFunctionRole"].to_string();
+    assert!(!roles.contains("dynamodb") && !roles.contains("lambda:Invoke"), "{roles}");
+}
+
+/// The function in Python beside it, with what an authorizer says, and without.
+#[test]
+fn the_function_of_the_manual_redirects_greets_and_fails_closed() {
+    let code = blocks_of("python", "README.md").remove(0);
+    let respond = |user: &str| {
+        let event = format!("{{'requestContext': {{'authorizer': {{'lambda': {user}}}}}}}");
+        let script = format!("{code}\nprint(handler({event}, None))");
+        let output = tools::command("python3").args(["-c", &script]).output().unwrap();
+        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (redirects, response) = respond("{'login': '/login?refresh&next=%2Freport'}");
+    assert!(redirects && response.contains("'statusCode': 302"), "{response}");
+    assert!(response.contains("{'location': '/login?refresh&next=%2Freport'}"), "{response}");
+    let (greets, response) = respond("{'sub': '8c8b2a0e', 'name': '<script>'}");
+    assert!(greets && response.contains("Hello &lt;script&gt;!") && response.contains("no-store"), "{response}");
+    assert_eq!(respond("{}"), (false, String::new()));
+    assert_eq!(respond("None"), (false, String::new()));
 }
 
 #[test]

@@ -250,6 +250,8 @@ async fn every_sample_event_gets_its_response() {
         ("home-not-found", 404, "Page not found"),
         ("home-wrong-method", 405, "not possible here"),
         ("home-decoded-path", 404, "Page not found"),
+        ("home-session-cross-site", 403, "cross_site"),
+        ("home-session-program", 401, "sign_in_required"),
         ("home-warm-up", 400, "We could not read that request"),
         ("home-scheduled", 400, "We could not read that request"),
         ("home-load-balancer", 400, "We could not read that request"),
