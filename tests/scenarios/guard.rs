@@ -127,3 +127,90 @@ async fn with_a_broken_configuration_the_guard_lets_no_request_through(package: 
     assert_eq!(deployment.invoke(TOKEN, &order(&visitor))?["error"], "configuration");
     Ok(())
 }
+
+/// The authorizers and the token function in this process, with a table of DynamoDB Local.
+mod with_a_table {
+    use std::time::Duration;
+
+    use authorizer::Verdict;
+    use kit::dynamodb::{DynamoDb, Table};
+    use shared::{
+        App, Function, Timestamp,
+        config::AuthorizerMode,
+        testing::{REQUEST_ID, function, noon, session},
+    };
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_hours(1);
+
+    struct Guard {
+        table: Table<'static>,
+        authorizers: [Function<(App, AuthorizerMode)>; 2],
+        cookie: String,
+    }
+
+    impl Guard {
+        /// Beside a user who has logged in at noon.
+        async fn start() -> Result<Self> {
+            let table = DynamoDb::shared()?.table()?;
+            let variables = table.variables();
+            let with = |mode| {
+                let variables = variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+                let pairs: Vec<_> = variables.chain([("AUTHORIZER_MODE", mode)]).collect();
+                function(&pairs, |env| authorizer::read(App::read(env), env))
+            };
+            let authorizers = ["signed-in", "visitor"].map(with);
+            let (app, _) = authorizers[0].state().unwrap();
+            let created = app.storage.create(&Event::get("/").request(), &session(noon()), noon()).await.unwrap();
+            Ok(Self { table, authorizers, cookie: created.cookie.stripped().to_string() })
+        }
+
+        /// What both say to the user who opens a page: denied, allowed with the login, or allowed.
+        async fn say(&self, now: Timestamp) -> [&'static str; 2] {
+            let event = Event::get("/report").cookie(&self.cookie).json();
+            let mut said = Vec::new();
+            for authorizer in &self.authorizers {
+                said.push(match authorizer.result(&authorizer::handle, &event, REQUEST_ID, now).await {
+                    Ok(Verdict::Denied) => "denied",
+                    Ok(Verdict::Visitor { .. }) => "login",
+                    Ok(Verdict::SignedIn { .. }) => "user",
+                    Err(_) => "error",
+                });
+            }
+            [said[0], said[1]]
+        }
+    }
+
+    #[tokio::test]
+    async fn a_session_that_was_logged_out_elsewhere_opens_no_route() -> Result<()> {
+        let guard = Guard::start().await?;
+        assert_eq!(guard.say(noon()).await, ["user", "user"]);
+        guard.table.clear()?;
+        assert_eq!(guard.say(noon()).await, ["denied", "login"]);
+        Ok(())
+    }
+
+    /// Its user would be logged out although each of the requests was a use of the session.
+    #[tokio::test]
+    async fn a_user_of_guarded_pages_alone_is_not_idle() -> Result<()> {
+        let guard = Guard::start().await?;
+        // The limit is 24 hours.
+        assert_eq!(guard.say(noon() + HOUR * 20).await, ["user", "user"]);
+        assert_eq!(guard.say(noon() + HOUR * 40).await, ["user", "user"]);
+
+        let unused = Guard::start().await?;
+        assert_eq!(unused.say(noon() + HOUR * 24).await, ["denied", "login"]);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn an_item_that_was_changed_opens_no_route() -> Result<()> {
+        let guard = Guard::start().await?;
+        let mut item = guard.table.scan()?.remove(0);
+        item["sealed"] = json!({ "B": "AAAA" });
+        guard.table.put(&item)?;
+        assert_eq!(guard.say(noon()).await, ["denied", "login"]);
+        Ok(())
+    }
+}
