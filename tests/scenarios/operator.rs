@@ -1,15 +1,12 @@
 //! A deployment from its first day to its last, with the real `sam` and `cargo ops`, as far as what they ask of AWS: which
 //! parameters change, and which keep their value.
 
+mod check;
+mod site;
+
 use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _};
 
-use kit::{
-    Result,
-    dynamodb::DynamoDb,
-    local::{App, Storage},
-    operator::Operator,
-    tools,
-};
+use kit::{Result, dynamodb::DynamoDb, operator::Operator, tools};
 use serde_json::{Value, json};
 
 const UUID: &str = "4e3b6a0e-0000-4000-8000-000000000000";
@@ -249,67 +246,6 @@ fn another_client_secret_reaches_the_functions_and_the_file() -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn a_site_is_closed_and_opened_without_a_deployment() -> Result<()> {
-    let operator = with_a_stack("closing")?;
-    let functions = |action| -> Result<Vec<_>> {
-        let calls = operator.calls(action)?;
-        Ok(calls.iter().map(|call| call["function"].as_str().unwrap_or_default().to_owned()).collect())
-    };
-    let all = ["HomeFunction", "LoginFunction", "LogoutFunction"];
-    assert!(operator.ops("close-site", "")?.succeeded);
-    assert_eq!(functions("PutFunctionConcurrency")?, all);
-    assert_eq!(operator.calls("PutFunctionConcurrency")?[0]["ReservedConcurrentExecutions"], 0);
-    assert!(operator.ops("open-site", "")?.succeeded);
-    assert_eq!(functions("DeleteFunctionConcurrency")?, all);
-    Ok(())
-}
-
-#[test]
-fn a_mistake_in_the_settings_is_named_before_the_deployment() -> Result<()> {
-    let operator = with_a_stack("mistakes")?;
-    let good = operator.read("parameters.yaml");
-    let write = |text: &str| fs::write(operator.path("parameters.yaml"), text).unwrap();
-    let mistakes = [
-        ("ShowTokens: true", "ShowTokens: put the value in single quotes"),
-        ("SessionMaxHours: 12", "SessionMaxHours: put the value in single quotes"),
-        ("SiteName: [one, two]", "SiteName: put the value in single quotes"),
-        ("GlobusScopes: 'openid,email'", "GlobusScopes: openid must be among them"),
-        ("BaseUrl: 'http://example.org'", "BaseUrl is not as it must be: BaseUrl begins with https://"),
-        ("LogLevel: 'verbose'", "LogLevel: it must be one of ERROR, WARN"),
-        ("GlobusClientID: 'x'", "GlobusClientID: the template has no such parameter"),
-        ("SecretsRevision: '1'", "SecretsRevision: leave it out"),
-    ];
-    let lines: Vec<_> = mistakes.iter().map(|(line, _)| *line).collect();
-    write(&[&good.replace("TokenStorage:", "# "), lines.join("\n").as_str()].concat());
-    fs::set_permissions(operator.path("parameters.yaml"), fs::Permissions::from_mode(0o644)).unwrap();
-    let checked = operator.ops("check", "")?;
-    assert!(!checked.succeeded);
-    let others = ["TokenStorage is missing", "can be read by other users"];
-    for finding in mistakes.iter().map(|(_, finding)| *finding).chain(others) {
-        assert!(checked.said.contains(finding), "{finding} is not in {}", checked.said);
-    }
-    assert!(!checked.said.contains(SECRET), "{}", checked.said);
-
-    write(&[&good, "GlobusScopes: 'openid  email'\n"].concat());
-    assert!(operator.ops("check", "")?.said.contains("GlobusScopes: scopes are separated by single spaces"));
-    write(&[&good, "SiteName 'forgotten colon\n"].concat());
-    let checked = operator.ops("check", "")?;
-    assert!(checked.said.contains("parameters.yaml, line"), "{}", checked.said);
-    assert!(!checked.said.contains(SECRET), "{}", checked.said);
-    Ok(())
-}
-
-#[test]
-fn an_account_that_allows_few_functions_at_once_is_named() -> Result<()> {
-    let operator = Operator::start("new-account", &json!({ "concurrency": 10 }))?;
-    operator.ops("configure", NEW_STACK)?;
-    let checked = operator.ops("check", "")?;
-    assert!(checked.said.contains("!!  The account allows 10 concurrent"), "{}", checked.said);
-    assert!(checked.said.contains("does not exist yet"), "{}", checked.said);
-    Ok(())
-}
-
 #[tokio::test]
 async fn the_sessions_of_one_user_are_ended_and_those_of_others_stay() -> Result<()> {
     const ADA: &str = "ada10ace-1815-4d60-8bdb-eeecaba85bd9";
@@ -335,22 +271,5 @@ async fn the_sessions_of_one_user_are_ended_and_those_of_others_stay() -> Result
     );
     let left = DynamoDb::shared()?.call("Scan", &json!({ "TableName": table.name() }))?;
     assert_eq!(left["Items"], json!([item("grace", 3)]));
-    Ok(())
-}
-
-/// The site is the app on this machine, with an application at the stand-in for Globus.
-#[tokio::test]
-async fn a_smoke_test_tells_a_site_that_works_from_one_that_does_not() -> Result<()> {
-    for (settings, works) in [(vec![], true), (vec![("SESSION_KEYS", "short")], false)] {
-        let app = App::start(Storage::Cookies, &settings).await?;
-        let outputs = json!({ "SiteUrl": app.url(), "RedirectUrl": format!("{}/login", app.url()) });
-        let operator = Operator::start("smoke-test", &json!({ "outputs": outputs }))?;
-        let client_id = globus_stand_in::CLIENT_ID;
-        operator.ops("configure", &format!("my-gateway\neu-central-1\n{client_id}\n{SECRET}\n"))?;
-        deploy(&operator)?;
-        let tested = tokio::task::spawn_blocking(move || operator.ops("smoke-test", "")).await.unwrap()?;
-        assert_eq!(tested.succeeded, works, "{}", tested.said);
-        assert_eq!(tested.said.contains("This site is not ready yet"), !works, "{}", tested.said);
-    }
     Ok(())
 }
