@@ -250,6 +250,7 @@ def main():
         "invokable": invokable(resolver),
         "metrics": metrics(resolver),
         "outputs": outputs(resolver),
+        "processed": resolver.template,
         "roles": of_type(resolver, "AWS::IAM::Role"),
         "routes": routes(resolver),
         "tables": of_type(resolver, "AWS::DynamoDB::Table"),

@@ -136,6 +136,17 @@ impl Operator {
     }
 }
 
+    /// Has updates of the stack go on for ever.
+    pub fn let_updates_run_on(&self) -> Result<()> {
+        http::send(self.port, "PUT", "/running", &[], "").map(drop).map_err(|error| error.to_string())
+    }
+
+    /// Changes variables of a function by hand; null removes one.
+    pub fn change_variables(&self, function: &str, variables: &Value) -> Result<()> {
+        let path = format!("/variables/{function}");
+        http::send(self.port, "PUT", &path, &[], &variables.to_string()).map(drop).map_err(|error| error.to_string())
+    }
+
 /// A clone in which each function is a file that says nothing: it is deployed, not run.
 fn copy_to(clone: &Path) -> std::io::Result<()> {
     if clone.exists() {

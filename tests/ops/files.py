@@ -40,6 +40,11 @@ def template_parameters():
     return yaml_parse(TEMPLATE.read_text(encoding="utf-8"))["Parameters"]
 
 
+def defaults():
+    """What the template gives a parameter that nobody has set, by name."""
+    return {name: str(parameter["Default"]) for name, parameter in template_parameters().items()}
+
+
 def read_parameters():
     """The values of parameters.yaml by name, just as YAML reads them, or None if there is no such file."""
     if not PARAMETERS.exists():

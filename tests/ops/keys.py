@@ -106,7 +106,7 @@ def is_only_added(secret):
 
 
 def remove_when_due(secret):
-    longest = datetime.timedelta(hours=int(secret.stack.parameters()["SessionMaxHours"]))
+    longest = datetime.timedelta(hours=int(secret.stack.settings()["SessionMaxHours"]))
     due = secret.written().astimezone(datetime.timezone.utc) + longest + TIME_OF_AN_UPDATE
     if datetime.datetime.now(datetime.timezone.utc) < due:
         print(f"Step 3 of 3 removes the old key, which users' cookies need until {due:%Y-%m-%d %H:%M} UTC.")
@@ -133,7 +133,7 @@ def change_client_secret():
     stack = Stack.configured()
     stack.require_changeable()
     in_file = "GlobusClientSecret" in (read_parameters() or {})
-    if stack.parameters().get("GlobusClientId", "") == "":
+    if stack.settings()["GlobusClientId"] == "":
         raise Problem("The site has no Globus application yet: set both values in parameters.yaml and deploy.")
     print("Add a second client secret at https://app.globus.org/settings/developers.")
     value = ask_secret("The new client secret (not shown): ")

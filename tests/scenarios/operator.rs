@@ -246,6 +246,47 @@ fn another_client_secret_reaches_the_functions_and_the_file() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn an_update_that_takes_long_has_not_failed() -> Result<()> {
+    let operator = with_a_stack("long-update")?;
+    operator.edit("tests/ops/stack.py", r#""MaxAttempts": 240"#, r#""MaxAttempts": 1"#)?;
+    operator.let_updates_run_on()?;
+    let rotated = operator.ops("rotate-keys", "")?;
+    assert!(!rotated.succeeded && rotated.said.contains("The update is still running"), "{}", rotated.said);
+    assert!(rotated.said.contains("run this command again"), "{}", rotated.said);
+    Ok(())
+}
+
+/// A stack without the parameter has what its template says; the commands count with the default of this one.
+#[test]
+fn a_parameter_that_an_older_stack_does_not_have_stops_no_command() -> Result<()> {
+    let operator = Operator::start("older-stack", &json!({}))?;
+    let newer = operator.read("template.yaml");
+    let parameter = newer.split("  SessionMaxHours:\n").nth(1).unwrap().split("  SessionIdleHours:\n").next().unwrap();
+    operator.edit("template.yaml", &format!("  SessionMaxHours:\n{parameter}"), "")?;
+    operator.edit("template.yaml", "!Ref SessionMaxHours", "168")?;
+    operator.ops("configure", NEW_STACK)?;
+    deploy(&operator)?;
+    fs::write(operator.path("template.yaml"), newer).unwrap();
+    let rotated = operator.ops("rotate-keys", "")?;
+    assert!(rotated.succeeded && rotated.said.contains("users' cookies need until"), "{}", rotated.said);
+    Ok(())
+}
+
+#[test]
+fn a_command_that_changes_nothing_reads_the_stack_once() -> Result<()> {
+    let outputs = json!({ "SiteUrl": "http://127.0.0.1:9", "RedirectUrl": "http://127.0.0.1:9/login" });
+    let operator = Operator::start("calls", &json!({ "outputs": outputs }))?;
+    operator.ops("configure", NEW_STACK)?;
+    deploy(&operator)?;
+    for command in ["check", "open-site", "smoke-test"] {
+        let before = operator.calls("DescribeStacks")?.len();
+        operator.ops(command, "")?;
+        assert_eq!(operator.calls("DescribeStacks")?.len(), before + 1, "{command}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn the_sessions_of_one_user_are_ended_and_those_of_others_stay() -> Result<()> {
     const ADA: &str = "ada10ace-1815-4d60-8bdb-eeecaba85bd9";
