@@ -131,7 +131,7 @@ class Aws:
         file = ROOT / "deployed.yaml"
         file.write_text(stack["text"], encoding="utf-8")
         given = {
-            "template": str(ROOT / "template.yaml"),
+            "template": str(file),
             "parameters": stack["parameters"],
             "names": names,
             "secrets": stack["given"],

@@ -44,10 +44,11 @@ class SecretOfFunctions:
     def differs(self):
         """The functions that have another value than the secret has."""
         of_secret = hash_of(self.value())
-        of_functions = self.stack.variable(self.variable, self.stack.functions())
+        variables = self.stack.variables(self.stack.functions())
+        of_functions = {name: has[self.variable] for name, has in variables.items() if self.variable in has}
         if not of_functions:
             raise Problem(f"No function has the variable {self.variable}. Deploy the stack first.")
-        return sorted(name for name, has in of_functions.items() if hash_of(has) != of_secret)
+        return sorted(name for name, value in of_functions.items() if hash_of(value) != of_secret)
 
     def give_to_functions(self, changed=None):
         """Updates the functions, and looks whether each now has the value of the secret."""

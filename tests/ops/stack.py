@@ -50,7 +50,7 @@ class Stack:
     """A stack by its name. Nothing is read before it is asked for."""
 
     def __init__(self, name, aws):
-        self.name, self.aws = name, aws
+        self.name, self.aws, self.described = name, aws, None
         self.cloudformation = aws.client("cloudformation")
 
     @classmethod
@@ -167,8 +167,8 @@ class Stack:
             ) from None
 
     @staticmethod
-    def variable(name, functions):
-        """A variable's value in each of these functions that has it, by the function's name in the template."""
+    def variables(functions):
+        """The variables of each of these functions, by its name in the template."""
         found = {}
         for function, configuration in functions.items():
             environment = configuration.get("Environment", {})
@@ -178,6 +178,5 @@ class Stack:
                     f"The variables of {function} cannot be read ({code}): they are encrypted with EnvironmentKeyArn,"
                     " and you need the permission kms:Decrypt for that key."
                 )
-            if name in environment.get("Variables", {}):
-                found[function] = environment["Variables"][name]
+            found[function] = environment.get("Variables", {})
         return found
