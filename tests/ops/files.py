@@ -80,10 +80,10 @@ def write_parameters(present):
 
 
 def set_parameter(name, value):
-    """Changes one value in parameters.yaml; all else in the file stays as it is."""
+    """Changes a value that parameters.yaml has; all else in the file stays as it is."""
     yaml = YAML()
     yaml.preserve_quotes, yaml.width = True, 4096
-    document = yaml.load(PARAMETERS) or {}
+    document = yaml.load(PARAMETERS)
     document[name] = SingleQuotedScalarString(value)
     new = PARAMETERS.with_name("parameters.yaml.new")
     with open(new, "w", encoding="utf-8", opener=private) as file:

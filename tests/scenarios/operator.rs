@@ -239,10 +239,23 @@ fn another_client_secret_reaches_the_functions_and_the_file() -> Result<()> {
     let update = operator.calls("UpdateStack")?.pop().unwrap();
     assert_eq!(named(&update), values(&[("GlobusClientSecret", "another-secret"), ("SecretsRevision", "2")]));
     assert!(operator.read("parameters.yaml").contains("GlobusClientSecret: 'another-secret'\n"));
+    assert!(operator.read("parameters.yaml").contains("# The UUID that Globus"));
     // The next deployment does not set the revision back, or the secret.
     assert_eq!(deploy(&operator)?["GlobusClientSecret"], "another-secret");
     let deployment = operator.calls("CreateChangeSet")?.pop().unwrap();
     assert!(deployment.to_string().contains(r#"{"ParameterKey":"SecretsRevision","UsePreviousValue":"true"}"#));
+    Ok(())
+}
+
+/// The file of a colleague who leaves the secret to the stack.
+#[test]
+fn a_file_of_comments_alone_is_left_as_it_is() -> Result<()> {
+    let operator = with_a_stack("comments")?;
+    let comments = "# Everything is in the stack.\n# GlobusClientSecret: 'none'\n";
+    fs::write(operator.path("parameters.yaml"), comments).unwrap();
+    let changed = operator.ops("change-client-secret", "another-secret\n")?;
+    assert!(changed.succeeded && changed.said.contains("does not set it here"), "{}", changed.said);
+    assert_eq!(operator.read("parameters.yaml"), comments);
     Ok(())
 }
 
@@ -284,6 +297,18 @@ fn a_command_that_changes_nothing_reads_the_stack_once() -> Result<()> {
         operator.ops(command, "")?;
         assert_eq!(operator.calls("DescribeStacks")?.len(), before + 1, "{command}");
     }
+    Ok(())
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_to_is_named_before_the_first_question() -> Result<()> {
+    let operator = Operator::start("read-only", &json!({}))?;
+    let before = operator.read("samconfig.toml");
+    let configured = operator.ops_in_a_read_only_clone("configure", NEW_STACK)?;
+    assert!(!configured.succeeded, "{}", configured.said);
+    assert!(configured.said.contains("cannot be written to, so nothing was changed."), "{}", configured.said);
+    assert_eq!(configured.said.lines().count(), 1, "{}", configured.said);
+    assert_eq!((operator.read("samconfig.toml"), operator.path("parameters.yaml").exists()), (before, false));
     Ok(())
 }
 
