@@ -114,6 +114,7 @@ class Stack:
 
     def functions_in_template(self):
         """What the template that is deployed, not the one of this checkout, says of each function, by its name there."""
+        self.existing()
         template = self.cloudformation.get_template(StackName=self.name, TemplateStage="Processed")["TemplateBody"]
         resources = template["Resources"].items()
         return {name: one["Properties"] for name, one in resources if one["Type"] == "AWS::Lambda::Function"}
