@@ -106,10 +106,12 @@ class Aws:
         revised = old is None or old["parameters"]["SecretsRevision"] != new["parameters"]["SecretsRevision"]
         self.secrets.setdefault("SessionKeys", [("the-first-session-key-of-this-stack", self.written or now())])
         client_secret = new["parameters"]["GlobusClientSecret"]
-        versions = self.secrets.setdefault("ClientSecret", [])
-        if not versions or versions[-1][0] != client_secret:
-            versions.append((client_secret, now()))
-        given = self.secrets_now() if revised else old["given"]
+        if client_secret not in ("", "none"):
+            versions = self.secrets.setdefault("ClientSecret", [])
+            if not versions or versions[-1][0] != client_secret:
+                versions.append((client_secret, now()))
+        # A secret that is new to the functions is a change of them.
+        given = self.secrets_now() if revised else {**self.secrets_now(), **old["given"]}
         done = "UPDATE_IN_PROGRESS" if self.runs_on else "UPDATE_COMPLETE"
         new |= {"status": done if old else "CREATE_COMPLETE", "given": given}
         new |= self.computed(new)
@@ -128,7 +130,7 @@ class Aws:
             "AWS::StackName": stack["name"],
             "AWS::URLSuffix": "amazonaws.com",
         }
-        file = ROOT / "deployed.yaml"
+        file = Path(sys.argv[2]).with_name("deployed.yaml")
         file.write_text(stack["text"], encoding="utf-8")
         given = {
             "template": str(file),

@@ -87,6 +87,7 @@ fn a_domain_needs_a_certificate_or_a_zone_in_the_file_or_in_the_stack() -> Resul
 #[test]
 fn a_client_secret_that_is_no_longer_the_one_of_the_site_is_not_deployed_unnoticed() -> Result<()> {
     const NEW: &str = "another-secret";
+    const CURRENT: &str = "ok  The client secret in parameters.yaml is the one that the site has.";
     let operator = Operator::start("old-client-secret", &json!({}))?;
     operator.ops("configure", NEW_STACK)?;
     deploy(&operator)?;
@@ -95,10 +96,12 @@ fn a_client_secret_that_is_no_longer_the_one_of_the_site_is_not_deployed_unnotic
     let first = operator.ops("check", "")?;
     assert!(first.said.contains("ok  The site has no client secret yet"), "{}", first.said);
     deploy(&operator)?;
+    let deployed = operator.ops("check", "")?;
+    assert!(deployed.said.contains(CURRENT), "{}", deployed.said);
     let of_a_colleague = operator.read("parameters.yaml");
     operator.ops("change-client-secret", &format!("{NEW}\n"))?;
     let current = operator.ops("check", "")?;
-    assert!(current.said.contains("ok  The client secret in parameters.yaml is the one"), "{}", current.said);
+    assert!(current.said.contains(CURRENT), "{}", current.said);
 
     fs::write(operator.path("parameters.yaml"), of_a_colleague).unwrap();
     let old = operator.ops("check", "")?;
