@@ -262,6 +262,7 @@ def main():
         "metrics": metrics(resolver),
         "outputs": outputs(resolver),
         "policies": of_type(resolver, "AWS::IAM::ManagedPolicy"),
+        "processed": resolver.template,
         "roles": of_type(resolver, "AWS::IAM::Role"),
         "routes": routes(resolver),
         "tables": of_type(resolver, "AWS::DynamoDB::Table"),

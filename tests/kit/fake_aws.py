@@ -6,7 +6,9 @@ is read then if the revision has changed, as CloudFormation promises at the leas
 
 Usage: fake_aws.py PORT STATE.json, where the state has `outputs` of the stack, `physical` names of resources that are
 not as in the template, and `concurrency` of the account.
-GET /recorded gives the calls; PUT /fail with a number lets that many updates of a stack fail, PUT /written with a time gives it to secrets.
+GET /recorded gives the calls; PUT /fail with a number lets that many updates of a stack fail, PUT /written with a time
+gives it to secrets, PUT /running lets updates of a stack go on for ever, and PUT /variables/FUNCTION changes a function's variables
+by hand: null removes one.
 """
 
 import datetime
@@ -44,7 +46,7 @@ class Aws:
         self.physical = state.get("physical", {})
         self.stacks, self.objects, self.recorded, self.secrets, self.to_fail = {}, {}, [], {}, 0
         # When a version was written can be set back by a test.
-        self.written = state.get("written")
+        self.written, self.runs_on = state.get("written"), False
 
     # Stacks
 
@@ -104,19 +106,23 @@ class Aws:
         revised = old is None or old["parameters"]["SecretsRevision"] != new["parameters"]["SecretsRevision"]
         self.secrets.setdefault("SessionKeys", [("the-first-session-key-of-this-stack", self.written or now())])
         client_secret = new["parameters"]["GlobusClientSecret"]
-        versions = self.secrets.setdefault("ClientSecret", [])
-        if not versions or versions[-1][0] != client_secret:
-            versions.append((client_secret, now()))
-        given = self.secrets_now() if revised else old["given"]
-        new |= {"status": "UPDATE_COMPLETE" if old else "CREATE_COMPLETE", "given": given}
-        new["functions"] = self.functions(new)
+        if client_secret not in ("", "none"):
+            versions = self.secrets.setdefault("ClientSecret", [])
+            if not versions or versions[-1][0] != client_secret:
+                versions.append((client_secret, now()))
+        # A secret that is new to the functions is a change of them.
+        given = self.secrets_now() if revised else {**self.secrets_now(), **old["given"]}
+        done = "UPDATE_IN_PROGRESS" if self.runs_on else "UPDATE_COMPLETE"
+        new |= {"status": done if old else "CREATE_COMPLETE", "given": given}
+        new |= self.computed(new)
         self.stacks[new["name"]] = new
 
     def secrets_now(self):
         return {name: versions[-1][0] for name, versions in self.secrets.items()}
 
     @staticmethod
-    def functions(stack):
+    def computed(stack):
+        """The functions of the stack, and its template as CloudFormation processes it."""
         names = {
             "AWS::AccountId": ACCOUNT,
             "AWS::Partition": "aws",
@@ -124,8 +130,10 @@ class Aws:
             "AWS::StackName": stack["name"],
             "AWS::URLSuffix": "amazonaws.com",
         }
+        file = Path(sys.argv[2]).with_name("deployed.yaml")
+        file.write_text(stack["text"], encoding="utf-8")
         given = {
-            "template": str(ROOT / "template.yaml"),
+            "template": str(file),
             "parameters": stack["parameters"],
             "names": names,
             "secrets": stack["given"],
@@ -134,7 +142,7 @@ class Aws:
         said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         if said.returncode:
             sys.exit(said.stderr)
-        return json.loads(said.stdout)["functions"]
+        return {name: json.loads(said.stdout)[name] for name in ("functions", "processed")}
 
     # The calls of CloudFormation
 
@@ -179,7 +187,9 @@ class Aws:
         return f"<StackResourceSummaries>{members}</StackResourceSummaries>"
 
     def get_template(self, call):
-        return f"<TemplateBody>{escape(self.stack(call['StackName'])['text'])}</TemplateBody>"
+        stack = self.stack(call["StackName"])
+        text = json.dumps(stack["processed"]) if call.get("TemplateStage") == "Processed" else stack["text"]
+        return f"<TemplateBody>{escape(text)}</TemplateBody>"
 
     def get_template_summary(self, call):
         names = self.stack(call["StackName"])["parameters"]
@@ -292,6 +302,12 @@ class Handler(BaseHTTPRequestHandler):
             AWS.to_fail = int(body)
         elif path == "/written":
             AWS.written = body.decode() or None
+        elif path == "/running":
+            AWS.runs_on = True
+        elif path.startswith("/variables/"):
+            (function,) = [stack["functions"][path.split("/")[2]] for stack in AWS.stacks.values()]
+            changed = {**function["variables"], **json.loads(body)}
+            function["variables"] = {name: value for name, value in changed.items() if value is not None}
         elif path.endswith("/concurrency"):
             AWS.recorded.append({"Action": "PutFunctionConcurrency", "function": path.split("/")[3], **json.loads(body)})
             return self.answer(200, body.decode(), "application/json")

@@ -2,8 +2,9 @@
 //! it is asked to do.
 
 use std::{
-    fs,
+    fs::{self, Permissions},
     io::Write as _,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -25,6 +26,11 @@ const READY_WITHIN: Duration = Duration::from_mins(1);
 const FILES: [&str; 4] = [".gitignore", "samconfig.toml", "template.yaml", "tests/stack.py"];
 /// Directories of which all Python files are.
 const SCRIPTS: [&str; 2] = ["tests/kit", "tests/ops"];
+
+/// Runs a command that the permissions of files bind, also if root runs the tests.
+const BOUND_BY_PERMISSIONS: &str = r#"
+[ "$(id -u)" = 0 ] || exec "$@"
+exec setpriv --bounding-set -dac_override --inh-caps -dac_override "$@""#;
 
 /// An operator with a clone of the project.
 #[derive(Debug)]
@@ -80,6 +86,20 @@ impl Operator {
         self.run(python, typed)
     }
 
+    /// The same, where the operator may not write into the clone.
+    pub fn ops_in_a_read_only_clone(&self, command: &str, typed: &str) -> Result<Ended> {
+        let mode =
+            |mode| fs::set_permissions(&self.clone, Permissions::from_mode(mode)).map_err(|error| error.to_string());
+        let python = sam::command("python")?;
+        let mut bound = tools::command("sh");
+        bound.args(["-c", BOUND_BY_PERMISSIONS, "sh"]).arg(python.get_program()).args(python.get_args());
+        bound.arg("tests/ops").args(command.split(' '));
+        mode(0o555)?;
+        let ended = self.run(bound, typed);
+        mode(0o755)?;
+        ended
+    }
+
     fn run(&self, mut command: std::process::Command, typed: &str) -> Result<Ended> {
         let credentials = [("AWS_ACCESS_KEY_ID", "any"), ("AWS_SECRET_ACCESS_KEY", "any")];
         command.envs(credentials).env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", self.port));
@@ -114,6 +134,17 @@ impl Operator {
     /// Has the versions of secrets that are written from now on be that old; an empty text ends this.
     pub fn write_secrets_at(&self, time: &str) -> Result<()> {
         http::send(self.port, "PUT", "/written", &[], time).map(drop).map_err(|error| error.to_string())
+    }
+
+    /// Has updates of the stack go on for ever.
+    pub fn let_updates_run_on(&self) -> Result<()> {
+        http::send(self.port, "PUT", "/running", &[], "").map(drop).map_err(|error| error.to_string())
+    }
+
+    /// Changes variables of a function by hand; null removes one.
+    pub fn change_variables(&self, function: &str, variables: &Value) -> Result<()> {
+        let path = format!("/variables/{function}");
+        http::send(self.port, "PUT", &path, &[], &variables.to_string()).map(drop).map_err(|error| error.to_string())
     }
 
     /// A file of the clone.

@@ -14,7 +14,7 @@ use std::{
 
 use axum::{
     Router,
-    body::Body,
+    body::{Body, to_bytes},
     extract::{Request, State},
     http::{StatusCode, Uri, Version},
     response::{IntoResponse as _, Response},
@@ -23,6 +23,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
+use serde_json::Value;
 use tokio::{runtime, sync::watch, time};
 
 use crate::{Result, requests::Requests};
@@ -31,6 +32,9 @@ use crate::{Result, requests::Requests};
 ///
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>
 const RESPONDS_WITHIN: Duration = Duration::from_secs(30);
+
+/// How long the response to an event may be, as Lambda itself limits it: 6 MB.
+const MAX_RESPONSE: usize = 6 << 20;
 
 const BROKEN: &str = "The code does not build. The terminal in which `cargo dev` runs says why.\n\
     Correct it and save the file, then reload this page.\n";
@@ -112,10 +116,27 @@ async fn serve(
 }
 
 async fn respond(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let is_event = request.uri().path().ends_with("/invocations");
     let mut pending = shared.requests.begin(request.method(), request.uri().path());
-    let response = shared.pass_on(request).await;
+    let mut response = shared.pass_on(request).await;
     pending.status = Some(response.status());
+    if is_event {
+        let of_function;
+        (response, of_function) = read(response).await;
+        pending.status = of_function.or(pending.status);
+    }
     response
+}
+
+/// The response to an event, such as `cargo lambda invoke` sends, and the status in it: its own is always 200.
+async fn read(response: Response) -> (Response, Option<StatusCode>) {
+    let (parts, body) = response.into_parts();
+    let Ok(bytes) = to_bytes(body, MAX_RESPONSE).await else {
+        return (refuse(StatusCode::BAD_GATEWAY, UNREACHABLE), Some(StatusCode::BAD_GATEWAY));
+    };
+    let status = serde_json::from_slice::<Value>(&bytes).ok().and_then(|said| said["statusCode"].as_u64());
+    let status = status.and_then(|status| StatusCode::from_u16(status.try_into().ok()?).ok());
+    (Response::from_parts(parts, Body::from(bytes)), status)
 }
 
 impl Shared {

@@ -15,12 +15,13 @@ from files import (
     READ_BY_BUILD,
     ROOT,
     Problem,
+    defaults,
     read_parameters,
     read_samconfig,
     target,
     template_parameters,
 )
-from stack import CHANGES_ARE_DONE, Stack, problem_of, session
+from stack import CHANGES_ARE_DONE, Stack, hash_of, problem_of, session
 
 # From this version on, `sam build` builds Rust without a flag for beta features.
 SAM_NEEDED = (1, 156)
@@ -75,18 +76,13 @@ def problems_of_value(name, value, parameter):
     if allowed and value not in allowed:
         yield f"{name}: it must be one of {', '.join(allowed)}."
     if not re.fullmatch(parameter.get("AllowedPattern", ".*"), value):
-        expected = parameter.get("ConstraintDescription", "It does not fit the AllowedPattern of the template.")
-        yield f"{name} is not as it must be: {expected}"
+        yield parameter.get("ConstraintDescription", f"{name} does not fit its AllowedPattern in the template.")
     if parameter["Type"] == "Number" and not re.fullmatch(r"[1-9]\d{0,8}", value):
         yield f"{name}: it must be a whole number, 1 or more."
     if len(value) > parameter.get("MaxLength", 4096):
         yield f"{name}: it has more than {parameter.get('MaxLength', 4096)} characters."
-    if name == "GlobusScopes" and value:
-        scopes = value.split(" ")
-        if not all(re.fullmatch(SCOPE, scope) for scope in scopes):
-            yield f"{name}: scopes are separated by single spaces."
-        elif "openid" not in scopes:
-            yield f"{name}: openid must be among them."
+    if name == "GlobusScopes" and value and not all(re.fullmatch(SCOPE, scope) for scope in value.split(" ")):
+        yield f"{name}: scopes are separated by single spaces."
 
 
 def problems_of_file():
@@ -130,7 +126,7 @@ def of_account():
         account = aws.client("sts").get_caller_identity()["Account"]
         yield True, f"The credentials are those of account {account}; the region is {aws.region_name}."
         yield concurrency(aws)
-        yield changes(Stack(name, aws))
+        yield from of_stack(Stack(name, aws))
     except Exception as error:
         yield False, problem_of(error)
 
@@ -146,21 +142,45 @@ def concurrency(aws):
     )
 
 
-def changes(stack):
-    """What a deployment would change. A secret is neither compared nor shown."""
-    found = stack.describe()
+def of_stack(stack):
+    """What a deployment would meet: the values of the file, and those of the stack for what the file does not name."""
+    found, in_file, template = stack.describe(), read_parameters() or {}, template_parameters()
+    settings = {**(stack.settings() if found else defaults()), **in_file}
+    if settings["DomainName"] and not (settings["CertificateArn"] or settings["HostedZoneId"]):
+        yield False, "DomainName needs CertificateArn, HostedZoneId, or both."
     if found is None:
-        return True, f"The stack {stack.name} does not exist yet: `sam deploy` creates it."
-    if found["StackStatus"] not in CHANGES_ARE_DONE:
-        return False, f"The stack {stack.name} is in the state {found['StackStatus']}: wait, or repair it first."
-    present, template = stack.parameters(), template_parameters()
-    known = {name: value for name, value in (read_parameters() or {}).items() if name in template}
-    shown = {name: value for name, value in known.items() if not template[name].get("NoEcho")}
+        yield True, f"The stack {stack.name} does not exist yet: `sam deploy` creates it."
+    elif found["StackStatus"] not in CHANGES_ARE_DONE:
+        yield False, f"The stack {stack.name} is in the state {found['StackStatus']}: wait, or repair it first."
+    else:
+        shown = {name: value for name, value in in_file.items() if name in template and not template[name].get("NoEcho")}
+        yield changes(stack, shown)
+        if in_file.get("GlobusClientSecret") not in (None, "", "none"):
+            yield client_secret(stack, in_file["GlobusClientSecret"])
+
+
+def changes(stack, shown):
+    present = stack.parameters()
     differing = [
         f"{name} {present.get(name, '(new)')!r} -> {value!r}"
         for name, value in shown.items()
         if present.get(name) != value
     ]
     if not differing:
-        return True, f"The stack {stack.name} has these settings already (secrets are not compared)."
+        return True, f"The stack {stack.name} has these settings already."
     return True, f"The stack {stack.name} would change: {'; '.join(differing)}"
+
+
+def client_secret(stack, in_file):
+    """A deployment would give functions the one in the file, also if somebody else has changed it since. Neither is shown."""
+    variables = stack.variables(stack.functions()).values()
+    of_functions = {hash_of(has["GLOBUS_CLIENT_SECRET"]) for has in variables if has.get("GLOBUS_CLIENT_SECRET")}
+    if not of_functions:
+        return True, "The site has no client secret yet: a deployment gives it the one in the file."
+    if of_functions == {hash_of(str(in_file))}:
+        return True, f"The client secret in {PARAMETERS.name} is the one that the site has."
+    return False, (
+        f"The client secret in {PARAMETERS.name} is not the one that the site has, and a deployment would replace the site's."
+        " If the site's is right, delete the line GlobusClientSecret: the stack keeps its own."
+        " If the one in the file is right, run `cargo ops change-client-secret`."
+    )

@@ -1,10 +1,14 @@
 """`cargo ops configure`: writes down where the stack is and its settings, before the first deployment."""
 
+import os
+
 from files import (
     PARAMETERS,
     READ_BY_BUILD,
+    ROOT,
     SAMCONFIG,
     Problem,
+    defaults,
     target,
     template_parameters,
     write_parameters,
@@ -22,6 +26,10 @@ def run():
             f"{PARAMETERS.name} is there already: edit it, then run `sam build` and `sam deploy`. The stack's name and"
             f" region are in {SAMCONFIG.name}."
         )
+    # Before the questions, and before one file is written and the other cannot be.
+    for path in (ROOT, SAMCONFIG):
+        if not os.access(path, os.W_OK):
+            raise Problem(f"{path} cannot be written to, so nothing was changed.")
     name, region, profile = target()
     name = ask("Stack name", name, r"[A-Za-z][A-Za-z0-9-]{0,127}", "letters, digits and hyphens, with a letter first")
     region = region or session(profile=profile).region_name or "us-east-1"
@@ -38,13 +46,11 @@ def run():
 def settings_of(stack):
     """What the stack has that the template would not give it."""
     print(f"The stack {stack.name} exists; its present settings are taken.")
-    defaults = {name: str(parameter["Default"]) for name, parameter in template_parameters().items()}
-    present = stack.parameters()
+    default, present = defaults(), stack.parameters()
     # CloudFormation does not tell a secret. The stack keeps it.
     hidden = {name for name, parameter in template_parameters().items() if parameter.get("NoEcho")}
-    kept = {name: value for name, value in present.items() if name in defaults and name not in hidden}
-    of_build = {name: defaults[name] for name in READ_BY_BUILD}
-    return {**of_build, **{name: value for name, value in kept.items() if value != defaults[name]}}
+    kept = {name: value for name, value in present.items() if name in default and name not in hidden}
+    return {**of_build(), **{name: value for name, value in kept.items() if value != default[name]}}
 
 
 def settings_of_new():
@@ -54,5 +60,8 @@ def settings_of_new():
     secret = ask_secret("Client secret (not shown): ") if client_id else ""
     if client_id and not is_client_secret(secret):
         raise Problem("That is not a client secret of Globus. Nothing was written.")
-    defaults = {name: str(template_parameters()[name]["Default"]) for name in READ_BY_BUILD}
-    return {"GlobusClientId": client_id, HIDDEN: secret, **defaults}
+    return {"GlobusClientId": client_id, HIDDEN: secret, **of_build()}
+
+
+def of_build():
+    return {name: defaults()[name] for name in READ_BY_BUILD}

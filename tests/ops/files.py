@@ -40,6 +40,11 @@ def template_parameters():
     return yaml_parse(TEMPLATE.read_text(encoding="utf-8"))["Parameters"]
 
 
+def defaults():
+    """What the template gives a parameter that nobody has set, by name."""
+    return {name: str(parameter["Default"]) for name, parameter in template_parameters().items()}
+
+
 def read_parameters():
     """The values of parameters.yaml by name, just as YAML reads them, or None if there is no such file."""
     if not PARAMETERS.exists():
@@ -75,10 +80,10 @@ def write_parameters(present):
 
 
 def set_parameter(name, value):
-    """Changes one value in parameters.yaml; all else in the file stays as it is."""
+    """Changes a value that parameters.yaml has; all else in the file stays as it is."""
     yaml = YAML()
     yaml.preserve_quotes, yaml.width = True, 4096
-    document = yaml.load(PARAMETERS) or {}
+    document = yaml.load(PARAMETERS)
     document[name] = SingleQuotedScalarString(value)
     new = PARAMETERS.with_name("parameters.yaml.new")
     with open(new, "w", encoding="utf-8", opener=private) as file:

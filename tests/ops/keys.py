@@ -44,10 +44,11 @@ class SecretOfFunctions:
     def differs(self):
         """The functions that have another value than the secret has."""
         of_secret = hash_of(self.value())
-        of_functions = self.stack.variable(self.variable, self.stack.functions())
+        variables = self.stack.variables(self.stack.functions())
+        of_functions = {name: has[self.variable] for name, has in variables.items() if self.variable in has}
         if not of_functions:
             raise Problem(f"No function has the variable {self.variable}. Deploy the stack first.")
-        return sorted(name for name, has in of_functions.items() if hash_of(has) != of_secret)
+        return sorted(name for name, value in of_functions.items() if hash_of(value) != of_secret)
 
     def give_to_functions(self, changed=None):
         """Updates the functions, and looks whether each now has the value of the secret."""
@@ -106,7 +107,7 @@ def is_only_added(secret):
 
 
 def remove_when_due(secret):
-    longest = datetime.timedelta(hours=int(secret.stack.parameters()["SessionMaxHours"]))
+    longest = datetime.timedelta(hours=int(secret.stack.settings()["SessionMaxHours"]))
     due = secret.written().astimezone(datetime.timezone.utc) + longest + TIME_OF_AN_UPDATE
     if datetime.datetime.now(datetime.timezone.utc) < due:
         print(f"Step 3 of 3 removes the old key, which users' cookies need until {due:%Y-%m-%d %H:%M} UTC.")
@@ -133,7 +134,7 @@ def change_client_secret():
     stack = Stack.configured()
     stack.require_changeable()
     in_file = "GlobusClientSecret" in (read_parameters() or {})
-    if stack.parameters().get("GlobusClientId", "") == "":
+    if stack.settings()["GlobusClientId"] == "":
         raise Problem("The site has no Globus application yet: set both values in parameters.yaml and deploy.")
     print("Add a second client secret at https://app.globus.org/settings/developers.")
     value = ask_secret("The new client secret (not shown): ")

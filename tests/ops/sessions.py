@@ -13,7 +13,7 @@ def end(sub):
     if not re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", sub):
         raise Problem(f"{sub!r} is not a UUID as in the log.")
     stack = Stack.configured()
-    if stack.parameters()["TokenStorage"] != "dynamodb":
+    if stack.settings()["TokenStorage"] != "dynamodb":
         raise Problem("Sessions are in cookies: only those of all users can be ended, by `cargo ops replace-keys`.")
     table = stack.aws.resource("dynamodb").Table(stack.physical_id("TokenTable"))
     query = {"KeyConditionExpression": Key("sub").eq(sub), "ProjectionExpression": "#sub, session_id"}

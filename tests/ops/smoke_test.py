@@ -1,31 +1,36 @@
 """`cargo ops smoke-test`: whether the site that is deployed can log users in, as far as a request from outside can tell."""
 
 import http.client
+import json
 import urllib.parse
 
 from files import Problem
 from stack import Stack, hash_of
 
-# What every function has to have alike, or one could not open the cookies of another.
-SHARED = ("SESSION_KEYS", "GLOBUS_CLIENT_ID", "GLOBUS_AUTH_URL", "BASE_URL", "TOKEN_TABLE", "SESSION_MAX_HOURS")
 TIMEOUT_SECONDS = 15
 
 
 def run():
     stack = Stack.configured()
-    outputs, parameters = stack.outputs(), stack.parameters()
+    outputs, client_id = stack.outputs(), stack.settings()["GlobusClientId"]
     site = outputs.get("SiteUrl")
     if site is None:
         raise Problem(f"The stack has no address yet: it is in the state {stack.existing()['StackStatus']}.")
-    findings = [functions_agree(stack), home(site, bool(parameters["GlobusClientId"]))]
-    if parameters["GlobusClientId"]:
-        findings.append(login(site, outputs["RedirectUrl"], parameters["GlobusClientId"]))
-    wrong = [text for good, text in findings if not good]
-    for good, text in findings:
-        print(f"{'ok ' if good else '-- '} {text}")
-    if wrong:
+    works = True
+    for good, text in findings(stack, site, outputs["RedirectUrl"], client_id):
+        print(f"{'ok ' if good else '-- '} {text}", flush=True)
+        works = works and good
+    if not works:
         raise Problem("\nThe site does not work; docs/operations.md has what to do, by what you see.")
     print("\nThe site works, as far as requests from outside can tell. Log in once to see the rest.")
+
+
+def findings(stack, site, redirect_url, client_id):
+    """One after the other, so that what is found first is shown even if the site cannot be reached."""
+    yield functions_agree(stack)
+    yield home(site, bool(client_id))
+    if client_id:
+        yield login(site, redirect_url, client_id)
 
 
 def functions_agree(stack):
@@ -34,11 +39,25 @@ def functions_agree(stack):
         state = (function.get("State", "Active"), function.get("LastUpdateStatus", "Successful"))
         if state != ("Active", "Successful"):
             return False, f"{name} is {state[0]}, its last update {state[1]}."
-    for variable in SHARED:
-        values = {name: hash_of(value) for name, value in stack.variable(variable, functions).items()}
-        if len(set(values.values())) > 1:
-            return False, f"The functions have different values of {variable}: was an update interrupted? {values}"
+    disagreements = list(disagreements_of(stack.variables(functions), stack.functions_in_template()))
+    if disagreements:
+        return False, f"Was an update interrupted, or a function changed by hand? {' '.join(disagreements)}"
     return True, f"{len(functions)} functions are active, with the same settings and keys."
+
+
+def disagreements_of(variables, template):
+    """What functions have differently, so that one could not open the cookies of another, and what one of them lacks."""
+    for name, has in variables.items():
+        given = template.get(name, {}).get("Environment", {}).get("Variables", {})
+        lacking = sorted(set(given) - set(has))
+        if lacking:
+            yield f"{name} lacks {', '.join(lacking)}."
+    for variable in sorted(set().union(*variables.values())):
+        values = {name: hash_of(has[variable]) for name, has in variables.items() if variable in has}
+        # An authorizer has another mode than the other one, because the template says so.
+        meant = {json.dumps(template.get(name, {}).get("Environment", {}).get("Variables", {}).get(variable)) for name in values}
+        if len(set(values.values())) > len(meant):
+            yield f"The functions have different values of {variable}: {values}"
 
 
 def home(site, has_application):

@@ -13,7 +13,7 @@ from botocore.exceptions import (
     WaiterError,
 )
 
-from files import COUNTED, Problem, target
+from files import COUNTED, Problem, defaults, target
 
 CHANGES_ARE_DONE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"}
 
@@ -50,7 +50,7 @@ class Stack:
     """A stack by its name. Nothing is read before it is asked for."""
 
     def __init__(self, name, aws):
-        self.name, self.aws = name, aws
+        self.name, self.aws, self.described = name, aws, None
         self.cloudformation = aws.client("cloudformation")
 
     @classmethod
@@ -60,7 +60,12 @@ class Stack:
         return cls(name, session(region, profile))
 
     def describe(self):
-        """The stack, or None if there is none of this name."""
+        """The stack, or None if there is none of this name. What was read counts until an update."""
+        if self.described is None:
+            self.described = self.read()
+        return self.described
+
+    def read(self):
         try:
             found = self.cloudformation.describe_stacks(StackName=self.name)["Stacks"][0]
             # Of a first deployment that was not confirmed, only this is left.
@@ -83,6 +88,10 @@ class Stack:
         """The present values by name. CloudFormation shows those of secrets as asterisks."""
         return {one["ParameterKey"]: one["ParameterValue"] for one in self.existing().get("Parameters", [])}
 
+    def settings(self):
+        """The same, with the defaults of the template for those that an older stack does not have."""
+        return {**defaults(), **self.parameters()}
+
     def outputs(self):
         return {one["OutputKey"]: one["OutputValue"] for one in self.existing().get("Outputs", [])}
 
@@ -102,6 +111,13 @@ class Stack:
             for one in resources
             if one["ResourceType"] == "AWS::Lambda::Function" and one["ResourceStatus"] != "DELETE_COMPLETE"
         }
+
+    def functions_in_template(self):
+        """What the template that is deployed, not the one of this checkout, says of each function, by its name there."""
+        self.existing()
+        template = self.cloudformation.get_template(StackName=self.name, TemplateStage="Processed")["TemplateBody"]
+        resources = template["Resources"].items()
+        return {name: one["Properties"] for name, one in resources if one["Type"] == "AWS::Lambda::Function"}
 
     def give_functions_new_secrets(self, changed=None):
         """Updates the functions with the template that is deployed, so that no code of this checkout is.
@@ -126,6 +142,7 @@ class Stack:
             Parameters=parameters,
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         )
+        self.described = None
         self.wait_for_update()
 
     def require_changeable(self):
@@ -140,14 +157,19 @@ class Stack:
             waiter.wait(StackName=self.name, WaiterConfig={"Delay": 5, "MaxAttempts": 240})
         except WaiterError:
             state = self.existing()["StackStatus"]
+            if state.endswith("IN_PROGRESS"):
+                raise Problem(
+                    f"The update is still running: the stack is in the state {state}. Wait until the CloudFormation console"
+                    " says that it has ended. Then run this command again: it goes on where it was."
+                ) from None
             raise Problem(
                 f"The update did not succeed: the stack is in the state {state}. The stack's events in the"
                 " CloudFormation console say why. Then run this command again: it goes on where it was."
             ) from None
 
     @staticmethod
-    def variable(name, functions):
-        """A variable's value in each of these functions that has it, by the function's name in the template."""
+    def variables(functions):
+        """The variables of each of these functions, by its name in the template."""
         found = {}
         for function, configuration in functions.items():
             environment = configuration.get("Environment", {})
@@ -157,6 +179,5 @@ class Stack:
                     f"The variables of {function} cannot be read ({code}): they are encrypted with EnvironmentKeyArn,"
                     " and you need the permission kms:Decrypt for that key."
                 )
-            if name in environment.get("Variables", {}):
-                found[function] = environment["Variables"][name]
+            found[function] = environment.get("Variables", {})
         return found

@@ -1,15 +1,12 @@
 //! A deployment from its first day to its last, with the real `sam` and `cargo ops`, as far as what they ask of AWS: which
 //! parameters change, and which keep their value.
 
+mod check;
+mod site;
+
 use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _};
 
-use kit::{
-    Result,
-    dynamodb::DynamoDb,
-    local::{App, Storage},
-    operator::Operator,
-    tools,
-};
+use kit::{Result, dynamodb::DynamoDb, operator::Operator, tools};
 use serde_json::{Value, json};
 
 const UUID: &str = "4e3b6a0e-0000-4000-8000-000000000000";
@@ -242,6 +239,7 @@ fn another_client_secret_reaches_the_functions_and_the_file() -> Result<()> {
     let update = operator.calls("UpdateStack")?.pop().unwrap();
     assert_eq!(named(&update), values(&[("GlobusClientSecret", "another-secret"), ("SecretsRevision", "2")]));
     assert!(operator.read("parameters.yaml").contains("GlobusClientSecret: 'another-secret'\n"));
+    assert!(operator.read("parameters.yaml").contains("# The UUID that Globus"));
     // The next deployment does not set the revision back, or the secret.
     assert_eq!(deploy(&operator)?["GlobusClientSecret"], "another-secret");
     let deployment = operator.calls("CreateChangeSet")?.pop().unwrap();
@@ -249,64 +247,68 @@ fn another_client_secret_reaches_the_functions_and_the_file() -> Result<()> {
     Ok(())
 }
 
+/// The file of a colleague who leaves the secret to the stack.
 #[test]
-fn a_site_is_closed_and_opened_without_a_deployment() -> Result<()> {
-    let operator = with_a_stack("closing")?;
-    let functions = |action| -> Result<Vec<_>> {
-        let calls = operator.calls(action)?;
-        Ok(calls.iter().map(|call| call["function"].as_str().unwrap_or_default().to_owned()).collect())
-    };
-    let all = ["HomeFunction", "LoginFunction", "LogoutFunction"];
-    assert!(operator.ops("close-site", "")?.succeeded);
-    assert_eq!(functions("PutFunctionConcurrency")?, all);
-    assert_eq!(operator.calls("PutFunctionConcurrency")?[0]["ReservedConcurrentExecutions"], 0);
-    assert!(operator.ops("open-site", "")?.succeeded);
-    assert_eq!(functions("DeleteFunctionConcurrency")?, all);
+fn a_file_of_comments_alone_is_left_as_it_is() -> Result<()> {
+    let operator = with_a_stack("comments")?;
+    let comments = "# Everything is in the stack.\n# GlobusClientSecret: 'none'\n";
+    fs::write(operator.path("parameters.yaml"), comments).unwrap();
+    let changed = operator.ops("change-client-secret", "another-secret\n")?;
+    assert!(changed.succeeded && changed.said.contains("does not set it here"), "{}", changed.said);
+    assert_eq!(operator.read("parameters.yaml"), comments);
     Ok(())
 }
 
 #[test]
-fn a_mistake_in_the_settings_is_named_before_the_deployment() -> Result<()> {
-    let operator = with_a_stack("mistakes")?;
-    let good = operator.read("parameters.yaml");
-    let write = |text: &str| fs::write(operator.path("parameters.yaml"), text).unwrap();
-    let mistakes = [
-        ("ShowTokens: true", "ShowTokens: put the value in single quotes"),
-        ("SessionMaxHours: 12", "SessionMaxHours: put the value in single quotes"),
-        ("SiteName: [one, two]", "SiteName: put the value in single quotes"),
-        ("GlobusScopes: 'openid,email'", "GlobusScopes: openid must be among them"),
-        ("BaseUrl: 'http://example.org'", "BaseUrl is not as it must be: BaseUrl begins with https://"),
-        ("LogLevel: 'verbose'", "LogLevel: it must be one of ERROR, WARN"),
-        ("GlobusClientID: 'x'", "GlobusClientID: the template has no such parameter"),
-        ("SecretsRevision: '1'", "SecretsRevision: leave it out"),
-    ];
-    let lines: Vec<_> = mistakes.iter().map(|(line, _)| *line).collect();
-    write(&[&good.replace("TokenStorage:", "# "), lines.join("\n").as_str()].concat());
-    fs::set_permissions(operator.path("parameters.yaml"), fs::Permissions::from_mode(0o644)).unwrap();
-    let checked = operator.ops("check", "")?;
-    assert!(!checked.succeeded);
-    let others = ["TokenStorage is missing", "can be read by other users"];
-    for finding in mistakes.iter().map(|(_, finding)| *finding).chain(others) {
-        assert!(checked.said.contains(finding), "{finding} is not in {}", checked.said);
-    }
-    assert!(!checked.said.contains(SECRET), "{}", checked.said);
-
-    write(&[&good, "GlobusScopes: 'openid  email'\n"].concat());
-    assert!(operator.ops("check", "")?.said.contains("GlobusScopes: scopes are separated by single spaces"));
-    write(&[&good, "SiteName 'forgotten colon\n"].concat());
-    let checked = operator.ops("check", "")?;
-    assert!(checked.said.contains("parameters.yaml, line"), "{}", checked.said);
-    assert!(!checked.said.contains(SECRET), "{}", checked.said);
+fn an_update_that_takes_long_has_not_failed() -> Result<()> {
+    let operator = with_a_stack("long-update")?;
+    operator.edit("tests/ops/stack.py", r#""MaxAttempts": 240"#, r#""MaxAttempts": 1"#)?;
+    operator.let_updates_run_on()?;
+    let rotated = operator.ops("rotate-keys", "")?;
+    assert!(!rotated.succeeded && rotated.said.contains("The update is still running"), "{}", rotated.said);
+    assert!(rotated.said.contains("run this command again"), "{}", rotated.said);
     Ok(())
 }
 
+/// A stack without the parameter has what its template says; the commands count with the default of this one.
 #[test]
-fn an_account_that_allows_few_functions_at_once_is_named() -> Result<()> {
-    let operator = Operator::start("new-account", &json!({ "concurrency": 10 }))?;
+fn a_parameter_that_an_older_stack_does_not_have_stops_no_command() -> Result<()> {
+    let operator = Operator::start("older-stack", &json!({}))?;
+    let newer = operator.read("template.yaml");
+    let parameter = newer.split("  SessionMaxHours:\n").nth(1).unwrap().split("  SessionIdleHours:\n").next().unwrap();
+    operator.edit("template.yaml", &format!("  SessionMaxHours:\n{parameter}"), "")?;
+    operator.edit("template.yaml", "!Ref SessionMaxHours", "168")?;
     operator.ops("configure", NEW_STACK)?;
-    let checked = operator.ops("check", "")?;
-    assert!(checked.said.contains("!!  The account allows 10 concurrent"), "{}", checked.said);
-    assert!(checked.said.contains("does not exist yet"), "{}", checked.said);
+    deploy(&operator)?;
+    fs::write(operator.path("template.yaml"), newer).unwrap();
+    let rotated = operator.ops("rotate-keys", "")?;
+    assert!(rotated.succeeded && rotated.said.contains("users' cookies need until"), "{}", rotated.said);
+    Ok(())
+}
+
+#[test]
+fn a_command_that_changes_nothing_reads_the_stack_once() -> Result<()> {
+    let outputs = json!({ "SiteUrl": "http://127.0.0.1:9", "RedirectUrl": "http://127.0.0.1:9/login" });
+    let operator = Operator::start("calls", &json!({ "outputs": outputs }))?;
+    operator.ops("configure", NEW_STACK)?;
+    deploy(&operator)?;
+    for command in ["check", "open-site", "smoke-test"] {
+        let before = operator.calls("DescribeStacks")?.len();
+        operator.ops(command, "")?;
+        assert_eq!(operator.calls("DescribeStacks")?.len(), before + 1, "{command}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_to_is_named_before_the_first_question() -> Result<()> {
+    let operator = Operator::start("read-only", &json!({}))?;
+    let before = operator.read("samconfig.toml");
+    let configured = operator.ops_in_a_read_only_clone("configure", NEW_STACK)?;
+    assert!(!configured.succeeded, "{}", configured.said);
+    assert!(configured.said.contains("cannot be written to, so nothing was changed."), "{}", configured.said);
+    assert_eq!(configured.said.lines().count(), 1, "{}", configured.said);
+    assert_eq!((operator.read("samconfig.toml"), operator.path("parameters.yaml").exists()), (before, false));
     Ok(())
 }
 
@@ -335,22 +337,5 @@ async fn the_sessions_of_one_user_are_ended_and_those_of_others_stay() -> Result
     );
     let left = DynamoDb::shared()?.call("Scan", &json!({ "TableName": table.name() }))?;
     assert_eq!(left["Items"], json!([item("grace", 3)]));
-    Ok(())
-}
-
-/// The site is the app on this machine, with an application at the stand-in for Globus.
-#[tokio::test]
-async fn a_smoke_test_tells_a_site_that_works_from_one_that_does_not() -> Result<()> {
-    for (settings, works) in [(vec![], true), (vec![("SESSION_KEYS", "short")], false)] {
-        let app = App::start(Storage::Cookies, &settings).await?;
-        let outputs = json!({ "SiteUrl": app.url(), "RedirectUrl": format!("{}/login", app.url()) });
-        let operator = Operator::start("smoke-test", &json!({ "outputs": outputs }))?;
-        let client_id = globus_stand_in::CLIENT_ID;
-        operator.ops("configure", &format!("my-gateway\neu-central-1\n{client_id}\n{SECRET}\n"))?;
-        deploy(&operator)?;
-        let tested = tokio::task::spawn_blocking(move || operator.ops("smoke-test", "")).await.unwrap()?;
-        assert_eq!(tested.succeeded, works, "{}", tested.said);
-        assert_eq!(tested.said.contains("This site is not ready yet"), !works, "{}", tested.said);
-    }
     Ok(())
 }

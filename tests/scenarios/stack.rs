@@ -284,7 +284,7 @@ fn a_parameter_that_cannot_be_right_is_refused_before_the_update() {
         ("GlobusClientId", "7fb58e00", "GlobusClientId is a UUID"),
         ("GlobusClientSecret", "a secret", "GlobusClientSecret has no spaces"),
         ("GlobusScopes", "profile,openid", "GlobusScopes are separated by spaces"),
-        ("BaseUrl", "https://example.org/", "BaseUrl begins with https:// and does not end with a slash"),
+        ("BaseUrl", "https://example.org/", "BaseUrl begins with https://, has no capital letters in its host"),
         ("DomainName", "https://gateway.example.org", "DomainName is a name alone"),
         ("DomainStep", "none", "DomainStep is one of"),
         ("CertificateArn", "4e3b6a0e-0000-4000-8000-000000000000", "CertificateArn is the ARN of a certificate"),

@@ -97,6 +97,23 @@ fn a_request_is_one_line_with_its_reason_and_without_its_query() {
     assert_eq!(lines, ["GET     /no/page                404  not_found", "GET     /login                  503"]);
 }
 
+#[test]
+fn an_event_is_shown_with_the_status_in_the_response_of_the_function() {
+    const SAID: &str = r#"{"statusCode":404,"body":"Page not found"}"#;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (_proxy, port, _writer, shown) = start(Functions::Running(listener.local_addr().unwrap().port()));
+    thread::spawn(move || {
+        let mut connection = BufReader::new(listener.accept().unwrap().0);
+        Request::read(&mut connection).unwrap();
+        let response = Response { status: 200, body: SAID.to_owned(), ..Response::default() };
+        response.write(connection.get_mut()).unwrap();
+    });
+    let response = http::send(port, "POST", "/2015-03-31/functions/home/invocations", &[], "{}").unwrap();
+    assert_eq!((response.status, response.body.as_str()), (200, SAID));
+    let line = shown.lock().unwrap().join("\n");
+    assert!(line.ends_with("POST    /2015-03-31/functions/home/invocations 404"), "{line}");
+}
+
 /// It could be about each of them.
 #[test]
 fn a_reason_while_two_requests_wait_is_a_line_by_itself() {
