@@ -10,6 +10,7 @@ use globus_stand_in::StandIn;
 use kit::{
     Result,
     dynamodb::DynamoDb,
+    examples::{self, Examples},
     local::{Watch, free_port},
     process::{Output, Process},
     proxy::{Functions, Proxy},
@@ -42,7 +43,8 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     }
     let (log, writer) = io::pipe().map_err(|error| format!("The system has no pipe: {error}."))?;
     let watch = Watch::start(free_port()?, &variables, output(&writer)?)?;
-    let proxy = Proxy::start(plan.port, Functions::Running(watch.port()), log, println_step)?;
+    let examples = Examples::new(&variables, piped(&writer)?);
+    let proxy = Proxy::start(plan.port, Functions::Running(watch.port()), examples, log, println_step)?;
 
     println_step(&greeting(&plan));
     Running { variables, writer, watch, proxy, rebuild }.until_stopped().await?;
@@ -69,7 +71,11 @@ async fn stand_in(plan: &Plan) -> Result<StandIn> {
 
 /// Where the functions write their log to.
 fn output(log: &PipeWriter) -> Result<Output> {
-    log.try_clone().map(Output::Pipe).map_err(|error| format!("The system has no pipe: {error}."))
+    piped(log).map(Output::Pipe)
+}
+
+fn piped(log: &PipeWriter) -> Result<PipeWriter> {
+    log.try_clone().map_err(|error| format!("The system has no pipe: {error}."))
 }
 
 fn greeting(plan: &Plan) -> String {
@@ -90,13 +96,15 @@ fn greeting(plan: &Plan) -> String {
         Some(table) => format!("the DynamoDB table {table}"),
         None => "cookies".to_owned(),
     };
+    let (base, path) = (examples::BASE_PATH, examples::ROUTES[0].path);
     format!(
         "
   The app is running:  {url}
 
   {globus}
   Sessions are in {storage}.
-  A page of your own could be as {url}/tasks, the sample in functions/tasks.
+  A page of your own could be as {url}/tasks, the sample in functions/tasks,
+  or as {url}{base}{path} in another language, one of the samples in examples.
   When the code changes, the functions are built and started again. Ctrl-C stops everything.
 "
     )

@@ -45,8 +45,10 @@ impl Gateway {
     }
 }
 
+/// The event of a request.
+///
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
-fn event(request: &Request) -> Value {
+pub(crate) fn event(request: &Request) -> Value {
     let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
     let (cookies, headers): (Vec<_>, Vec<_>) = request.headers.iter().partition(|(name, _)| name == "cookie");
     let cookies: Vec<_> = cookies.iter().flat_map(|(_, value)| value.split("; ")).collect();

@@ -6,6 +6,7 @@
 pub mod browser;
 pub mod dynamodb;
 pub mod emulator;
+pub mod examples;
 pub mod gateway;
 pub mod http;
 pub mod https;

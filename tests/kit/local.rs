@@ -1,10 +1,13 @@
 //! The app on this machine: its functions under `cargo lambda watch`, with a stand-in for Globus Auth.
 
 use std::{
-    fs,
+    fs, io,
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU32, AtomicUsize, Ordering},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -13,9 +16,11 @@ use globus_stand_in::{CLIENT_ID, CLIENT_SECRET, StandIn};
 use crate::{
     Result,
     dynamodb::{DynamoDb, Table},
+    examples::Examples,
     gateway::Gateway,
     http::{self, Response},
     process::{Output, Process, wait_for},
+    proxy::{Functions, Proxy},
     tools,
 };
 
@@ -34,6 +39,14 @@ pub struct Watch {
     process: Process,
     port: u16,
     gateway: Option<Gateway>,
+    proxy: Option<Proxied>,
+}
+
+/// The proxy of `cargo dev`, and all that it has shown.
+#[derive(Debug)]
+struct Proxied {
+    _proxy: Proxy,
+    shown: Arc<Mutex<String>>,
 }
 
 impl Watch {
@@ -51,6 +64,20 @@ impl Watch {
         Ok(watch)
     }
 
+    /// The same behind the proxy of `cargo dev` on that port, with the examples.
+    pub fn start_with_examples(port: u16, variables: &[(String, String)], output: Output) -> Result<Self> {
+        let mut watch = Self::start(free_port()?, variables, output)?;
+        let (log, writer) = io::pipe().map_err(|error| format!("The system has no pipe: {error}."))?;
+        let shown = Arc::new(Mutex::new(String::new()));
+        let lines = Arc::clone(&shown);
+        let show = move |line: &str| {
+            lines.lock().unwrap_or_else(PoisonError::into_inner).extend([line, "\n"]);
+        };
+        let (functions, examples) = (Functions::Running(watch.port), Examples::new(variables, writer));
+        watch.proxy = Some(Proxied { _proxy: Proxy::start(port, functions, examples, log, show)?, shown });
+        Ok(watch)
+    }
+
     /// The port that they take requests on, of 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
@@ -64,7 +91,7 @@ impl Watch {
         let arguments = [&["lambda", "watch", "--disable-cors", "--ignore-changes"], &address[..]].concat();
         let quiet = QUIET.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let process = Process::start(&tools::cargo_lambda()?, &arguments, &[variables, &quiet].concat(), output)?;
-        let mut watch = Self { process, port, gateway: None };
+        let mut watch = Self { process, port, gateway: None, proxy: None };
         watch.wait_until(|watch| TcpStream::connect(("127.0.0.1", watch.port)).map(drop).ok())?;
         Ok(watch)
     }
@@ -126,6 +153,12 @@ impl App {
     /// Starts it as a deployment is: on https, at a name beside which there may be others.
     pub async fn start_https(storage: Storage, settings: &[(&str, &str)]) -> Result<Self> {
         Self::start_with("https://app.gateway.example", Watch::start_https, storage, settings).await
+    }
+
+    /// Starts it as `cargo dev` does, with the examples. Their log has one line for each request.
+    pub async fn start_with_examples(storage: Storage, settings: &[(&str, &str)]) -> Result<Self> {
+        let settings = [settings, &[("AWS_LAMBDA_LOG_FORMAT", "JSON")]].concat();
+        Self::start_with("http://localhost", Watch::start_with_examples, storage, &settings).await
     }
 
     async fn start_with(
@@ -216,7 +249,9 @@ impl App {
 
     /// Everything that was logged so far.
     pub fn log(&self) -> String {
-        fs::read_to_string(&self.log).unwrap_or_default()
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        let shown = self.watch.proxy.as_ref().map(|proxy| proxy.shown.lock().unwrap_or_else(PoisonError::into_inner));
+        shown.map_or_else(|| log.clone(), |shown| format!("{log}{shown}"))
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! While the code is being built, requests wait. After a build that failed, each gets a response at once that says so:
 //! `cargo lambda watch` alone would leave it without one until the code is right again.
+//!
+//! The paths of the examples lead to those, as the domain name of a deployment leads to two APIs.
 
 use std::{
     future,
@@ -24,9 +26,14 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use serde_json::Value;
-use tokio::{runtime, sync::watch, time};
+use tokio::{runtime, sync::watch, task, time};
 
-use crate::{Result, requests::Requests};
+use crate::{
+    Result,
+    examples::{Answer, Examples},
+    http,
+    requests::Requests,
+};
 
 /// How long a function may take: as long as an HTTP API of API Gateway waits for it.
 ///
@@ -61,6 +68,7 @@ pub struct Proxy(watch::Sender<Functions>);
 struct Shared {
     functions: watch::Receiver<Functions>,
     client: Client<HttpConnector, Body>,
+    examples: Arc<Examples>,
     requests: Arc<Requests>,
 }
 
@@ -69,6 +77,7 @@ impl Proxy {
     pub fn start(
         port: u16,
         functions: Functions,
+        examples: Examples,
         log: PipeReader,
         show: impl Fn(&str) + Send + Sync + 'static,
     ) -> Result<Self> {
@@ -80,7 +89,7 @@ impl Proxy {
             let _in_the_runtime = runtime.enter();
             Arc::new(Requests::new(log, Box::new(show)).map_err(failed)?)
         };
-        thread::spawn(move || runtime.block_on(serve(listeners, functions, requests)));
+        thread::spawn(move || runtime.block_on(serve(listeners, functions, examples.into(), requests)));
         Ok(Self(sender))
     }
 
@@ -100,11 +109,12 @@ fn listen(port: u16) -> io::Result<Vec<TcpListener>> {
 async fn serve(
     listeners: Vec<TcpListener>,
     functions: watch::Receiver<Functions>,
+    examples: Arc<Examples>,
     requests: Arc<Requests>,
 ) -> io::Result<()> {
     // A function that is replaced would keep an idle connection open.
     let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build_http();
-    let shared = Arc::new(Shared { functions, client, requests: Arc::clone(&requests) });
+    let shared = Arc::new(Shared { functions, client, examples, requests: Arc::clone(&requests) });
     let router = Router::new().fallback(respond).with_state(shared);
     for listener in listeners {
         listener.set_nonblocking(true)?;
@@ -148,6 +158,9 @@ impl Shared {
             Ok(Functions::Broken | Functions::Building) => return refuse(StatusCode::SERVICE_UNAVAILABLE, BROKEN),
             Err(_stopped) => return refuse(StatusCode::BAD_GATEWAY, UNREACHABLE),
         };
+        if Examples::have(request.uri().path()) {
+            return self.example(port, without_body(&request)).await;
+        }
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
         let Ok(uri) = format!("http://127.0.0.1:{port}{path}").parse::<Uri>() else {
             return StatusCode::BAD_REQUEST.into_response();
@@ -160,10 +173,32 @@ impl Shared {
             Err(_elapsed) => refuse(StatusCode::GATEWAY_TIMEOUT, TOO_LATE),
         }
     }
+
+    /// What an example responds. Its programs are waited for on a thread of their own.
+    async fn example(&self, functions: u16, request: http::Request) -> Response {
+        let examples = Arc::clone(&self.examples);
+        let response = task::spawn_blocking(move || examples.respond(functions, &request));
+        match time::timeout(RESPONDS_WITHIN, response).await {
+            Ok(Ok(Ok(Answer(response)))) => response.map(Body::from),
+            Ok(Ok(Err(sentence))) => refuse(StatusCode::BAD_GATEWAY, format!("{sentence}\n")),
+            Ok(Err(_panicked)) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+            Err(_elapsed) => refuse(StatusCode::GATEWAY_TIMEOUT, TOO_LATE),
+        }
+    }
 }
 
-fn refuse(status: StatusCode, text: &'static str) -> Response {
-    (status, [("cache-control", "no-store")], text).into_response()
+/// A request to an example. None of them reads a body.
+fn without_body(request: &Request) -> http::Request {
+    let target = request.uri().path_and_query().map_or("/", |target| target.as_str()).to_owned();
+    let headers = request.headers().iter();
+    let headers =
+        headers.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+    http::Request { method: request.method().to_string(), target, headers: headers.collect(), body: String::new() }
+}
+
+fn refuse(status: StatusCode, text: impl Into<Body>) -> Response {
+    let headers = [("cache-control", "no-store"), ("content-type", "text/plain; charset=utf-8")];
+    (status, headers, text.into()).into_response()
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ impl Runtime {
 }
 
 impl Waiting {
-    /// Gives the function an event; what it responds. Then it waits for another one.
+    /// Gives the function an event; what it responds. Then it waits for another one. An error of the function is one here.
     pub fn response_to(&mut self, event: &str) -> Result<String> {
         self.exchange(event).map_err(|error| format!("The function does not respond: {error}."))
     }
@@ -85,11 +85,12 @@ impl Waiting {
         let event = head.join("\r\n") + event;
         self.connection.get_mut().write_all(event.as_bytes())?;
         let mut responds = self.next()?;
-        let body = Request::read(&mut responds)?.body;
+        let response = Request::read(&mut responds)?;
         responds.get_mut().write_all(b"HTTP/1.1 202 Accepted\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")?;
         drop(responds);
         self.connection = asks(self.next()?)?;
-        Ok(body)
+        // Its errors go elsewhere.
+        if response.target.ends_with("/response") { Ok(response.body) } else { Err(io::Error::other(response.body)) }
     }
 
     /// The next connection of the function.

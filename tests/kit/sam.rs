@@ -63,6 +63,15 @@ pub(crate) fn build(into: &Path, parameters: &[(&str, &str)], cargo_target: &Pat
     said(&mut build, "sam build")
 }
 
+/// Packages the examples; gives the directory of what was built.
+pub fn build_examples() -> Result<PathBuf> {
+    let directory = tools::artifact("stack-examples/template.yaml")?.with_file_name("");
+    let mut build = command("sam")?;
+    build.args(["build", "--template", "examples/template.yaml", "--build-dir"]).arg(&directory);
+    said(&mut build, "sam build")?;
+    Ok(directory)
+}
+
 /// AWS's Runtime Interface Emulator, as `sam local invoke` uses it.
 pub fn emulator() -> Result<PathBuf> {
     const WHERE: &str = "import pathlib, samcli; print(pathlib.Path(samcli.__file__).parent / 'local' / 'rapid')";

@@ -174,6 +174,11 @@ impl Route {
     }
 }
 
+/// The API in front of the examples as it would be deployed, as `tests/examples.py` prints it.
+pub fn examples(parameters: &[(&str, &str)]) -> Result<Value> {
+    run("tests/examples.py", &given("examples/template.yaml", parameters, "", Place::USUAL))
+}
+
 /// What the scripts are told of a stack.
 fn given(template: &str, parameters: &[(&str, &str)], table: &str, place: Place) -> Value {
     let parameters: BTreeMap<_, _> = parameters.iter().copied().collect();

@@ -52,10 +52,14 @@ os.rename(directory + ".part", directory)
 /// A Java, for DynamoDB Local: the program, and the Debian package that has it.
 pub const JAVA: (&str, &str) = ("java", "default-jre-headless");
 
+/// A Node, for the examples in JavaScript.
+const NODE: (&str, &str) = ("node", "nodejs");
+
 /// What the end-to-end tests need of the system. Chromium comes with its driver.
-const FOR_TESTS: [(&str, &str); 6] = [
+const FOR_TESTS: [(&str, &str); 7] = [
     ("chromedriver", "chromium-driver"),
     JAVA,
+    NODE,
     ("openssl", "openssl"),
     ("readelf", "binutils"),
     ("strace", "strace"),
@@ -152,6 +156,18 @@ pub fn python_with_globus_sdk() -> Result<PathBuf> {
     python_packages("globus-sdk").map(|programs| programs.join("python"))
 }
 
+/// A Python that has what Lambda's own has: AWS's SDK.
+pub fn python_with_boto3() -> Result<PathBuf> {
+    python_packages("examples").map(|programs| programs.join("python"))
+}
+
+/// Node, which nothing but an example needs.
+pub fn node() -> Result<&'static str> {
+    const NEEDED: &str = "This example is in JavaScript and needs Node, which is not on this machine. Install it \
+        (https://nodejs.org; on Debian and Ubuntu nodejs), then reload this page.";
+    if has(NODE.0) { Ok(NODE.0) } else { Err(NEEDED.to_owned()) }
+}
+
 /// The directory of `sam`, `cfn-lint`, and the Python that has them.
 pub fn sam() -> Result<PathBuf> {
     python_packages("sam")
@@ -211,6 +227,7 @@ pub fn java() -> Result<()> {
 pub fn for_tests() -> Result<()> {
     cargo_lambda()?;
     python_with_globus_sdk()?;
+    python_with_boto3()?;
     axe()?;
     dynamodb_local()?;
     supply_chain()?;

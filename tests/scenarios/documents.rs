@@ -1,4 +1,5 @@
-//! The commands in README.md and docs/operations.md: each is run by a test, or stands here with the reason why not.
+//! The commands in README.md, docs/operations.md and examples/README.md: each is run by a test, or stands here with the
+//! reason why not.
 
 use std::fs;
 
@@ -8,7 +9,7 @@ use kit::{
 };
 
 /// Each block of shell commands by its first line, and what runs it.
-const BLOCKS: [(&str, &str); 15] = [
+const BLOCKS: [(&str, &str); 16] = [
     ("cargo dev", "every scenario with the local app does what it does, with the same code"),
     ("cargo test", "runs the unit tests, as the check of which this is a part does"),
     ("cargo dev test", "this test is a part of it"),
@@ -20,6 +21,7 @@ const BLOCKS: [(&str, &str); 15] = [
     ("cargo lambda watch --env-file .env", "not run: it needs an application at Globus; local.rs has the same options"),
     ("sam local invoke HomeFunction", "not run: it needs Docker"),
     ("cp -r functions/tasks functions/mypage", "a_page_of_your_own_begins_as_a_copy_of_the_sample"),
+    ("cd examples", "stack/examples.rs has them built; not deployed: it needs an account"),
     ("cargo ops end-sessions", "operator.rs"),
     ("aws cloudformation describe-change-set", "not run: it needs an account; stack.rs computes what it must say"),
     ("git checkout the-last-good-commit", "not run: the commands are those of a deployment; operator.rs runs them"),
@@ -80,7 +82,7 @@ fn the_function_of_the_manual_redirects_greets_and_fails_closed() {
 
 #[test]
 fn every_command_that_is_documented_is_run_or_has_a_reason() {
-    let documented = [blocks("README.md"), blocks("docs/operations.md")].concat();
+    let documented = ["README.md", "docs/operations.md", "examples/README.md"].map(blocks).concat();
     let first_lines: Vec<_> = documented.iter().filter_map(|block| block.lines().next()).collect();
     for line in &first_lines {
         assert!(BLOCKS.iter().any(|(begin, _)| line.starts_with(begin)), "{line}");

@@ -61,6 +61,8 @@ mod documents;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod fleet;
 #[cfg(test)]
 mod globus_sdk;

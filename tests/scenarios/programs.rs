@@ -13,7 +13,7 @@ use kit::{
     runtime::Runtime,
     tools,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::testing::Event;
 
 /// The settings of a function that has all it needs.
@@ -50,7 +50,9 @@ fn responses(way: Way, program: &str, settings: &[(&str, &str)]) -> Result<Vec<(
     let mut waiting = runtime.first(&mut running)?;
     let mut responses = Vec::new();
     for event in Event::samples_for("") {
-        let response = waiting.response_to(&Event::sample(&event).json())?;
+        // What a function reports as an error is compared, too.
+        let response =
+            waiting.response_to(&Event::sample(&event).json()).unwrap_or_else(|error| json!(error).to_string());
         let response = serde_json::from_str(&without_random_values(&response));
         responses.push((event, response.map_err(|error| error.to_string())?));
     }
@@ -117,12 +119,13 @@ fn a_program_for_cookies_that_has_a_table_says_so_on_each_page() -> Result<()> {
             assert_eq!(status, Some(expected), "{function}-cookie, {event}");
         }
     }
-    for (function, sample, field) in
+    for (function, sample, said) in
         [("authorizer", "authorizer-navigation", "errorType"), ("token", "token-signed-out", "error")]
     {
         let with_table = responses(Way::Alone, &format!("{function}-cookie"), &WITH_TABLE)?;
-        let response = with_table.iter().find(|(event, _)| event == sample).map(|(_, response)| response);
-        assert_eq!(response.unwrap()[field], "configuration", "{function}-cookie");
+        let response = with_table.iter().find(|(event, _)| event == sample).map(|(_, response)| response.to_string());
+        let response = response.unwrap().replace('\\', "");
+        assert!(response.contains(&format!("\"{said}\":\"configuration\"")), "{function}-cookie: {response}");
     }
     let with_table = responses(Way::Alone, "home", &WITH_TABLE)?;
     assert!(statuses(&with_table).contains(&("home-signed-out", Some(200))), "{with_table:?}");

@@ -30,6 +30,11 @@ impl Scene {
         Self::of(App::start(storage, &[settings, &[("LOG_LEVEL", "trace")]].concat()).await?).await
     }
 
+    /// The same as `cargo dev` starts it, with the examples.
+    pub(crate) async fn open_with_examples(storage: Storage) -> Result<Self> {
+        Self::of(App::start_with_examples(storage, &[("LOG_LEVEL", "trace")]).await?).await
+    }
+
     /// The same on https, as a deployment is.
     pub(crate) async fn open_https(storage: Storage) -> Result<Self> {
         Self::of(App::start_https(storage, &[("LOG_LEVEL", "trace")]).await?).await

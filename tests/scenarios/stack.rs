@@ -1,6 +1,7 @@
 //! The template: what AWS's linters say of it, and whether it gives the functions what they read.
 
 mod domain;
+mod examples;
 mod upgrade;
 
 use std::{collections::BTreeSet, fs};

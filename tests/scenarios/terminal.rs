@@ -11,7 +11,9 @@ use std::{
 
 use globus_stand_in::CLIENT_ID;
 use kit::{
-    Result, http,
+    Result,
+    examples::Examples,
+    http,
     local::{SESSION_KEY, Watch, free_port},
     process,
     proxy::{Functions, Proxy},
@@ -123,11 +125,12 @@ fn each_request_to_the_functions_is_one_line_with_the_reason_that_they_log() -> 
         ("SESSION_KEYS", SESSION_KEY),
     ];
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let examples = Examples::new(&variables, writer.try_clone().map_err(|error| error.to_string())?);
     let watch = Watch::start(free_port()?, &variables, process::Output::Pipe(writer))?;
     let (port, shown) = (free_port()?, Arc::new(Mutex::new(Vec::new())));
     let lines = Arc::clone(&shown);
     let show = move |line: &str| lines.lock().unwrap().push(line.to_owned());
-    let _proxy = Proxy::start(port, Functions::Running(watch.port()), log, show)?;
+    let _proxy = Proxy::start(port, Functions::Running(watch.port()), examples, log, show)?;
 
     for (method, path) in [("GET", "/"), ("GET", "/no/such/page?secret"), ("POST", "/logout"), ("GET", "/login?code=a")]
     {

@@ -36,7 +36,9 @@ fn start(functions: Functions) -> (Proxy, u16, PipeWriter, Arc<Mutex<Vec<String>
     let (log, writer) = io::pipe().unwrap();
     let (port, shown) = (free_port().unwrap(), Arc::new(Mutex::new(Vec::new())));
     let lines = Arc::clone(&shown);
-    let proxy = Proxy::start(port, functions, log, move |line| lines.lock().unwrap().push(line.to_owned())).unwrap();
+    let examples = Examples::new(&[], writer.try_clone().unwrap());
+    let show = move |line: &str| lines.lock().unwrap().push(line.to_owned());
+    let proxy = Proxy::start(port, functions, examples, log, show).unwrap();
     (proxy, port, writer, shown)
 }
 
@@ -76,6 +78,19 @@ fn a_client_that_does_not_wait_has_a_line_too() {
     drop(client);
     let line = wait_for(SOON, || shown.lock().unwrap().first().cloned()).unwrap();
     assert!(line.ends_with("GET     /slow                   ---  the client did not wait"), "{line}");
+}
+
+/// API Gateway responds by itself, and the domain name leads nowhere else.
+#[test]
+fn a_path_of_the_examples_that_none_has_is_a_404_of_api_gateway() {
+    let (proxy, port, writer, shown) = start(Functions::Broken);
+    assert_eq!(get(port, "/examples/report").status, 503, "the authorizer is one of the functions");
+    proxy.set(Functions::Running(functions(writer)));
+    let response = get(port, "/examples/nothing?secret");
+    assert_eq!((response.status, response.body.as_str()), (404, r#"{"message":"Not Found"}"#));
+    assert_eq!(response.header("content-type"), "application/json");
+    let line = shown.lock().unwrap().last().cloned().unwrap();
+    assert!(line.ends_with("Z  GET     /examples/nothing       404"), "{line}");
 }
 
 #[test]
