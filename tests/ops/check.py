@@ -167,7 +167,7 @@ def changes(stack, shown):
         if present.get(name) != value
     ]
     if not differing:
-        return True, f"The stack {stack.name} has these settings already."
+        return True, f"The stack {stack.name} has these settings already (of the secrets, only the client secret is compared)."
     return True, f"The stack {stack.name} would change: {'; '.join(differing)}"
 
 
