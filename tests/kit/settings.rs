@@ -9,7 +9,7 @@ use std::{
 
 use shared::{
     App, Function,
-    config::{Environment, Reading, TransferConfig, process_environment},
+    config::{AuthorizerMode, Environment, Reading, TransferConfig, process_environment},
     globus::Globus,
 };
 
@@ -66,9 +66,10 @@ pub fn check(variables: &Settings) -> Result<()> {
 }
 
 /// What all functions read together. A function with settings of its own has its line here.
-fn everything(env: &Environment<'_>) -> Reading<((App, Globus), TransferConfig)> {
-    let (app, transfer) = (App::with_globus(App::read(env), env), TransferConfig::read(env));
-    Ok((app?, transfer?))
+fn everything(env: &Environment<'_>) -> Reading<((App, Globus), TransferConfig, AuthorizerMode)> {
+    let app = App::with_globus(App::read(env), env);
+    let (transfer, mode) = (TransferConfig::read(env), AuthorizerMode::read(env));
+    Ok((app?, transfer?, mode?))
 }
 
 #[cfg(test)]
