@@ -16,6 +16,7 @@ use tokio::{net::TcpListener, runtime, sync::oneshot};
 use crate::{
     api, browser,
     faults::{Endpoint, Verdict},
+    introspect,
     provider::Provider,
     token, transfer,
 };
@@ -86,7 +87,7 @@ fn routes(provider: Arc<Provider>) -> Router {
         .route("/sign-in", post(browser::sign_in))
         .route("/v2/oauth2/token", post(token::token))
         .route("/v2/oauth2/token/revoke", post(api::revoke))
-        .route("/v2/oauth2/token/introspect", post(api::introspect))
+        .route("/v2/oauth2/token/introspect", post(introspect::introspect))
         .route("/v2/oauth2/userinfo", get(api::userinfo).post(api::userinfo))
         .route("/jwk.json", get(api::jwks))
         .route("/.well-known/openid-configuration", get(api::discovery))
