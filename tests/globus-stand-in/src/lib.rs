@@ -1,4 +1,4 @@
-//! A strict local stand-in for Globus Auth, and a little of Globus Transfer, with Globus's formats, for the local run and the tests.
+//! A strict local stand-in for Globus Auth, and a little of Globus Transfer and Globus Groups, with Globus's formats, for the local run and the tests.
 //!
 //! It is as strict as Globus is known to be, and can simulate failures: [`Fault`]s, key rotations, tokens that expire
 //! early. All its data is in memory, and nothing leaves the machine. No published crate has Globus's formats: RS512
@@ -9,7 +9,8 @@
 //! - `browser`: the pages for users; `authorize`: the rules of an authorization request
 //! - [`people`]: who can log in, and with which identities; `session`: who has, and when; `requirements`, [`policies`]:
 //!   what an application may require of that
-//! - `transfer`: the one endpoint of Globus Transfer that is here
+//! - `transfer`, `my_groups`: the one endpoint of Globus Transfer, and of Globus Groups, that is here; [`groups`]: who is
+//!   in which group
 //! - `token`, `introspect`, `api`: the endpoints for API clients; `grants`: which codes and tokens are still valid
 //! - `claims`: what is said of a user; `id_token`, `keys`: what is signed, and with which key
 
@@ -19,9 +20,11 @@ mod browser;
 mod claims;
 mod faults;
 mod grants;
+pub mod groups;
 mod id_token;
 mod introspect;
 mod keys;
+mod my_groups;
 mod pages;
 mod params;
 pub mod people;
@@ -54,6 +57,7 @@ pub use faults::{Endpoint, Fault};
 
 use authorize::Refused;
 use browser::Choice;
+use groups::Status;
 use provider::{Provider, Settings};
 
 /// The one application that is registered here.
@@ -270,6 +274,22 @@ impl StandIn {
     /// From now on, users have logged in this long before they come back to the application, in seconds.
     pub fn log_in_ago(&self, seconds: u64) {
         self.set(|settings| settings.log_in_ago = seconds);
+    }
+
+    /// Gives a user's membership in a group this status; one who has none becomes a member. The groups are in
+    /// [`groups`].
+    pub fn set_membership(&self, person: &str, group: &str, status: Status) -> Result<(), &'static str> {
+        self.provider.state().memberships.set(person, group, status)
+    }
+
+    /// Removes a user from a group: the membership stays, with another status.
+    pub fn remove_from_group(&self, person: &str, group: &str) -> Result<(), &'static str> {
+        self.set_membership(person, group, Status::Removed)
+    }
+
+    /// Sets whether the list of groups has memberships of every status, whichever the client asks for.
+    pub fn list_all_memberships(&self, all: bool) {
+        self.set(|settings| settings.all_memberships = all);
     }
 
     /// Sets how ID tokens are signed. The default is [`Signing::Normal`].

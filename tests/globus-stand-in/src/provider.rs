@@ -9,7 +9,10 @@ use axum::http::StatusCode;
 use serde_json::Value;
 use url::form_urlencoded;
 
-use crate::{RefreshTokens, Signing, UnknownPolicies, faults::Faults, grants::Grants, keys::KeyRing, session::Session};
+use crate::{
+    RefreshTokens, Signing, UnknownPolicies, faults::Faults, grants::Grants, groups::Memberships, keys::KeyRing,
+    session::Session,
+};
 
 /// The lifetime of Globus's tokens, in seconds: 48 hours.
 pub(crate) const LIFETIME: u64 = 172_800;
@@ -32,6 +35,7 @@ pub(crate) struct State {
     /// The sessions at the stand-in itself, by the value of its cookie.
     pub(crate) sessions: HashMap<String, Session>,
     pub(crate) grants: Grants,
+    pub(crate) memberships: Memberships,
     /// The parameters of each authorization request, in order.
     pub(crate) authorize_requests: Vec<Vec<(String, String)>>,
 }
@@ -55,6 +59,8 @@ pub(crate) struct Settings {
     /// Whether introspection shows sessions without authentications.
     pub(crate) forget_authentications: bool,
     pub(crate) unknown_policies: UnknownPolicies,
+    /// Whether memberships are listed whichever statuses a client asks for.
+    pub(crate) all_memberships: bool,
 }
 
 impl Default for Settings {
@@ -72,6 +78,7 @@ impl Default for Settings {
             log_in_ago: 0,
             forget_authentications: false,
             unknown_policies: UnknownPolicies::Absent,
+            all_memberships: false,
         }
     }
 }

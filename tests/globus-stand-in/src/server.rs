@@ -16,7 +16,7 @@ use tokio::{net::TcpListener, runtime, sync::oneshot};
 use crate::{
     api, browser,
     faults::{Endpoint, Verdict},
-    introspect,
+    introspect, my_groups,
     provider::Provider,
     token, transfer,
 };
@@ -92,6 +92,7 @@ fn routes(provider: Arc<Provider>) -> Router {
         .route("/jwk.json", get(api::jwks))
         .route("/.well-known/openid-configuration", get(api::discovery))
         .route("/v0.10/task_list", get(transfer::task_list))
+        .route("/v2/groups/my_groups", get(my_groups::my_groups))
         .route("/v2/web/logout", get(browser::logout))
         .route("/v2/web/consents", get(browser::consents))
         .fallback(browser::nothing_here)

@@ -2,6 +2,7 @@
 
 mod authorize;
 mod faults;
+mod groups;
 mod id_token;
 mod introspect;
 mod other;

@@ -42,7 +42,7 @@ const fn of_the_lab(sub: &'static str, name: &'static str, username: &'static st
 }
 
 /// All users, in the order of the sign-in page.
-pub static PEOPLE: [Person; 15] = [
+pub static PEOPLE: [Person; 19] = [
     Person {
         id: "ada",
         sub: "ada10ace-1815-4d60-8bdb-eeecaba85bd9",
@@ -194,6 +194,46 @@ pub static PEOPLE: [Person; 15] = [
         email: Some("sofya@lab.example"),
         provider: LAB_PROVIDER,
         mfa: Mfa::WhenRequired,
+        ..USUAL
+    },
+    Person {
+        id: "member",
+        case: Some("is in the group of the beamline"),
+        sub: "9e0b000a-010a-4a0a-8b0a-0a1b2c3d4e0a",
+        name: Some("Dorothy Hodgkin"),
+        username: "dorothy@globusid.example",
+        email: Some("dorothy@globusid.example"),
+        ..USUAL
+    },
+    Person {
+        id: "member-linked",
+        case: Some("is in the group with a linked identity"),
+        sub: "9e0b000b-010b-4a0b-8b0b-0a1b2c3d4e0b",
+        name: Some("Kathleen Lonsdale"),
+        username: "kathleen@globusid.example",
+        email: Some("kathleen@globusid.example"),
+        linked: &[Linked {
+            identity: of_the_lab("9e0b000b-020b-4a0b-8b0b-0a1b2c3d4e0b", "Kathleen Lonsdale", "kathleen@lab.example"),
+            usual: false,
+        }],
+        ..USUAL
+    },
+    Person {
+        id: "manager",
+        case: Some("manages the group of the beamline"),
+        sub: "9e0b000c-010c-4a0c-8b0c-0a1b2c3d4e0c",
+        name: Some("Ada Yonath"),
+        username: "yonath@globusid.example",
+        email: Some("yonath@globusid.example"),
+        ..USUAL
+    },
+    Person {
+        id: "every-status",
+        case: Some("has a membership of each status, each in another group"),
+        sub: "9e0b000d-010d-4a0d-8b0d-0a1b2c3d4e0d",
+        name: Some("Maria Mayer"),
+        username: "maria@globusid.example",
+        email: Some("maria@globusid.example"),
         ..USUAL
     },
 ];
