@@ -19,7 +19,10 @@ from jwt.exceptions import InvalidSignatureError
 
 OPENID = ["openid", "profile", "email"]
 TRANSFER = "urn:globus:auth:scope:transfer.api.globus.org:all"
+GROUPS = "urn:globus:auth:scope:groups.api.globus.org:view_my_groups_and_memberships"
 STATE = "a-state-of-this-check"
+# Policies of the stand-in: a second factor, and an identity of lab.example.
+MFA, OF_THE_LAB = "90110000-0001-4e31-92d7-7ad4c1b05e01", "90110000-0002-4e32-93d8-7be5d2c16f02"
 
 
 def expect(holds, sentence):
@@ -27,15 +30,15 @@ def expect(holds, sentence):
         sys.exit(f"globus_sdk_check: {sentence}")
 
 
-def sign_in(client, redirect_uri):
+def sign_in(client, redirect_uri, person, scopes, **required):
     """Presses a user's button on the sign-in page, and redeems the code from the callback."""
-    client.oauth2_start_flow(redirect_uri, [*OPENID, TRANSFER], state=STATE, refresh_tokens=True)
-    authorize = client.oauth2_get_authorize_url()
+    client.oauth2_start_flow(redirect_uri, [*OPENID, *scopes], state=STATE, refresh_tokens=True)
+    authorize = client.oauth2_get_authorize_url(**required)
     page = requests.get(authorize, timeout=10)
     expect(page.status_code == 200, f"the sign-in page has status {page.status_code}")
     query = urlsplit(authorize).query
     answer = requests.post(
-        f"{client.base_url}/sign-in?{query}", data={"person": "ada"}, timeout=10, allow_redirects=False
+        f"{client.base_url}/sign-in?{query}", data={"person": person}, timeout=10, allow_redirects=False
     )
     callback = answer.headers.get("Location", "")
     expect(callback.startswith(redirect_uri), f"the user is sent to {callback!r}")
@@ -98,6 +101,44 @@ def check_revocation(client, with_token, auth):
     expect(error.code == "UNAUTHORIZED" and error.request_id, f"the SDK cannot read the error {error.text}")
 
 
+def check_session(client, redirect_uri):
+    """A required domain makes the user log in with the linked identity. Then the session has it, and its groups."""
+    required = {"session_required_single_domain": ["other.example", "lab.example"], "prompt": "login"}
+    tokens = sign_in(client, redirect_uri, "member-linked", [GROUPS], **required).by_resource_server
+    about = client.oauth2_token_introspect(
+        tokens["auth.globus.org"]["access_token"], include="session_info,identity_set_detail"
+    )
+    identities = {identity["sub"]: identity for identity in about["identity_set_detail"]}
+    (sub,) = about["session_info"]["authentications"]
+    expect(identities[sub]["username"] == "kathleen@lab.example", f"the session has {identities[sub]}")
+    expect(about["username"] == "kathleen@globusid.example", f"the token is of {about['username']}")
+    check_policies(client, tokens["auth.globus.org"]["access_token"])
+    check_groups(tokens, sub, client.base_url)
+
+
+def check_policies(client, access_token):
+    """The SDK has no parameter for policies. Its users send the request like this."""
+    form = {"token": access_token, "authentication_policies": f"{MFA},{OF_THE_LAB}"}
+    about = client.post("/v2/oauth2/token/introspect", data=form, encoding="form")
+    evaluations = {policy: of["evaluation"] for policy, of in about["policy_evaluations"].items()}
+    expect(evaluations == {MFA: False, OF_THE_LAB: True}, f"the policies are {evaluations}")
+
+
+def check_groups(tokens, sub, url):
+    for query in ({}, {"statuses": "active"}, {"statuses": ["active", "invited"]}):
+        groups = groups_client(tokens["groups.api.globus.org"], url).get_my_groups(**query)
+        memberships = [membership for group in groups for membership in group["my_memberships"]]
+        expect([membership["identity_id"] for membership in memberships] == [sub], f"{query} lists {memberships}")
+    error = refusal(groups_client(tokens["auth.globus.org"], url).get_my_groups)
+    expect(error is not None, "Groups takes a token of another service")
+    expect((error.http_status, error.code) == (401, "INVALID_TOKEN"), f"Groups refuses a token with {error.text}")
+
+
+def groups_client(token, url):
+    authorizer = globus_sdk.AccessTokenAuthorizer(token["access_token"])
+    return globus_sdk.GroupsClient(base_url=url, authorizer=authorizer)
+
+
 def check_dead_refresh_token(client, refresh_token):
     client.oauth2_revoke_token(refresh_token)
     error = refusal(lambda: client.oauth2_refresh_token(refresh_token))
@@ -110,20 +151,21 @@ def refusal(call):
     """The error that the SDK raises for the response, or None if it raises none."""
     try:
         call()
-    except globus_sdk.AuthAPIError as error:
+    except globus_sdk.GlobusAPIError as error:
         return error
     return None
 
 
 def main(url, client_id, client_secret, redirect_uri):
     client = globus_sdk.ConfidentialAppAuthClient(client_id, client_secret, base_url=url)
-    tokens = sign_in(client, redirect_uri)
+    tokens = sign_in(client, redirect_uri, "ada", [TRANSFER])
     check_tokens(tokens)
     auth = tokens.by_resource_server["auth.globus.org"]
     transfer = tokens.by_resource_server["transfer.api.globus.org"]
     sub = check_id_token(client, tokens)
     with_token = check_userinfo(client, auth["access_token"], sub)
     check_refresh(client, transfer)
+    check_session(client, redirect_uri)
     check_revocation(client, with_token, auth)
     check_dead_refresh_token(client, transfer["refresh_token"])
 

@@ -1,4 +1,4 @@
-//! The endpoints for API clients: revocation, introspection, userinfo, keys and discovery.
+//! The endpoints for API clients: revocation, userinfo, keys and discovery.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 use crate::{
-    CLIENT_ID, CLIENT_SECRET, grants, params::Params, provider::Provider, refusal::Refusal, scopes::GLOBUS_AUTH,
+    CLIENT_ID, CLIENT_SECRET, claims, grants, params::Params, provider::Provider, refusal::Refusal, scopes::GLOBUS_AUTH,
 };
 
 type Shared = State<Arc<Provider>>;
@@ -28,36 +28,6 @@ pub(crate) async fn revoke(State(provider): Shared, headers: HeaderMap, body: St
     Ok(Json(json!({ "active": false })))
 }
 
-/// `POST /v2/oauth2/token/introspect`, with the client's credentials in the header
-/// ([RFC 7662](https://www.rfc-editor.org/rfc/rfc7662)).
-pub(crate) async fn introspect(
-    State(provider): Shared,
-    headers: HeaderMap,
-    body: String,
-) -> Result<Json<Value>, Refusal> {
-    let token = presented_token(&headers, &body)?;
-    let state = provider.state();
-    let Some(token) = state.grants.active(&token, grants::now()) else {
-        return Ok(Json(json!({ "active": false })));
-    };
-    let person = token.grant.person;
-    Ok(Json(json!({
-        "active": true,
-        "token_type": "Bearer",
-        "scope": token.service.scopes.join(" "),
-        "client_id": CLIENT_ID,
-        "username": person.username,
-        "name": person.name,
-        "email": person.email,
-        "sub": person.sub,
-        "aud": [token.service.name, CLIENT_ID],
-        "iss": provider.url,
-        "exp": token.expires,
-        "iat": token.issued,
-        "nbf": token.issued,
-    })))
-}
-
 /// `GET` or `POST /v2/oauth2/userinfo`, with a token for Globus Auth itself.
 pub(crate) async fn userinfo(State(provider): Shared, headers: HeaderMap) -> Result<Json<Value>, Refusal> {
     let bearer = authorization(&headers, "Bearer").ok_or(Refusal::Unauthorized)?;
@@ -67,7 +37,7 @@ pub(crate) async fn userinfo(State(provider): Shared, headers: HeaderMap) -> Res
         return Err(Refusal::Forbidden);
     }
     let grant = &token.grant;
-    let claims = grant.person.claims(&grant.scopes, grant.authenticated);
+    let claims = claims::of(&grant.session, &grant.scopes, &state.settings);
     Ok(Json(claims.into()))
 }
 

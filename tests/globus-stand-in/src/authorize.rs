@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 
 use url::Url;
 
-use crate::{CLIENT_ID, grants::Grant, params::Params, people::Person, provider::Provider, scopes};
+use crate::{
+    CLIENT_ID, grants::Grant, params::Params, provider::Provider, requirements::Requirements, scopes, session::Session,
+};
 
 /// A valid request, ready for the user's decision.
 pub(crate) struct Request {
@@ -17,6 +19,7 @@ pub(crate) struct Request {
     offline: bool,
     pub(crate) scopes: Vec<String>,
     pub(crate) prompt: Prompt,
+    pub(crate) requirements: Requirements,
 }
 
 /// The `prompt` parameter: whether the user sees the sign-in page.
@@ -34,6 +37,8 @@ pub(crate) enum Prompt {
 pub(crate) enum Refused {
     /// Shown on a page at Globus. The browser is never sent to a URL that is not registered for the application.
     Shown(&'static str),
+    /// The user stays at Globus, having logged in with no identity that the application requires.
+    Stays(String),
     /// Reported to the application: the URL to send the browser to.
     Told(String),
 }
@@ -50,6 +55,7 @@ impl Request {
             params.get("redirect_uri").filter(|uri| redirect_uris.contains(*uri)).ok_or_else(mismatch)?;
         let scopes =
             scopes::parse(params.get("scope").unwrap_or_default()).ok_or(Refused::Shown("Unknown scope(s)"))?;
+        let requirements = Requirements::parse(&params).ok_or(Refused::Shown("Unknown policy."))?;
         let owned = |name| params.get(name).map(str::to_owned);
         let request = Self {
             callback: Url::parse(redirect_uri).map_err(|_| mismatch())?,
@@ -59,6 +65,7 @@ impl Request {
             code_challenge: owned("code_challenge"),
             offline: params.get("access_type") == Some("offline"),
             scopes,
+            requirements,
             prompt: match params.get("prompt") {
                 Some("login") => Prompt::Login,
                 Some("none") => Prompt::None,
@@ -88,11 +95,10 @@ impl Request {
     }
 
     /// The callback URL with a code, for a user who agreed.
-    pub(crate) fn agree(self, provider: &Provider, person: &'static Person, authenticated: u64, now: u64) -> String {
+    pub(crate) fn agree(self, provider: &Provider, session: Session, now: u64) -> String {
         let Self { mut callback, state, .. } = self;
         let grant = Grant {
-            person,
-            authenticated,
+            session,
             redirect_uri: self.redirect_uri,
             scopes: self.scopes,
             state: state.clone(),

@@ -18,18 +18,22 @@ use crate::{
     grants,
     pages::Page,
     params::Params,
-    people::{self, PEOPLE},
-    provider::{Provider, Session},
+    people::{self, PEOPLE, Person},
+    provider::Provider,
     random,
+    session::Session,
 };
 
 /// The stand-in's own cookie. Its value is a key to the sessions that the stand-in keeps.
 const COOKIE_NAME: &str = "globus_stand_in";
 
+/// What a user reads who has no identity that the application requires, if the application says nothing.
+const OTHER_IDENTITY: &str = "The application requires another identity, or a second factor.";
+
 /// The button that the user pressed on the sign-in page.
 #[derive(Clone, Copy)]
 pub(crate) enum Choice {
-    SignIn(Session),
+    SignIn(&'static Person),
     Deny,
 }
 
@@ -40,46 +44,67 @@ pub(crate) async fn authorize(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refused> {
     let query = query.unwrap_or_default();
+    provider.record(&query);
     let request = Request::check(&query, &provider.state().redirect_uris)?;
-    let session = session_key(&headers)
-        .and_then(|key| provider.state().sessions.get(&key).copied())
-        .filter(|_| request.prompt != Prompt::Login);
+    let now = grants::now();
+    let session = session_of(&provider, &headers)
+        .filter(|_| request.prompt != Prompt::Login)
+        .filter(|session| request.requirements.met_by(session, now));
     Ok(match session {
-        Some(Session { person, authenticated }) => {
-            found(&request.agree(&provider, person, authenticated, grants::now()))
-        }
+        Some(session) => found(&request.agree(&provider, session, now)),
         None if request.prompt == Prompt::None => found(&request.refuse("login_required", "No user is logged in.")),
-        None => Page::SignIn { query: &query, scopes: &request.scopes, people: &PEOPLE }.into_response(),
+        None => ask(&query, &request),
     })
 }
 
 /// `POST /sign-in`: the user pressed a button of the sign-in page. The query is that of the authorization request.
 pub(crate) async fn sign_in(
     State(provider): State<Arc<Provider>>,
+    headers: HeaderMap,
     RawQuery(query): RawQuery,
     body: String,
 ) -> Result<Response, Refused> {
     let form = Params::parse(&body).ok_or(Refused::Shown("A parameter stands twice."))?;
     let query = query.unwrap_or_default();
     let Some(person) = form.get("person") else {
-        return Ok(found(&decide(&provider, &query, Choice::Deny)?));
+        return Ok(found(&decide(&provider, &query, None, Choice::Deny)?.0));
     };
     let person = people::find(person).ok_or(Refused::Shown("There is no such person."))?;
-    let session = Session { person, authenticated: grants::now() };
-    let callback = decide(&provider, &query, Choice::SignIn(session))?;
+    let before = session_of(&provider, &headers);
+    let (callback, session) = decide(&provider, &query, before, Choice::SignIn(person))?;
     let key = random::code();
-    provider.state().sessions.insert(key.clone(), session);
+    provider.state().sessions.extend(session.map(|session| (key.clone(), session)));
     let cookie = Cookie::build((COOKIE_NAME, key)).path("/").http_only(true).same_site(SameSite::Lax);
     Ok(([(SET_COOKIE, cookie.to_string())], found(&callback)).into_response())
 }
 
-/// The callback URL for the user's choice.
-pub(crate) fn decide(provider: &Provider, query: &str, choice: Choice) -> Result<String, Refused> {
+/// The callback URL for the user's choice, and the session of a user who logs in. One from before goes on in it.
+pub(crate) fn decide(
+    provider: &Provider,
+    query: &str,
+    before: Option<Session>,
+    choice: Choice,
+) -> Result<(String, Option<Session>), Refused> {
     let request = Request::check(query, &provider.state().redirect_uris)?;
-    Ok(match choice {
-        Choice::SignIn(session) => request.agree(provider, session.person, session.authenticated, grants::now()),
-        Choice::Deny => request.refuse("access_denied", "The user denied the request."),
-    })
+    let Choice::SignIn(person) = choice else {
+        return Ok((request.refuse("access_denied", "The user denied the request."), None));
+    };
+    let now = grants::now();
+    let ago = provider.state().settings.log_in_ago;
+    let Some(session) = request.requirements.log_in(person, now.saturating_sub(ago)) else {
+        let message = request.requirements.message.clone();
+        return Err(Refused::Stays(message.unwrap_or_else(|| OTHER_IDENTITY.to_owned())));
+    };
+    let session = Session::after(before, session);
+    Ok((request.agree(provider, session.clone(), now), Some(session)))
+}
+
+/// The sign-in page.
+fn ask(query: &str, request: &Request) -> Response {
+    let (cases, people) = PEOPLE.iter().partition(|person| person.case.is_some());
+    let Request { scopes, requirements, .. } = request;
+    let message = requirements.message.as_deref();
+    Page::SignIn { query, scopes, message, people, cases, required: requirements.any() }.into_response()
 }
 
 /// `GET /v2/web/logout`: logs the user out, and shows a link back. It never redirects
@@ -124,12 +149,21 @@ impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         match self {
             Self::Told(callback) => found(&callback),
+            Self::Stays(text) => {
+                let page = Page::Message { heading: "Log in with another identity", text: &text };
+                (StatusCode::FORBIDDEN, page).into_response()
+            }
             Self::Shown(text) => {
                 let heading = "Globus Auth cannot accept this request";
                 (StatusCode::BAD_REQUEST, Page::Message { heading, text }).into_response()
             }
         }
     }
+}
+
+/// The session of the browser.
+fn session_of(provider: &Provider, headers: &HeaderMap) -> Option<Session> {
+    session_key(headers).and_then(|key| provider.state().sessions.get(&key).cloned())
 }
 
 fn session_key(headers: &HeaderMap) -> Option<String> {

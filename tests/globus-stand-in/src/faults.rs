@@ -15,7 +15,7 @@ use axum::{
 use futures_util::stream;
 use tokio::sync::watch;
 
-/// An endpoint of Globus Auth or Globus Transfer.
+/// An endpoint of Globus Auth, Globus Transfer or Globus Groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
     /// `/v2/oauth2/authorize`
@@ -36,6 +36,8 @@ pub enum Endpoint {
     Logout,
     /// `/v0.10/task_list`, of Globus Transfer
     TaskList,
+    /// `/v2/groups/my_groups`, of Globus Groups
+    MyGroups,
 }
 
 /// What happens instead of the normal response, or before it.
@@ -75,7 +77,7 @@ pub(crate) struct Faults {
 
 impl Endpoint {
     /// Every endpoint and its path.
-    const PATHS: [(Self, &str); 9] = [
+    const PATHS: [(Self, &str); 10] = [
         (Self::Authorize, "/v2/oauth2/authorize"),
         (Self::Token, "/v2/oauth2/token"),
         (Self::Revoke, "/v2/oauth2/token/revoke"),
@@ -85,6 +87,7 @@ impl Endpoint {
         (Self::Discovery, "/.well-known/openid-configuration"),
         (Self::Logout, "/v2/web/logout"),
         (Self::TaskList, "/v0.10/task_list"),
+        (Self::MyGroups, "/v2/groups/my_groups"),
     ];
 
     /// The endpoint with that path.

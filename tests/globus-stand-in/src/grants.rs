@@ -9,7 +9,7 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::digest::{SHA256, digest};
 
-use crate::{people::Person, random, scopes::Service};
+use crate::{random, scopes::Service, session::Session};
 
 /// How long a code can be redeemed, in seconds
 /// ([RFC 6749, section 4.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2)).
@@ -18,9 +18,7 @@ const CODE_LIFETIME: u64 = 600;
 /// What a user agreed to.
 #[derive(Debug)]
 pub(crate) struct Grant {
-    pub(crate) person: &'static Person,
-    /// When the user logged in, in seconds since the epoch.
-    pub(crate) authenticated: u64,
+    pub(crate) session: Session,
     pub(crate) redirect_uri: String,
     pub(crate) scopes: Vec<String>,
     pub(crate) state: Option<String>,
@@ -145,8 +143,8 @@ impl Grants {
 
     /// Revokes everything a user agreed to: tokens, and codes that are not redeemed yet.
     pub(crate) fn revoke_person(&mut self, person: &str) {
-        self.revoke_where(|token| token.grant.person.id == person);
-        self.codes.retain(|_, code| code.grant.person.id != person);
+        self.revoke_where(|token| token.grant.session.person.id == person);
+        self.codes.retain(|_, code| code.grant.session.person.id != person);
     }
 
     pub(crate) fn is_revoked(&self, secret: &str) -> bool {
@@ -155,7 +153,7 @@ impl Grants {
 
     /// The id of the user that the token was issued for.
     pub(crate) fn whose(&self, secret: &str) -> Option<&'static str> {
-        self.find(secret).map(|token| token.grant.person.id)
+        self.find(secret).map(|token| token.grant.session.person.id)
     }
 
     /// Every token ever issued, in order.

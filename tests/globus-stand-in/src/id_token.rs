@@ -10,7 +10,7 @@ use ring::{
 use serde_json::{Value, json};
 
 use crate::{
-    CLIENT_ID, Signing,
+    CLIENT_ID, Signing, claims,
     grants::Grant,
     provider::{LIFETIME, Settings},
 };
@@ -23,7 +23,7 @@ pub(crate) fn make(
     access_token: &str,
     now: u64,
 ) -> io::Result<String> {
-    let mut claims = grant.person.claims(&grant.scopes, grant.authenticated);
+    let mut claims = claims::of(&grant.session, &grant.scopes, settings);
     for (claim, value) in [
         ("iss", Value::from(issuer)),
         ("aud", CLIENT_ID.into()),

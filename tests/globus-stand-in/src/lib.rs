@@ -1,4 +1,4 @@
-//! A strict local stand-in for Globus Auth, and a little of Globus Transfer, with Globus's formats, for the local run and the tests.
+//! A strict local stand-in for Globus Auth, and a little of Globus Transfer and Globus Groups, with Globus's formats, for the local run and the tests.
 //!
 //! It is as strict as Globus is known to be, and can simulate failures: [`Fault`]s, key rotations, tokens that expire
 //! early. All its data is in memory, and nothing leaves the machine. No published crate has Globus's formats: RS512
@@ -7,25 +7,35 @@
 //! Where to look first:
 //! - `server`: the thread and the routes; `faults`: the deliberate faults
 //! - `browser`: the pages for users; `authorize`: the rules of an authorization request
-//! - `transfer`: the one endpoint of Globus Transfer that is here
-//! - `token`, `api`: the endpoints for API clients; `grants`: which codes and tokens are still valid
-//! - `id_token`, `keys`: what is signed, and with which key
+//! - [`people`]: who can log in, and with which identities; `session`: who has, and when; `requirements`, [`policies`]:
+//!   what an application may require of that
+//! - `transfer`, `my_groups`: the one endpoint of Globus Transfer, and of Globus Groups, that is here; [`groups`]: who is
+//!   in which group
+//! - `token`, `introspect`, `api`: the endpoints for API clients; `grants`: which codes and tokens are still valid
+//! - `claims`: what is said of a user; `id_token`, `keys`: what is signed, and with which key
 
 mod api;
 mod authorize;
 mod browser;
+mod claims;
 mod faults;
 mod grants;
+pub mod groups;
 mod id_token;
+mod introspect;
 mod keys;
+mod my_groups;
 mod pages;
 mod params;
 pub mod people;
+pub mod policies;
 mod provider;
 mod random;
 mod refusal;
+mod requirements;
 mod scopes;
 mod server;
+mod session;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -47,7 +57,8 @@ pub use faults::{Endpoint, Fault};
 
 use authorize::Refused;
 use browser::Choice;
-use provider::{Provider, Session, Settings};
+use groups::Status;
+use provider::{Provider, Settings};
 
 /// The one application that is registered here.
 pub const CLIENT_ID: &str = "7fb58e00-0000-4000-8000-000000000000";
@@ -78,6 +89,15 @@ pub enum Signing {
     /// HS512, with the bytes of the public key as the secret: algorithm confusion
     /// ([RFC 8725, section 2.1](https://www.rfc-editor.org/rfc/rfc8725#section-2.1)).
     HmacWithPublicKey,
+}
+
+/// What introspection says of a policy that does not exist. Globus documents neither.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownPolicies {
+    /// Nothing: the evaluation is missing.
+    Absent,
+    /// The request is refused (`invalid_request`).
+    Refused,
 }
 
 /// A stand-in that runs for as long as this value lives.
@@ -125,14 +145,14 @@ impl StandIn {
     }
 
     /// Does what a user does in a browser, but without one: follows the URL of an authorization request and logs in.
-    /// Gives the URL of the callback, or the text of the page that Globus shows instead.
+    /// Gives the URL of the callback, or the text of the page that Globus shows instead. If the application requires a
+    /// domain, an identity, a policy or a second factor, the user logs in with an identity that has it, if there is one.
     ///
     /// No request is counted, and the stand-in keeps no session.
     #[expect(clippy::unused_async, reason = "callers await it as they would await a browser")]
     pub async fn sign_in(&self, authorize_url: &str, person: &str) -> Result<String, String> {
         let person = people::find(person).ok_or("There is no such person.")?;
-        let session = Session { person, authenticated: grants::now() };
-        self.decide(authorize_url, Choice::SignIn(session))
+        self.decide(authorize_url, Choice::SignIn(person))
     }
 
     /// The same for a user who presses Deny.
@@ -146,16 +166,29 @@ impl StandIn {
         if url.origin().ascii_serialization() != self.url() || url.path() != "/v2/oauth2/authorize" {
             return Err("The URL leads elsewhere.".to_owned());
         }
-        let decided = browser::decide(&self.provider, url.query().unwrap_or_default(), choice);
-        decided.or_else(|refused| match refused {
-            Refused::Told(callback) => Ok(callback),
-            Refused::Shown(text) => Err(text.to_owned()),
-        })
+        let query = url.query().unwrap_or_default();
+        self.provider.record(query);
+        match browser::decide(&self.provider, query, None, choice) {
+            Ok((callback, _)) | Err(Refused::Told(callback)) => Ok(callback),
+            Err(Refused::Shown(text)) => Err(text.to_owned()),
+            Err(Refused::Stays(text)) => Err(text),
+        }
     }
 
     /// How many requests an endpoint has received, including those with a fault.
     pub fn requests(&self, endpoint: Endpoint) -> usize {
         self.provider.faults.received(endpoint)
+    }
+
+    /// The parameters of each authorization request, in order: of a browser, of [`Self::sign_in`] and of [`Self::deny`].
+    pub fn authorize_requests(&self) -> Vec<Vec<(String, String)>> {
+        self.provider.state().authorize_requests.clone()
+    }
+
+    /// A parameter of the last authorization request.
+    pub fn last_authorize_parameter(&self, name: &str) -> Option<String> {
+        let last = self.authorize_requests().pop()?;
+        last.into_iter().find(|(other, _)| other == name).map(|(_, value)| value)
     }
 
     /// Every access and refresh token ever issued, in order.
@@ -215,6 +248,48 @@ impl StandIn {
     /// Changes the claims of every ID token before it is signed.
     pub fn edit_id_token(&self, edit: impl Fn(&mut Value) + Send + Sync + 'static) {
         self.set(|settings| settings.edit_id_token = Some(Arc::new(edit)));
+    }
+
+    /// Changes every introspection of an active token before it is sent.
+    pub fn edit_introspection(&self, edit: impl Fn(&mut Value) + Send + Sync + 'static) {
+        self.set(|settings| settings.edit_introspection = Some(Arc::new(edit)));
+    }
+
+    /// Sets whether introspection shows every session without authentications, as Globus may after a silent single
+    /// sign-on. Then no policy holds.
+    pub fn forget_authentications(&self, forget: bool) {
+        self.set(|settings| settings.forget_authentications = forget);
+    }
+
+    /// Sets what introspection says of a policy that does not exist. The default is [`UnknownPolicies::Absent`].
+    pub fn unknown_policies(&self, unknown_policies: UnknownPolicies) {
+        self.set(|settings| settings.unknown_policies = unknown_policies);
+    }
+
+    /// Sets whether the claims of ID tokens and of userinfo lack the identity set. By default they have it with `openid`.
+    pub fn leave_out_identity_set(&self, leave_out: bool) {
+        self.set(|settings| settings.identity_set = !leave_out);
+    }
+
+    /// From now on, users have logged in this long before they come back to the application, in seconds.
+    pub fn log_in_ago(&self, seconds: u64) {
+        self.set(|settings| settings.log_in_ago = seconds);
+    }
+
+    /// Gives a user's membership in a group this status; one who has none becomes a member. The groups are in
+    /// [`groups`].
+    pub fn set_membership(&self, person: &str, group: &str, status: Status) -> Result<(), &'static str> {
+        self.provider.state().memberships.set(person, group, status)
+    }
+
+    /// Removes a user from a group: the membership stays, with another status.
+    pub fn remove_from_group(&self, person: &str, group: &str) -> Result<(), &'static str> {
+        self.set_membership(person, group, Status::Removed)
+    }
+
+    /// Sets whether the list of groups has memberships of every status, whichever the client asks for.
+    pub fn list_all_memberships(&self, all: bool) {
+        self.set(|settings| settings.all_memberships = all);
     }
 
     /// Sets how ID tokens are signed. The default is [`Signing::Normal`].

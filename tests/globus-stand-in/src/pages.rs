@@ -40,7 +40,13 @@ pub(crate) enum Page<'a> {
         /// The query of the authorization request.
         query: &'a str,
         scopes: &'a [String],
-        people: &'a [Person],
+        /// What the application tells the user.
+        message: Option<&'a str>,
+        people: Vec<&'a Person>,
+        /// Those who are cases for access rules.
+        cases: Vec<&'a Person>,
+        /// Whether the application requires certain identities. Then the cases are shown at once.
+        required: bool,
     },
     LoggedOut {
         /// Whether the request names our client.

@@ -7,8 +7,12 @@ use std::{
 
 use axum::http::StatusCode;
 use serde_json::Value;
+use url::form_urlencoded;
 
-use crate::{RefreshTokens, Signing, faults::Faults, grants::Grants, keys::KeyRing, people::Person};
+use crate::{
+    RefreshTokens, Signing, UnknownPolicies, faults::Faults, grants::Grants, groups::Memberships, keys::KeyRing,
+    session::Session,
+};
 
 /// The lifetime of Globus's tokens, in seconds: 48 hours.
 pub(crate) const LIFETIME: u64 = 172_800;
@@ -31,6 +35,9 @@ pub(crate) struct State {
     /// The sessions at the stand-in itself, by the value of its cookie.
     pub(crate) sessions: HashMap<String, Session>,
     pub(crate) grants: Grants,
+    pub(crate) memberships: Memberships,
+    /// The parameters of each authorization request, in order.
+    pub(crate) authorize_requests: Vec<Vec<(String, String)>>,
 }
 
 /// Cloned from the state before they are used, so that an edit may itself call the stand-in.
@@ -44,14 +51,16 @@ pub(crate) struct Settings {
     pub(crate) keys: KeyRing,
     pub(crate) edit_token_response: Option<Edit>,
     pub(crate) edit_id_token: Option<Edit>,
-}
-
-/// The session of a user who logged in with a browser.
-#[derive(Clone, Copy)]
-pub(crate) struct Session {
-    pub(crate) person: &'static Person,
-    /// Seconds since the epoch.
-    pub(crate) authenticated: u64,
+    pub(crate) edit_introspection: Option<Edit>,
+    /// Whether claims have the identity set.
+    pub(crate) identity_set: bool,
+    /// How long ago a user logs in, in seconds.
+    pub(crate) log_in_ago: u64,
+    /// Whether introspection shows sessions without authentications.
+    pub(crate) forget_authentications: bool,
+    pub(crate) unknown_policies: UnknownPolicies,
+    /// Whether memberships are listed whichever statuses a client asks for.
+    pub(crate) all_memberships: bool,
 }
 
 impl Default for Settings {
@@ -64,6 +73,12 @@ impl Default for Settings {
             keys: KeyRing::default(),
             edit_token_response: None,
             edit_id_token: None,
+            edit_introspection: None,
+            identity_set: true,
+            log_in_ago: 0,
+            forget_authentications: false,
+            unknown_policies: UnknownPolicies::Absent,
+            all_memberships: false,
         }
     }
 }
@@ -73,6 +88,12 @@ impl Provider {
         let state =
             State { redirect_uris: redirect_uris.iter().map(ToString::to_string).collect(), ..State::default() };
         Self { url, faults: Faults::default(), state: Mutex::new(state) }
+    }
+
+    /// Keeps the parameters of an authorization request.
+    pub(crate) fn record(&self, query: &str) {
+        let parameters = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        self.state().authorize_requests.push(parameters);
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {

@@ -16,6 +16,7 @@ use tokio::{net::TcpListener, runtime, sync::oneshot};
 use crate::{
     api, browser,
     faults::{Endpoint, Verdict},
+    introspect, my_groups,
     provider::Provider,
     token, transfer,
 };
@@ -86,11 +87,12 @@ fn routes(provider: Arc<Provider>) -> Router {
         .route("/sign-in", post(browser::sign_in))
         .route("/v2/oauth2/token", post(token::token))
         .route("/v2/oauth2/token/revoke", post(api::revoke))
-        .route("/v2/oauth2/token/introspect", post(api::introspect))
+        .route("/v2/oauth2/token/introspect", post(introspect::introspect))
         .route("/v2/oauth2/userinfo", get(api::userinfo).post(api::userinfo))
         .route("/jwk.json", get(api::jwks))
         .route("/.well-known/openid-configuration", get(api::discovery))
         .route("/v0.10/task_list", get(transfer::task_list))
+        .route("/v2/groups/my_groups", get(my_groups::my_groups))
         .route("/v2/web/logout", get(browser::logout))
         .route("/v2/web/consents", get(browser::consents))
         .fallback(browser::nothing_here)

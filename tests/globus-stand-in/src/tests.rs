@@ -2,8 +2,11 @@
 
 mod authorize;
 mod faults;
+mod groups;
 mod id_token;
+mod introspect;
 mod other;
+mod requirements;
 mod token;
 mod transfer;
 
@@ -173,6 +176,17 @@ fn parameter(url: &str, name: &str) -> Option<String> {
     let url = Url::parse(url).expect(url);
     let mut pairs = url.query_pairs();
     pairs.find(|(other, _)| other == name).map(|(_, value)| value.into_owned())
+}
+
+#[track_caller]
+fn assert_api_error(received: &Received, status: u16, code: &str) {
+    assert_eq!(received.status.as_u16(), status, "{}", received.body);
+    let body = received.json();
+    let error = &body["errors"][0];
+    assert_eq!(error["status"], status.to_string(), "as text");
+    assert_eq!(error["code"], code);
+    assert_eq!(text(&error["id"]).len(), 36);
+    assert_eq!(body["error"], code.to_lowercase());
 }
 
 fn text(value: &Value) -> &str {

@@ -71,7 +71,7 @@ pub(crate) async fn token(
 
 /// Checks the client's secret, which is in the header or in the form, but not in both
 /// ([RFC 6749, section 2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)).
-fn authenticate(headers: &HeaderMap, form: &Params) -> Result<(), Refusal> {
+pub(crate) fn authenticate(headers: &HeaderMap, form: &Params) -> Result<(), Refusal> {
     let secret = form.get("client_secret");
     let ours = if headers.contains_key(AUTHORIZATION) {
         if secret.is_some() {

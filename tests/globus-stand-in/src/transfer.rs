@@ -31,7 +31,7 @@ pub(crate) async fn task_list(
     let username = {
         let state = provider.state();
         let token = state.grants.active_access(bearer, grants::now());
-        token.filter(|token| token.service.name == TRANSFER).map(|token| token.grant.person.username)
+        token.filter(|token| token.service.name == TRANSFER).map(|token| token.grant.session.person.username)
     };
     let Some(username) = username else {
         return refusal(StatusCode::UNAUTHORIZED, "AuthenticationFailed", "Token is not active");

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::{Endpoint, Fault};
 
-const ALL: [(Endpoint, &str); 9] = [
+const ALL: [(Endpoint, &str); 10] = [
     (Endpoint::Authorize, "/v2/oauth2/authorize"),
     (Endpoint::Token, "/v2/oauth2/token"),
     (Endpoint::Revoke, "/v2/oauth2/token/revoke"),
@@ -15,6 +15,7 @@ const ALL: [(Endpoint, &str); 9] = [
     (Endpoint::Discovery, "/.well-known/openid-configuration"),
     (Endpoint::Logout, "/v2/web/logout"),
     (Endpoint::TaskList, "/v0.10/task_list"),
+    (Endpoint::MyGroups, "/v2/groups/my_groups"),
 ];
 
 fn bad_gateway() -> Fault {

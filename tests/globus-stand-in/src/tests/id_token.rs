@@ -62,6 +62,8 @@ async fn id_token_names_the_user_and_the_client() {
     let mut moment = |name: &str| claims[name].take().as_u64().unwrap();
     let (issued, expires, authenticated) = (moment("iat"), moment("exp"), moment("last_authentication"));
     assert!(now - issued < 60 && now - authenticated < 60);
+    let set = claims.as_object_mut().unwrap().remove("identity_set").unwrap();
+    assert_eq!(set[0]["last_authentication"], authenticated);
     assert_eq!(expires - issued, 172_800);
 
     let hash = digest(&SHA512, text(&response["access_token"]).as_bytes());
@@ -95,10 +97,11 @@ async fn id_token_has_only_the_claims_that_the_scopes_allow() {
     };
     let set = "openid urn:globus:auth:scope:auth.globus.org:view_identity_set";
     let (yes, no) = (true, false);
-    assert_eq!(claims_for("openid").await, [yes, no, no, no, no, no]);
-    assert_eq!(claims_for("openid profile").await, [yes, yes, yes, no, no, no]);
-    assert_eq!(claims_for("openid email").await, [yes, no, no, yes, no, no]);
-    assert_eq!(claims_for(set).await, [yes, no, no, no, yes, no]);
+    assert_eq!(claims_for("openid").await, [yes, no, no, no, yes, no]);
+    assert_eq!(claims_for("openid profile").await, [yes, yes, yes, no, yes, no]);
+    assert_eq!(claims_for("openid email").await, [yes, no, no, yes, yes, no]);
+    stand_in.leave_out_identity_set(true);
+    assert_eq!(claims_for(set).await, [yes, no, no, no, no, no]);
 }
 
 #[tokio::test]
@@ -124,6 +127,21 @@ async fn lists_the_twenty_linked_identities_of_a_user() {
     assert_eq!(identities[0]["username"], claims["preferred_username"]);
     let subs: std::collections::HashSet<_> = identities.iter().map(|identity| text(&identity["sub"])).collect();
     assert_eq!(subs.len(), 21);
+}
+
+#[tokio::test]
+async fn names_the_primary_identity_whichever_has_authenticated() {
+    let stand_in = start().await;
+    let claims = claims_of(&id_token(&stand_in, "lab", &[]).await);
+    assert_eq!(claims["sub"].as_str(), people::sub("lab"));
+    assert_eq!(claims["preferred_username"], "rosalind@globusid.example");
+    assert_eq!(claims["last_authentication"], Value::Null, "it is the other identity that has authenticated");
+    let [primary, linked] = &claims["identity_set"].as_array().unwrap()[..] else {
+        panic!("{claims}");
+    };
+    assert_eq!(primary["last_authentication"], Value::Null);
+    assert_eq!(linked["username"], "rosalind@lab.example");
+    assert!(linked["last_authentication"].is_u64());
 }
 
 #[tokio::test]

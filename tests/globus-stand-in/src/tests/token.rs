@@ -1,7 +1,7 @@
 //! The token endpoint: codes, refresh tokens, and client authentication.
 
 use super::*;
-use crate::{RefreshTokens, people};
+use crate::{RefreshTokens, people, session::Session};
 
 const TRANSFER: &str = "urn:globus:auth:scope:transfer.api.globus.org:all";
 
@@ -275,8 +275,7 @@ fn a_code_can_be_redeemed_for_ten_minutes() {
     let redeemed_after = |seconds: u64| {
         let mut grants = Grants::default();
         let grant = Grant {
-            person: people::find("ada").unwrap(),
-            authenticated: 0,
+            session: Session::new(people::find("ada").unwrap(), Vec::new()),
             redirect_uri: CALLBACK.to_owned(),
             scopes: Vec::new(),
             state: None,
