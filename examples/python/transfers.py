@@ -29,7 +29,7 @@ PAGE = """<!doctype html>
 </main>
 """
 TASKS = "/v0.10/task_list?limit=10&orderby=request_time%20DESC&fields=label,request_time,status"
-LAMBDA = boto3.client("lambda", config=Config(connect_timeout=2, read_timeout=6, retries={"total_max_attempts": 1}))
+LAMBDA = boto3.client("lambda", config=Config(connect_timeout=2, read_timeout=9, retries={"total_max_attempts": 1}))
 
 
 def redirect(location):

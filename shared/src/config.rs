@@ -8,6 +8,7 @@ mod environment;
 mod secret;
 mod settings;
 
+pub(crate) use address::without;
 pub use address::{Address, Origin, Site};
 pub use environment::{ConfigError, Environment, Noted, Reading, process_environment};
 pub use secret::Secret;

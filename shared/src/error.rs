@@ -178,7 +178,7 @@ impl Kind {
             Self::CrossSite => row(
                 (StatusCode::FORBIDDEN, Reason::CrossSite, Request, Home),
                 "That request did not come from this site",
-                "For your safety, a form can be sent only from a page of this site. Open that page, and try again.",
+                "For your safety, only a page of this site can send it. Open that page, and try again.",
             ),
             Self::UnknownAttempt(reason) => row(
                 (StatusCode::BAD_REQUEST, reason, SignIn, StartAgain),
@@ -286,9 +286,14 @@ impl Kind {
 }
 
 impl Kind {
-    /// Whether a login or a renewal gives the user what is missing.
-    pub fn needs_login(&self) -> bool {
-        matches!(self, Self::SignInRequired | Self::RenewalRequired)
+    /// The path that gives the user what is missing, if a login or a renewal does. Only a login helps against what no
+    /// renewal gives, such as a token for a scope that is configured only since.
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::SignInRequired => Some(paths::LOGIN),
+            Self::RenewalRequired => Some(paths::RENEW),
+            _ => None,
+        }
     }
 }
 

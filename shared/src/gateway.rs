@@ -26,7 +26,7 @@ use serde::Deserialize;
 use subtle::ConstantTimeEq as _;
 
 use crate::{
-    config::{Address, Secret, Site},
+    config::{Address, Secret, Site, without},
     error::{Error, Kind},
     log::Reason,
 };
@@ -108,7 +108,7 @@ pub(crate) fn request(event: &str, site: &Site) -> Result<Request, Error> {
     // to the API.
     let raw_path = encoded(&event.raw_path);
     let path = without(&raw_path, &stage);
-    let path = without(path, address.as_ref().map_or("", Address::base));
+    let path = address.as_ref().map_or(path, |address| address.below(path));
     let mount = Mount::of(&event);
     let uri = uri(without(path, &mount.0), &query)?;
     let Ok(parameters) = query.parse::<QueryMap>();
@@ -179,15 +179,6 @@ fn encoded(path: &str) -> String {
         encoded.extend(utf8_percent_encode(part, UNSAFE));
     }
     encoded
-}
-
-/// Strips `base` from `path` at a segment boundary.
-fn without<'a>(path: &'a str, base: &str) -> &'a str {
-    match path.strip_prefix(base) {
-        Some("") if !base.is_empty() => "/",
-        Some(rest) if rest.starts_with('/') => rest,
-        _ => path,
-    }
 }
 
 fn uri(path: &str, query: &str) -> Result<Uri, Error> {

@@ -100,8 +100,13 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
 /// client write whole requests and responses, and with them tokens and cookies.
 pub(crate) fn targets(level: Level) -> Targets {
     let others = LevelFilter::from_level(level).min(LevelFilter::INFO);
-    // The runtime's span would repeat the id of the request.
-    Targets::new().with_default(others).with_target("lambda_runtime", LevelFilter::ERROR).with_target("sign_in", level)
+    Targets::new()
+        .with_default(others)
+        // Its span would repeat the id of the request.
+        .with_target("lambda_runtime", LevelFilter::ERROR)
+        // It repeats the error of a function, and a panic, which have lines of ours.
+        .with_target("lambda_runtime::layers::panic", LevelFilter::OFF)
+        .with_target("sign_in", level)
 }
 
 #[cfg(test)]

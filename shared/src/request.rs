@@ -7,7 +7,7 @@ use lambda_http::{
 };
 
 use crate::{
-    config::Address,
+    config::{Address, Secret},
     error::{Kind, Result},
     gateway,
     log::Reason,
@@ -24,7 +24,8 @@ pub fn check_route(request: &Request, path: &str, methods: &'static str) -> Resu
 
 /// Refuses a method that can change something, unless a page of this site sent the request.
 pub fn check_origin(request: &Request) -> Result<()> {
-    if request.method().is_safe() { Ok(()) } else { check_same_origin(request) }
+    let is_safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE);
+    if is_safe { Ok(()) } else { check_same_origin(request) }
 }
 
 /// Like [`check_route`], but lets other sites send forms. Only for a handler that uses no session and sets no cookie, such
@@ -38,9 +39,9 @@ pub fn check_route_for_any_site(request: &Request, path: &str, methods: &'static
 }
 
 /// A request that has only these cookies, such as `name=value`; those that no header can hold are left out.
-pub fn with_cookies(cookies: &[String]) -> Request {
+pub fn with_cookies(cookies: &[Secret]) -> Request {
     let mut request = Request::default();
-    for cookie in cookies.iter().filter_map(|cookie| HeaderValue::from_bytes(cookie.as_bytes()).ok()) {
+    for cookie in cookies.iter().filter_map(|cookie| HeaderValue::from_bytes(cookie.expose().as_bytes()).ok()) {
         request.headers_mut().append(header::COOKIE, cookie);
     }
     request

@@ -101,11 +101,11 @@ pub fn respond(request: &Request, outcome: Result<Response<Body>>) -> Response<B
         // A login may give the permission.
         let helps = matches!(error.kind(), Kind::PermissionMissing(..));
         let error = if helps { error.returning_to(ReturnPath::requested(request)) } else { error };
-        let response = match error.kind() {
-            _ if error.is_for_program() || !request::wants_html(request) => json_error(request, &error),
-            Kind::SignInRequired => send_to(paths::LOGIN, request, &error),
-            Kind::RenewalRequired => send_to(paths::RENEW, request, &error),
-            _ => page(request, &error),
+        let for_program = error.is_for_program() || !request::wants_html(request);
+        let response = match error.kind().remedy() {
+            _ if for_program => json_error(request, &error),
+            Some(remedy) => send_to(remedy, request, &error),
+            None => page(request, &error),
         };
         with_cookies(response, error.cookies().iter().cloned())
     });
@@ -140,8 +140,8 @@ fn json_error(request: &Request, error: &Error) -> Response<Body> {
     if let Some(reference) = Frame::of(request).reference() {
         body["reference"] = reference.into();
     }
-    if error.kind().needs_login() {
-        body["login"] = (request::base(request) + &error.leading_on(paths::RENEW)).into();
+    if let Some(remedy) = error.kind().remedy() {
+        body["login"] = (request::base(request) + &error.leading_on(remedy)).into();
     }
     let mut response = json(row.status, &body);
     if row.status == StatusCode::UNAUTHORIZED {

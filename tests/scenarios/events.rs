@@ -57,7 +57,7 @@ async fn each_sample_event_gets_the_status_that_the_readme_says() -> Result<()> 
     assert_eq!(sent, expected);
     assert!(sent.len() > 10, "{sent:?}");
     let denied = json!({ "isAuthorized": false, "context": {} });
-    let login = json!({ "login": "/login?refresh&next=%2Fexamples%2Ftransfers" });
+    let login = json!({ "login": "/login?next=%2Fexamples%2Ftransfers" });
     let expected = [("authorizer-navigation", &denied), ("authorizer-program", &denied), ("token-signed-out", &login)];
     let results: Vec<_> = results.iter().map(|(name, result)| (name.as_str(), result)).collect();
     assert_eq!(results, expected);

@@ -146,11 +146,16 @@ mod with_a_table {
 
     struct Guard {
         table: Table<'static>,
+        variables: Vec<(String, String)>,
         authorizers: [Function<(App, AuthorizerMode)>; 2],
         cookie: String,
     }
 
     impl Guard {
+        fn pairs(&self) -> Vec<(&str, &str)> {
+            self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+        }
+
         /// Beside a user who has logged in at noon.
         async fn start() -> Result<Self> {
             let table = DynamoDb::shared()?.table()?;
@@ -163,7 +168,7 @@ mod with_a_table {
             let authorizers = ["signed-in", "visitor"].map(with);
             let (app, _) = authorizers[0].state().unwrap();
             let created = app.storage.create(&Event::get("/").request(), &session(noon()), noon()).await.unwrap();
-            Ok(Self { table, authorizers, cookie: created.cookie.stripped().to_string() })
+            Ok(Self { table, variables, authorizers, cookie: created.cookie.stripped().to_string() })
         }
 
         /// What both say to the user who opens a page: denied, allowed with the login, or allowed.
@@ -201,6 +206,33 @@ mod with_a_table {
 
         let unused = Guard::start().await?;
         assert_eq!(unused.say(noon() + HOUR * 24).await, ["denied", "login"]);
+        Ok(())
+    }
+
+    /// A page whose script asks again and again would never be idle.
+    #[tokio::test]
+    async fn a_script_that_asks_who_is_logged_in_keeps_no_session_alive() -> Result<()> {
+        let guard = Guard::start().await?;
+        let home = function(&guard.pairs(), App::read);
+        let asks = async |now| {
+            let event = Event::get("/session").of_program().cookie(&guard.cookie);
+            home.respond(&home::handle, &event.json(), REQUEST_ID, now).await.status_code
+        };
+        assert_eq!(asks(noon() + HOUR * 20).await, 200);
+        assert_eq!(asks(noon() + HOUR * 24).await, 401);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_token_for_a_function_is_a_use_of_the_session() -> Result<()> {
+        let guard = Guard::start().await?;
+        let token = function(&guard.pairs(), App::read);
+        let order = json!({ "cookies": [guard.cookie], "resource_server": "transfer.api.globus.org" }).to_string();
+        for hours in [20, 40] {
+            let now = noon() + HOUR * hours;
+            let answer = token.result(&token::handle, &order, REQUEST_ID, now).await;
+            assert!(matches!(answer, Ok(token::Answer::Token { .. })), "{hours}: {answer:?}");
+        }
         Ok(())
     }
 

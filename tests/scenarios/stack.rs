@@ -237,7 +237,8 @@ fn the_guard_has_no_secret_of_the_application_and_no_more_rights_than_home() -> 
             assert!(!function.variables.contains_key("GLOBUS_CLIENT_SECRET"), "{name}");
             assert_eq!(function.actions, stack.functions["HomeFunction"].actions, "{name}");
             // API Gateway waits for an authorizer for 10 seconds.
-            assert!(function.timeout < 10, "{name}: {}", function.timeout);
+            // DynamoDB is given up after 4 seconds, in the worst case twice.
+            assert!((9..10).contains(&function.timeout), "{name}: {}", function.timeout);
         }
     }
     Ok(())
@@ -310,9 +311,13 @@ fn a_parameter_that_cannot_be_right_is_refused_before_the_update() {
 #[test]
 fn every_function_has_the_secret_of_the_proxy_and_an_empty_one_by_default() -> Result<()> {
     let [without, with] = stacks()?;
-    let secret = |function: &kit::stack::Function| function.variables["ORIGIN_SECRET"].clone();
-    assert!(with.functions.values().all(|function| secret(function) == ORIGIN_SECRET));
-    assert!(without.functions.values().all(|function| secret(function).is_empty()));
+    for (stack, secret) in [(&without, ""), (&with, ORIGIN_SECRET)] {
+        for (name, function) in &stack.functions {
+            // No request from outside leads to the token function.
+            let expected = (name != "TokenFunction").then_some(secret);
+            assert_eq!(function.variables.get("ORIGIN_SECRET").map(String::as_str), expected, "{name}");
+        }
+    }
     Ok(())
 }
 

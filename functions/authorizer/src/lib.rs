@@ -43,7 +43,9 @@ async fn judge(function: &Function<(App, AuthorizerMode)>, event: &str, now: Tim
     match app.session(&request, now).await {
         Ok(session) => Ok(Verdict::SignedIn { who: session.who().collect(), expires: app.expires(&session) }),
         Err(error)
-            if *mode == AuthorizerMode::Visitor && error.kind().needs_login() && request::is_for_page(&request) =>
+            if *mode == AuthorizerMode::Visitor
+                && error.kind().remedy().is_some()
+                && request::is_for_page(&request) =>
         {
             log::write_error(&error);
             Ok(Verdict::Visitor { login: login(&request) })
@@ -52,7 +54,7 @@ async fn judge(function: &Function<(App, AuthorizerMode)>, event: &str, now: Tim
     }
 }
 
-/// The path where the user gets one and comes back. A renewal without a session becomes a login.
+/// The path where the user gets a session that is good, and comes back. A renewal without a session becomes a login.
 fn login(request: &Request) -> String {
     request::leading_back(request, paths::RENEW)
 }

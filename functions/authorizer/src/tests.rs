@@ -66,7 +66,11 @@ async fn the_function_behind_is_told_who_is_logged_in_and_gets_no_token() {
 
 #[tokio::test]
 async fn a_visitor_gets_the_way_to_the_login_and_nothing_else() {
+    let log = Log::listen();
     let result = result(&[VISITOR], &Event::get("/report?year=2026"), noon()).await;
+    log.assert_reason("sign_in_required");
+    let line = log.text();
+    assert!(line.lines().count() == 1 && line.contains(&format!("request_id={REQUEST_ID}")), "{line}");
     let login = "/login?refresh&next=%2Freport%3Fyear%3D2026";
     assert_eq!(result, json!({ "isAuthorized": true, "context": { "login": login } }));
 }
@@ -99,6 +103,8 @@ async fn a_broken_configuration_and_an_unreadable_event_let_no_request_through()
     for (name, value) in [("SESSION_KEYS", "short"), ("BASE_URL", "x"), ("GLOBUS_CLIENT_ID", "x")] {
         assert_eq!(result(&[VISITOR, (name, value)], &event, noon()).await, "configuration", "{name}");
     }
+    let broken = authorizer(&[("SESSION_KEYS", "short")]).result(&handle, &event.json(), REQUEST_ID, noon()).await;
+    assert!(broken.unwrap_err().error_message.starts_with("Its configuration is not complete."));
     for event in ["", "{}", "null", "[]", r#"{"type":"TOKEN","authorizationToken":"x"}"#] {
         let denied = authorizer(&[VISITOR]).result(&handle, event, REQUEST_ID, noon()).await;
         assert_eq!(denied, Ok(Verdict::Denied), "{event}");

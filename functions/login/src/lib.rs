@@ -2,8 +2,8 @@
 //!
 //! The same address is the redirect URI. With `code` or `error` in the query the browser comes back from Globus; with
 //! `refresh` it comes to renew tokens; otherwise it is sent to Globus. A script of this site's pages renews them with
-//! `POST /login?refresh`. The protocol is the authorization code grant with
-//! PKCE, as in OpenID Connect Core section 3.1 and [RFC 9700](https://www.rfc-editor.org/rfc/rfc9700).
+//! `POST /login?refresh`. The protocol is the authorization code grant with PKCE, as in OpenID Connect Core section 3.1 and
+//! [RFC 9700](https://www.rfc-editor.org/rfc/rfc9700).
 
 mod callback;
 mod renew;

@@ -43,11 +43,11 @@ pub(crate) async fn for_browser(visit: &Visit<'_>) -> Result<Response<Body>> {
 /// The same for a script: 204 or, if only a new sign-in helps, 401 with its path. So a form that was filled in is not lost
 /// to a redirect.
 pub(crate) async fn for_script(visit: &Visit<'_>) -> Result<Response<Body>> {
-    let (next, cookies) = renew(visit).await.map_err(Error::for_program)?;
+    let (next, cookies) = renew(visit).await?;
     match next {
         Next::GoOn => Ok(with_cookies(no_content(), cookies)),
         Next::Ended | Next::SignIn(_) => {
-            let error = Error::from(Kind::SignInRequired).during(Event::Renewal).for_program();
+            let error = Error::from(Kind::SignInRequired).during(Event::Renewal);
             Err(cookies.into_iter().fold(error, Error::with_cookie))
         }
     }

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use shared::{
-    App, Error, Function, Kind, Result, Timestamp,
+    App, Error, Function, Kind, Result, Secret, Timestamp,
     config::Address,
     log::{self, Reason},
     paths, request,
@@ -16,7 +16,7 @@ use shared::{
 #[derive(Debug, Deserialize)]
 pub struct Order {
     /// The cookies of the user's request: `cookies` of its event, such as `["name=value"]`; absent if it has none.
-    cookies: Option<Vec<String>>,
+    cookies: Option<Vec<Secret>>,
     /// The service, such as `transfer.api.globus.org`.
     resource_server: String,
     /// The path that the user comes back to after a login: the one that the browser has requested. Home if absent.
@@ -30,7 +30,7 @@ pub enum Answer {
     /// A token.
     Token {
         /// The access token, for the header `Authorization: Bearer`.
-        access_token: String,
+        access_token: Secret,
         /// When it expires, in seconds since the epoch.
         expires_at: u64,
     },
@@ -65,19 +65,19 @@ async fn token(function: &Function<App>, order: &Order, now: Timestamp) -> Resul
     let request = request::with_cookies(order.cookies.as_deref().unwrap_or_default());
     let session = function.state()?.session(&request, now).await?;
     let token = session.good_token(&order.resource_server, now)?;
-    let access_token = token.access_token.expose().to_owned();
+    let access_token = token.access_token.clone();
     Ok(Answer::Token { access_token, expires_at: token.expires().seconds() })
 }
 
 /// The way to a token, if a login or a renewal gives one; otherwise the error.
 fn log_in(function: &Function<App>, order: &Order, error: Error) -> Result<Answer> {
-    if !error.kind().needs_login() {
-        return Err(error);
-    }
+    let Some(remedy) = error.kind().remedy() else { return Err(error) };
     log::write_error(&error);
-    let next = order.next.as_deref().map_or_else(ReturnPath::home, ReturnPath::accept);
-    let base = function.site.base_url.as_ref().map_or("", Address::base);
-    Ok(Answer::LogIn { login: format!("{base}{}", next.as_next_of(paths::RENEW)) })
+    let address = function.site.base_url.as_ref();
+    let next = order.next.as_deref().unwrap_or(paths::HOME);
+    let next = ReturnPath::accept(address.map_or(next, |address| address.below(next)));
+    let base = address.map_or("", Address::base);
+    Ok(Answer::LogIn { login: format!("{base}{}", next.as_next_of(remedy)) })
 }
 
 #[cfg(test)]

@@ -14,6 +14,14 @@ async fn cookie() -> String {
     created.unwrap().cookie.stripped().to_string()
 }
 
+#[tokio::test]
+async fn debug_output_holds_no_cookie_and_no_token() {
+    let order: Order = serde_json::from_value(order(&json!(["cookie-canary"]), TRANSFER)).unwrap();
+    let token = Answer::Token { access_token: Secret::new("access-canary"), expires_at: 1 };
+    let shown = format!("{order:?} {token:?}");
+    assert!(shown.contains(TRANSFER) && !shown.contains("canary"), "{shown}");
+}
+
 /// What a function with these settings answers to an order.
 async fn answer_of(pairs: &[(&str, &str)], order: &Value, hours: u64) -> Value {
     let now = noon() + Duration::from_hours(hours);
@@ -32,7 +40,7 @@ fn order(cookies: &Value, resource_server: &str) -> Value {
 
 #[tokio::test]
 async fn a_signed_in_users_access_token_is_given_and_never_a_refresh_token() {
-    let answer = answer(&order(&json!([cookie().await, "other=1"]), TRANSFER), 47).await;
+    let answer = answer(&order(&json!(["other=1", cookie().await]), TRANSFER), 47).await;
 
     let expected = json!({ "access_token": "access-canary-transfer.api.globus.org", "expires_at": 1_800_172_800 });
     assert_eq!(answer, expected);
@@ -40,14 +48,18 @@ async fn a_signed_in_users_access_token_is_given_and_never_a_refresh_token() {
 
 #[tokio::test]
 async fn without_a_good_token_the_answer_is_the_way_to_one() {
-    let login = json!({ "login": "/login?refresh&next=%2Freport%3Fyear%3D2026" });
+    let log = Log::listen();
+    let login = json!({ "login": "/login?next=%2Freport%3Fyear%3D2026" });
     let cookie = cookie().await;
     for cookies in [json!([]), json!(null), json!(["other=1"]), json!([format!("{SESSION}=x")]), json!(["\n"])] {
         assert_eq!(answer(&order(&cookies, TRANSFER), 0).await, login, "{cookies}");
     }
-    for hours in [48, 168, 1_000] {
+    log.assert_reason("sign_in_required");
+    for hours in [168, 1_000] {
         assert_eq!(answer(&order(&json!([cookie]), TRANSFER), hours).await, login, "{hours}");
     }
+    let renewal = json!({ "login": "/login?refresh&next=%2Freport%3Fyear%3D2026" });
+    assert_eq!(answer(&order(&json!([cookie]), TRANSFER), 48).await, renewal);
 }
 
 #[tokio::test]
@@ -55,18 +67,24 @@ async fn a_service_without_a_scope_is_named_as_an_error_only_if_a_login_does_not
     let order = order(&json!([cookie().await]), "search.api.globus.org");
     let error = answer(&order, 0).await;
     assert_eq!(error["error"], "no_token_for_service", "{error}");
-    assert_eq!(answer(&order, 1).await["login"], "/login?refresh&next=%2Freport%3Fyear%3D2026");
+    // A renewal gives no token for a new scope: it would lead back, in a circle.
+    assert_eq!(answer(&order, 1).await, json!({ "login": "/login?next=%2Freport%3Fyear%3D2026" }));
 }
 
 #[tokio::test]
 async fn an_open_redirect_is_no_way_back() {
     for next in ["https://evil.example", "//evil.example", "/\\evil.example", "/login", ""] {
         let order = json!({ "cookies": [], "resource_server": TRANSFER, "next": next });
-        assert_eq!(answer(&order, 0).await, json!({ "login": "/login?refresh&next=%2F" }), "{next}");
+        assert_eq!(answer(&order, 0).await, json!({ "login": "/login?next=%2F" }), "{next}");
     }
     let order = json!({ "resource_server": TRANSFER });
     let below = [("BASE_URL", "https://gateway.example/portal")];
-    assert_eq!(answer_of(&below, &order, 0).await, json!({ "login": "/portal/login?refresh&next=%2F" }));
+    assert_eq!(answer_of(&below, &order, 0).await, json!({ "login": "/portal/login?next=%2F" }));
+    for next in ["/report", "/portal/report"] {
+        let order = json!({ "resource_server": TRANSFER, "next": next });
+        let login = json!({ "login": "/portal/login?next=%2Freport" });
+        assert_eq!(answer_of(&below, &order, 0).await, login, "{next}");
+    }
 }
 
 #[tokio::test]
@@ -118,7 +136,7 @@ async fn no_token_or_cookie_is_logged() {
 async fn each_sample_event_gets_its_answer() {
     let text =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../events/token-signed-out.json")).unwrap();
-    let login = json!({ "login": "/login?refresh&next=%2Fexamples%2Ftransfers" });
+    let login = json!({ "login": "/login?next=%2Fexamples%2Ftransfers" });
     assert_eq!(answer(&serde_json::from_str(&text).unwrap(), 0).await, login);
     assert_eq!(Event::samples_for("token-"), ["token-signed-out".to_owned()].into());
 }

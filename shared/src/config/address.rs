@@ -77,9 +77,23 @@ impl Address {
         format!("{}{path}", self.origin.url(&self.base))
     }
 
+    /// A path of the origin as it is below the base path. One that is not there is left as it is.
+    pub fn below<'a>(&self, path: &'a str) -> &'a str {
+        without(path, &self.base)
+    }
+
     /// The base path, without a slash at the end; empty at the top of the origin.
     pub fn base(&self) -> &str {
         &self.base
+    }
+}
+
+/// Strips `base` from `path` at a segment boundary.
+pub(crate) fn without<'a>(path: &'a str, base: &str) -> &'a str {
+    match path.strip_prefix(base) {
+        Some("") if !base.is_empty() => "/",
+        Some(rest) if rest.starts_with('/') => rest,
+        _ => path,
     }
 }
 

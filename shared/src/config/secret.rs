@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A key, token, or other text that must not be shown: `Debug` prints `[redacted]`.
 ///
-/// Serialized, it is in clear: serialize only what is encrypted afterwards.
+/// Serialized, it is in clear: serialize only what is encrypted afterwards, or goes to a function that is to have it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);

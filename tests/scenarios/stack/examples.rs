@@ -82,7 +82,7 @@ fn no_verdict_of_an_authorizer_is_kept() -> Result<()> {
         })
     };
     let expected = json!({
-        "SignedIn": authorizer(SITE[1].1, &["$request.header.Cookie"]),
+        "SignedIn": authorizer(SITE[1].1, &["$request.header.cookie"]),
         "Visitor": authorizer(SITE[2].1, &[]),
     });
     assert_eq!(stack::examples(&SITE)?["authorizers"], expected);

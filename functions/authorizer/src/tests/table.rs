@@ -109,7 +109,7 @@ async fn cross_site_request_forgery_passes_no_guard_and_a_program_names_its_orig
         assert_eq!(strict, for_pages);
         strict
     };
-    for method in ["POST", "PUT", "PATCH", "DELETE", "PURGE"] {
+    for method in ["POST", "PUT", "PATCH", "DELETE", "PURGE", "QUERY", "get"] {
         assert_eq!(verdict(method, &[]).await, false, "{method}");
         assert_eq!(verdict(method, &[("origin", "https://gateway.example")]).await, true, "{method}");
         assert_eq!(verdict(method, &[("sec-fetch-site", "same-origin")]).await, true, "{method}");

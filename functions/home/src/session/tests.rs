@@ -44,7 +44,7 @@ async fn without_a_session_the_response_is_a_401_that_says_where_to_log_in() {
             let response = visit(&mut browser.clone(), &[], event.clone()).await;
             assert_eq!((response.status, response.error().as_str()), (401, "sign_in_required"));
             let body: Value = serde_json::from_str(&response.body).unwrap();
-            assert_eq!(body["login"], "/login?refresh");
+            assert_eq!(body["login"], "/login");
             assert_eq!(response.headers["www-authenticate"], "Cookie realm=\"/login\"");
             log.assert_reason("sign_in_required");
         }
@@ -54,9 +54,11 @@ async fn without_a_session_the_response_is_a_401_that_says_where_to_log_in() {
 #[tokio::test]
 async fn a_session_that_is_to_be_renewed_is_a_401_and_one_that_has_ended_too() {
     let mut browser = signed_in(&[]).await;
-    for (hours, reason) in [(48, "renewal_required"), (168, "sign_in_required")] {
+    for (hours, reason, login) in [(48, "renewal_required", "/login?refresh"), (168, "sign_in_required", "/login")] {
         let response = visit_event_later(&mut browser, script(), hours * 3600).await;
         assert_eq!((response.status, response.error().as_str()), (401, reason));
+        let body: Value = serde_json::from_str(&response.body).unwrap();
+        assert_eq!(body["login"], login);
     }
 }
 
@@ -67,7 +69,7 @@ async fn the_paths_have_the_base_path_of_the_site() {
     let body: Value = serde_json::from_str(&response.body).unwrap();
     assert_eq!((&body["login"], &body["logout"]), (&json!("/portal/login?refresh"), &json!("/portal/logout")));
     let response = visit(&mut Browser::default(), &below, script()).await;
-    assert!(response.body.contains("\"login\":\"/portal/login?refresh\""), "{}", response.body);
+    assert!(response.body.contains("\"login\":\"/portal/login\""), "{}", response.body);
 }
 
 #[tokio::test]

@@ -166,11 +166,9 @@ fn script() -> Event {
     event.header("sec-fetch-dest", "empty").header("sec-fetch-mode", "cors")
 }
 
-fn respond_to_two_token_requests(world: &World, status: u16, body: &str) {
-    for _ in 0..2 {
-        let fault = Fault::Respond { status, content_type: "application/json", body: body.to_owned() };
-        world.stand_in.fault(Endpoint::Token, fault);
-    }
+fn respond_to_token_requests(world: &World, status: u16, body: &str) {
+    let fault = Fault::Respond { status, content_type: "application/json", body: body.to_owned() };
+    world.stand_in.fault(Endpoint::Token, fault);
 }
 
 #[tokio::test]
@@ -191,11 +189,11 @@ async fn a_script_without_a_session_learns_where_to_log_in() {
     let assert_401 = |response: &Received| {
         assert_eq!((response.status, response.error().as_str()), (401, "sign_in_required"));
         let body: serde_json::Value = serde_json::from_str(&response.body).unwrap();
-        assert_eq!(body["login"], "/login?refresh&next=%2Fform");
+        assert_eq!(body["login"], "/login?next=%2Fform");
     };
     assert_401(send(&world, &mut Browser::default(), script()).await.assert_no_cookie());
 
-    respond_to_two_token_requests(&world, 400, "{\"error\":\"invalid_grant\"}");
+    respond_to_token_requests(&world, 400, "{\"error\":\"invalid_grant\"}");
     let log = Log::listen();
     assert_401(send(&world, &mut browser, script()).await.assert_no_cookie());
     assert_eq!(log.text().lines().count(), 1, "{}", log.text());
@@ -205,15 +203,31 @@ async fn a_script_without_a_session_learns_where_to_log_in() {
     assert_401(send(&world, &mut browser, script()).await.assert_no_cookie());
 }
 
+/// The other token is renewed: it must not be lost.
+#[tokio::test]
+async fn a_script_keeps_what_was_renewed_although_it_has_to_log_in() {
+    let mut world = World::start().await;
+    let mut browser = Browser::default();
+    sign_in(&world, &mut browser, "ada").await;
+    let session = world.session_of(&browser).await.unwrap();
+    let transfer: Vec<_> = session.tokens.into_iter().filter(|token| token.resource_server == TRANSFER).collect();
+    assert_eq!(world.state().1.revoke(&transfer).await, 0);
+    world.later(TOKEN_LIFE);
+
+    let response = send(&world, &mut browser, script()).await;
+    assert_eq!((response.status, response.error().as_str()), (401, "sign_in_required"));
+    assert!(matches!(&response.cookies[..], [one] if one.starts_with(SESSION)), "{:?}", response.cookies);
+}
+
 #[tokio::test]
 async fn a_script_is_told_that_globus_is_down_and_loses_nothing() {
     let (world, mut browser) = with_time_left(Duration::ZERO).await;
-    respond_to_two_token_requests(&world, 503, "");
+    respond_to_token_requests(&world, 503, "");
     let response = send(&world, &mut browser, script()).await;
     assert_eq!((response.status, response.error().as_str()), (503, "globus_error_status"));
 
     let (world, mut browser) = with_time_left(Duration::from_secs(30)).await;
-    respond_to_two_token_requests(&world, 503, "");
+    respond_to_token_requests(&world, 503, "");
     assert_eq!(send(&world, &mut browser, script()).await.status, 204, "the token is good for 30 seconds more");
     assert!(world.session_of(&browser).await.is_some());
 }
