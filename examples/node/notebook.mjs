@@ -12,10 +12,11 @@ const escape = (text) => text.replace(/[&<>"']/g, (character) => `&#${character.
 const page = (user) => `<!doctype html>
 <html lang="en">
 <meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
 <title>Notebook</title>
 <main>
 <h1>Notebook of ${escape(user.name ?? "a user")}</h1>
-<p>At Globus you are ${escape(user.sub)}. <a href="/logout">Log out</a></p>
+<p>Your UUID at Globus: ${escape(user.sub)}. <a href="/logout">Log out</a></p>
 </main>
 `;
 

@@ -11,10 +11,11 @@ HEADERS = {
 PAGE = """<!doctype html>
 <html lang="en">
 <meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
 <title>Report</title>
 <main>
 <h1>Report for {name}</h1>
-<p>At Globus you are {sub}. <a href="/logout">Log out</a></p>
+<p>Your UUID at Globus: {sub}. <a href="/logout">Log out</a></p>
 </main>
 """
 

@@ -20,10 +20,11 @@ HEADERS = {
 PAGE = """<!doctype html>
 <html lang="en">
 <meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
 <title>Transfers</title>
 <main>
 <h1>Your transfers</h1>
-<p>At Globus you are {sub}.</p>
+<p>Your UUID at Globus: {sub}.</p>
 {content}
 <p><a href="/logout">Log out</a></p>
 </main>

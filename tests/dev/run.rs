@@ -103,7 +103,7 @@ fn greeting(plan: &Plan) -> String {
 
   {globus}
   Sessions are in {storage}.
-  A page of your own could be as {url}/tasks, the sample in functions/tasks,
+  A page of your own could look like {url}/tasks, the sample in functions/tasks,
   or as {url}{base}{path} in another language, one of the samples in examples.
   When the code changes, the functions are built and started again. Ctrl-C stops everything.
 "

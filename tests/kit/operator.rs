@@ -183,7 +183,7 @@ fn copy_to(clone: &Path) -> std::io::Result<()> {
         fs::create_dir_all(copy.parent().unwrap_or(clone))?;
         fs::copy(tools::root().join(&file), copy)?;
     }
-    for function in crate::programs::FUNCTIONS {
+    for function in crate::programs::functions() {
         let directory = clone.join("functions").join(function);
         fs::create_dir_all(&directory)?;
         fs::write(directory.join("bootstrap"), function)?;

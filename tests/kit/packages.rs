@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, OnceLock},
 };
 
-use crate::{Result, local::Storage, processor::Processor, programs::FUNCTIONS, sam, tools};
+use crate::{Result, local::Storage, processor::Processor, programs::functions, sam, tools};
 
 /// What the functions are packaged for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +79,7 @@ pub fn resource(function: &str) -> String {
 pub fn compile(processor: Processor, storages: &[Storage]) -> Result<()> {
     let mut build = sam::command("cargo-lambda")?;
     build.args(["lambda", "build", "--release", "--locked", "--quiet", processor.flag()]);
-    for function in FUNCTIONS {
+    for function in functions() {
         build.args(["--package", function]);
         for storage in storages {
             let suffix = if *storage == Storage::Cookies { "-cookie" } else { "" };

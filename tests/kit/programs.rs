@@ -5,11 +5,14 @@ use std::{fs, io, path::Path, path::PathBuf};
 
 use crate::{Result, tools};
 
-/// The functions, each of which has a program of its name and one with `-cookie` behind it.
-pub const FUNCTIONS: [&str; 6] = ["home", "login", "logout", "tasks", "authorizer", "token"];
+/// The functions that respond to a visitor's request. Each has a path of its name, but home.
+pub const PAGES: &[&str] = &["home", "login", "logout", "tasks"];
 
-/// Those that respond to a visitor's request. Each has a path of its name, but home.
-pub const PAGES: [&str; 4] = ["home", "login", "logout", "tasks"];
+/// Every function, also those that no visitor's request reaches. Each has a program of its name and one with `-cookie`
+/// behind it.
+pub fn functions() -> Vec<&'static str> {
+    [PAGES, &["authorizer", "token"]].concat()
+}
 
 /// How a program is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +42,7 @@ pub fn build() -> Result<()> {
 
 /// Every program, with the function whose it is.
 pub fn all() -> Vec<(&'static str, String)> {
-    FUNCTIONS.iter().flat_map(|function| ["", "-cookie"].map(|end| (*function, format!("{function}{end}")))).collect()
+    functions().iter().flat_map(|function| ["", "-cookie"].map(|end| (*function, format!("{function}{end}")))).collect()
 }
 
 /// Where a program is that [`build`] has kept.

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 use crate::{
     Result,
+    packages::resource,
+    programs::functions,
     sam::{ACCOUNT, REGION},
     tools,
 };
@@ -133,6 +135,18 @@ impl Stack {
             counted: list(&said["metrics"]["counted"]).iter().map(text).collect(),
             dashboard: said["metrics"]["dashboard"].clone(),
         }
+    }
+
+    /// The stack without what an owner has added to the template: functions in other languages, their routes and roles.
+    #[must_use]
+    pub fn of_this_project(mut self) -> Self {
+        let mut ours: BTreeSet<_> = functions().iter().map(|function| resource(function)).collect();
+        // The authorizer's program once more.
+        ours.insert("VisitorAuthorizerFunction".to_owned());
+        self.functions.retain(|name, _| ours.contains(name));
+        self.routes.retain(|route| ours.contains(&route.function));
+        self.roles.retain(|name, _| ours.iter().any(|function| *name == format!("{function}Role")));
+        self
     }
 
     /// The route that API Gateway chooses: of those that fit, the one that says most.

@@ -47,7 +47,8 @@ impl Deployment {
         let stand_in = StandIn::start(0, &[&format!("{SITE}/login")]).await.map_err(|error| error.to_string())?;
         let table = if package.storage == Storage::Table { Some(DynamoDb::shared()?.table()?) } else { None };
         let built = package.parameters();
-        let stack = Stack::with(&[&built, parameters].concat(), table.as_ref().map_or("no-table", Table::name))?;
+        let stack = Stack::with(&[&built, parameters].concat(), table.as_ref().map_or("no-table", Table::name))?
+            .of_this_project();
 
         let mut functions = BTreeMap::new();
         for (name, function) in &stack.functions {

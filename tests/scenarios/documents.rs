@@ -42,7 +42,7 @@ fn blocks_of(language: &str, document: &str) -> Vec<String> {
 /// The lines of README.md for a function of one's own, in the template where they are said to belong.
 #[test]
 fn a_function_of_your_own_is_protected_and_gets_no_secret() {
-    let [lines] = &blocks_of("yaml", "README.md")[..] else { panic!("README.md has other YAML, too") };
+    let [lines, for_tokens] = &blocks_of("yaml", "README.md")[..] else { panic!("README.md has other YAML, too") };
     let template = fs::read_to_string(tools::root().join(TEMPLATE)).unwrap();
     let grown = tools::artifact("template-with-a-function-of-your-own.yaml").unwrap();
     fs::write(&grown, template.replace("\nResources:\n", &format!("\nResources:\n{lines}\n"))).unwrap();
@@ -57,8 +57,16 @@ fn a_function_of_your_own_is_protected_and_gets_no_secret() {
         assert!(stack.functions["LoginFunction"].variables.contains_key(secret), "{secret}");
         assert!(!variables.contains_key(secret), "{secret}");
     }
-    let roles = stack.roles["ReportFunctionRole"].to_string();
-    assert!(!roles.contains("dynamodb") && !roles.contains("lambda:Invoke"), "{roles}");
+    let role = stack.roles["ReportFunctionRole"].to_string();
+    assert!(!["dynamodb", "lambda:Invoke", "TokenPolicy"].iter().any(|right| role.contains(right)), "{role}");
+
+    let lines = lines.replace("      Runtime:", &format!("{for_tokens}      Runtime:"));
+    fs::write(&grown, template.replace("\nResources:\n", &format!("\nResources:\n{lines}\n"))).unwrap();
+    let stack = Stack::of(grown.to_str().unwrap(), &[]).unwrap();
+    assert_eq!(stack.functions["ReportFunction"].variables["TOKEN_FUNCTION"], "physical-TokenFunction");
+    let policies = &stack.roles["ReportFunctionRole"]["ManagedPolicyArns"].to_string();
+    assert!(policies.contains("physical-TokenPolicy"), "{policies}");
+    assert_eq!(stack.of_this_project().functions.len(), 6, "the tests of the stack leave the new function alone");
 }
 
 /// The function in Python beside it, with what an authorizer says, and without.

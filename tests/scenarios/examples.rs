@@ -57,7 +57,7 @@ async fn is_for_users(scene: &Scene, path: &str, greeting: &str) -> Result<()> {
 async fn a_page_in_python_is_for_users_who_are_logged_in(storage: Storage) -> Result<()> {
     let scene = Scene::open_with_examples(storage).await?;
     is_for_users(&scene, "/examples/report", "Report for Ada Lovelace").await?;
-    scene.browser.shows("At Globus you are ada10ace-1815-4d60-8bdb-eeecaba85bd9.").await?;
+    scene.browser.shows("Your UUID at Globus: ada10ace-1815-4d60-8bdb-eeecaba85bd9.").await?;
     scene.is_in_order("example-report").await?;
     let log = scene.app.log();
     for line in

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs};
 
-use kit::{Result, local::Storage, packages::Package, programs::FUNCTIONS, tools};
+use kit::{Result, local::Storage, packages::Package, programs::functions, tools};
 use serde_json::json;
 use shared::testing::Event;
 
@@ -41,7 +41,7 @@ fn glibc_versions(program: &std::path::Path) -> BTreeSet<(u32, u32)> {
 }
 
 async fn no_function_needs_a_newer_c_library_than_lambda_has(package: Package) -> Result<()> {
-    for function in FUNCTIONS {
+    for function in functions() {
         let versions = glibc_versions(&package.program(function)?);
         let newest = versions.last().unwrap_or_else(|| panic!("{function} names no version"));
         assert!(*newest <= NEWEST_GLIBC, "{function} needs {versions:?}");
@@ -51,7 +51,7 @@ async fn no_function_needs_a_newer_c_library_than_lambda_has(package: Package) -
 
 /// The storage decides which program of a function is packaged.
 async fn only_functions_with_a_table_have_what_asks_dynamodb(package: Package) -> Result<()> {
-    for function in FUNCTIONS {
+    for function in functions() {
         let program = fs::read(package.program(function)?).unwrap();
         let name = b"DynamoDB_20120810";
         let found = program.windows(name.len()).any(|window| window == name);

@@ -9,7 +9,7 @@ use std::{
 use globus_stand_in::CLIENT_ID;
 use kit::{
     Result,
-    programs::{self, FUNCTIONS, PAGES, Way},
+    programs::{self, PAGES, Way, functions},
     runtime::Runtime,
     tools,
 };
@@ -100,7 +100,7 @@ fn what_is_built_beside_a_program_changes_no_response() -> Result<()> {
 
 #[test]
 fn without_a_table_both_programs_of_a_function_respond_alike() -> Result<()> {
-    for function in FUNCTIONS {
+    for function in functions() {
         let [both, cookies] = [function, &format!("{function}-cookie")];
         let responses = |program| responses(Way::Alone, program, &COMPLETE);
         assert_alike(function, &responses(both)?, &responses(cookies)?);

@@ -10,7 +10,7 @@ use kit::{
     Result,
     dynamodb::Table,
     packages::resource,
-    programs::FUNCTIONS,
+    programs::functions,
     sam,
     stack::{Place, Stack, TEMPLATE},
     tools,
@@ -53,7 +53,8 @@ const READ_BY_TASKS: &str = "TRANSFER_URL";
 
 /// The stack with sessions in cookies, and the one with every optional part.
 fn stacks() -> Result<[Stack; 2]> {
-    Ok([Stack::with(&[], "sessions")?, Stack::with(&EVERYTHING, "sessions")?])
+    let [without, with] = [&[][..], &EVERYTHING].map(|parameters| Stack::with(parameters, "sessions"));
+    Ok([without?.of_this_project(), with?.of_this_project()])
 }
 
 /// The names in the module that reads the environment, without those that Lambda itself sets.
@@ -252,7 +253,7 @@ fn the_sample_page_is_deployed_by_its_parameter() -> Result<()> {
     assert_eq!(leads_to(&without).as_deref(), Some("HomeFunction"));
     assert_eq!(leads_to(&with).as_deref(), Some("TasksFunction"));
     let names = |stack: &Stack| -> BTreeSet<_> { stack.functions.keys().cloned().collect() };
-    let mut all: BTreeSet<_> = FUNCTIONS.iter().map(|function| resource(function)).collect();
+    let mut all: BTreeSet<_> = functions().iter().map(|function| resource(function)).collect();
     all.insert("VisitorAuthorizerFunction".to_owned());
     assert_eq!(names(&with), all);
     assert!(all.remove("TasksFunction") && all.len() >= 3, "{all:?}");

@@ -48,13 +48,13 @@ async fn a_signed_in_users_access_token_is_given_and_never_a_refresh_token() {
 
 #[tokio::test]
 async fn without_a_good_token_the_answer_is_the_way_to_one() {
-    let log = Log::listen();
     let login = json!({ "login": "/login?next=%2Freport%3Fyear%3D2026" });
     let cookie = cookie().await;
     for cookies in [json!([]), json!(null), json!(["other=1"]), json!([format!("{SESSION}=x")]), json!(["\n"])] {
+        let log = Log::listen();
         assert_eq!(answer(&order(&cookies, TRANSFER), 0).await, login, "{cookies}");
+        log.assert_reason("sign_in_required");
     }
-    log.assert_reason("sign_in_required");
     for hours in [168, 1_000] {
         assert_eq!(answer(&order(&json!([cookie]), TRANSFER), hours).await, login, "{hours}");
     }

@@ -66,7 +66,8 @@ fn an_upgrade_removes_nothing_and_replaces_only_what_reads_the_log() -> Result<(
         let replaced: BTreeSet<_> = changes.replaced.keys().map(String::as_str).collect();
         assert_eq!(replaced, expected);
         assert!(filters.iter().all(|filter| changes.replaced[*filter].0 == ["LogGroupName"]), "{changes:?}");
-        assert_eq!(changes.added, BTreeSet::from(ADDED.map(ToOwned::to_owned)));
+        // An owner's own functions are added, too.
+        assert!(ADDED.iter().all(|name| changes.added.contains(*name)), "{:?}", changes.added);
     }
     Ok(())
 }
@@ -94,9 +95,10 @@ fn an_upgrade_keeps_keys_sessions_subscriptions_and_the_address() -> Result<()> 
     ];
     for (parameters, optional) in [(&[][..], &[][..]), (&EVERYTHING, &optional)] {
         let changed = upgrade(parameters)?.changed;
+        let is_ours = |property: &&str| !property.starts_with("Body.paths.") || *property == "Body.paths./session";
         let changed: BTreeMap<_, Vec<_>> = changed
             .iter()
-            .map(|(name, properties)| (name.as_str(), properties.iter().map(String::as_str).collect()))
+            .map(|(name, properties)| (name.as_str(), properties.iter().map(String::as_str).filter(is_ours).collect()))
             .collect();
         let expected = always.iter().chain(optional).map(|(name, properties)| (*name, properties.to_vec()));
         assert_eq!(changed, expected.collect());
