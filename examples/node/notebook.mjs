@@ -12,7 +12,6 @@ const escape = (text) => text.replace(/[&<>"']/g, (character) => `&#${character.
 const page = (user) => `<!doctype html>
 <html lang="en">
 <meta name="viewport" content="width=device-width">
-<meta name="color-scheme" content="light dark">
 <title>Notebook</title>
 <main>
 <h1>Notebook of ${escape(user.name ?? "a user")}</h1>

@@ -11,7 +11,6 @@ HEADERS = {
 PAGE = """<!doctype html>
 <html lang="en">
 <meta name="viewport" content="width=device-width">
-<meta name="color-scheme" content="light dark">
 <title>Report</title>
 <main>
 <h1>Report for {name}</h1>

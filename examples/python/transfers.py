@@ -20,7 +20,6 @@ HEADERS = {
 PAGE = """<!doctype html>
 <html lang="en">
 <meta name="viewport" content="width=device-width">
-<meta name="color-scheme" content="light dark">
 <title>Transfers</title>
 <main>
 <h1>Your transfers</h1>

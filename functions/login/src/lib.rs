@@ -69,12 +69,11 @@ pub fn read(app: Reading<App>, env: &Environment<'_>) -> Reading<(App, Globus)> 
 
 /// The response to one request.
 pub async fn handle((app, globus): &(App, Globus), request: &Request, now: Timestamp) -> Result<Response<Body>> {
-    request::check_route(request, paths::LOGIN, "GET, HEAD, POST")?;
     let renewal = parameter(request, "refresh")?.is_some();
+    // A script renews. No form leads here.
+    let methods = if renewal && !request::wants_html(request) { "GET, HEAD, POST" } else { "GET, HEAD" };
+    request::check_route(request, paths::LOGIN, methods)?;
     let of_script = request.method() == Method::POST;
-    if of_script && (!renewal || request::wants_html(request)) {
-        return Err(Kind::MethodNotAllowed("GET, HEAD").into());
-    }
     if !of_script && !request::wants_html(request) {
         return Err(Kind::SignInRequired.into());
     }
