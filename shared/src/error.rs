@@ -283,9 +283,7 @@ impl Kind {
             ),
         }
     }
-}
 
-impl Kind {
     /// The path that gives the user what is missing, if a login or a renewal does. Only a login helps against what no
     /// renewal gives, such as a token for a scope that is configured only since.
     pub fn remedy(&self) -> Option<&'static str> {

@@ -42,6 +42,20 @@ pub const BASE_URL: &str = "https://gateway.example";
 /// The id that Lambda gives to each request in tests.
 pub const REQUEST_ID: &str = "6bc28136-xmpl-4365-b021-0ce6b2e64ab0";
 
+/// A session table that is down: no DynamoDB is at that port.
+pub const TABLE_DOWN: [(&str, &str); 5] = [
+    ("TOKEN_TABLE", "sessions"),
+    ("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9"),
+    ("AWS_REGION", "us-east-1"),
+    ("AWS_ACCESS_KEY_ID", "local"),
+    ("AWS_SECRET_ACCESS_KEY", "local"),
+];
+
+/// The cookie of a session in a table, as the first release sealed it.
+pub fn ticket() -> String {
+    format!("__Host-session={}", include_str!("storage/samples/ticket-1.txt").trim())
+}
+
 /// A fixed time, for tests without a server.
 pub fn noon() -> Timestamp {
     Timestamp::from_seconds(500_000 * 3600)

@@ -38,7 +38,7 @@ use crate::{
 /// How long a function may take: as long as an HTTP API of API Gateway waits for it.
 ///
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>
-const RESPONDS_WITHIN: Duration = Duration::from_secs(30);
+pub(crate) const RESPONDS_WITHIN: Duration = Duration::from_secs(30);
 
 /// How long the response to an event may be, as Lambda itself limits it: 6 MB.
 const MAX_RESPONSE: usize = 6 << 20;

@@ -136,7 +136,7 @@ async fn a_token_for_transfers_that_ends_soon_is_renewed_on_the_way() -> Result<
     scene.close().await
 }
 
-/// Nobody is let through, not even to the login: it would not work either.
+/// No request passes, not even to the login, which would not work either.
 #[tokio::test]
 async fn while_the_authorizer_fails_no_example_is_reached() -> Result<()> {
     let settings = [("GLOBUS_CLIENT_ID", CLIENT_ID), ("SESSION_KEYS", "too short")];

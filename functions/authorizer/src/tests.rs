@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use shared::{
     logout_mark,
-    testing::{Browser, Event, Log, REQUEST_ID, SESSION, function, noon, session},
+    testing::{Browser, Event, Log, REQUEST_ID, SESSION, TABLE_DOWN, function, noon, session, ticket},
 };
 
 use super::*;

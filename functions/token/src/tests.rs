@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use shared::testing::{Event, Log, REQUEST_ID, SESSION, function, noon, session};
+use shared::testing::{Event, Log, REQUEST_ID, SESSION, TABLE_DOWN, function, noon, session, ticket};
 
 use super::*;
 
@@ -106,18 +106,8 @@ async fn a_failure_is_named_and_gives_no_token() {
     assert_eq!(answer_of(&[("SESSION_KEYS", "short")], &order, 0).await["error"], "configuration");
     log.assert_reason("configuration");
 
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let endpoint = format!("http://{closed}");
-    let table = [
-        ("TOKEN_TABLE", "sessions"),
-        ("AWS_ENDPOINT_URL_DYNAMODB", endpoint.as_str()),
-        ("AWS_REGION", "us-east-1"),
-        ("AWS_ACCESS_KEY_ID", "local"),
-        ("AWS_SECRET_ACCESS_KEY", "local"),
-    ];
-    let ticket = include_str!("../../../shared/src/storage/samples/ticket-1.txt").trim();
-    let order = self::order(&json!([format!("__Host-session={ticket}")]), TRANSFER);
-    let answer = answer_of(&table, &order, 0).await;
+    let order = self::order(&json!([ticket()]), TRANSFER);
+    let answer = answer_of(&TABLE_DOWN, &order, 0).await;
     assert_eq!(answer["error"], "store_unreachable");
     assert!(answer["message"].as_str().unwrap().starts_with("Nothing is lost"), "{answer}");
 }

@@ -13,7 +13,7 @@ use crate::{
 const VIEW_IDENTITY_SET: &str = "urn:globus:auth:scope:auth.globus.org:view_identity_set";
 
 /// The claims about the user of a session for an application with these scopes. They are those of the primary identity,
-/// whichever has authenticated.
+/// also if a linked one has authenticated.
 pub(crate) fn of(session: &Session, scopes: &[String], settings: &Settings) -> Map<String, Value> {
     let asked = |scope: &str| scopes.iter().any(|asked| asked == scope);
     let person = session.person;

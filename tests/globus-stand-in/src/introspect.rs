@@ -102,7 +102,7 @@ fn subs(session: &Session) -> Value {
     entries.map(|mut entry| entry["sub"].take()).collect()
 }
 
-/// All identities of the user. The status is no matter of the session: `used` says that somebody has logged in with the
+/// All identities of the user. The status is no matter of the session: `used` says that the user has logged in with the
 /// identity at any time.
 fn detail(session: &Session) -> Value {
     let with_status = |mut entry: Value, status: &str| {

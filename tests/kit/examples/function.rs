@@ -5,16 +5,12 @@ use std::{
     path::Path,
     process::{Child, Command, Stdio},
     thread,
-    time::Duration,
 };
 
 use serde_json::Value;
 
 use super::Route;
-use crate::{Result, process::wait_for, tools};
-
-/// How long it may take: as long as API Gateway waits.
-const RESPONDS_WITHIN: Duration = Duration::from_secs(30);
+use crate::{Result, process::wait_for, proxy::RESPONDS_WITHIN, tools};
 
 /// Its result for this event; none if it fails. Then its log says why.
 pub(super) fn run(route: &Route, event: &Value, variables: &[(String, String)], log: Stdio) -> Result<Option<Value>> {

@@ -77,25 +77,12 @@ async fn only_a_session_that_is_good_now_opens_a_route_and_only_a_page_is_shown_
     }
 }
 
-/// As the first release sealed it.
-const TICKET: &str = include_str!("../../../../shared/src/storage/samples/ticket-1.txt");
-
 #[tokio::test]
 async fn a_table_that_is_down_lets_no_request_through() {
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let endpoint = format!("http://{closed}");
-    let table = [
-        ("TOKEN_TABLE", "sessions"),
-        ("AWS_ENDPOINT_URL_DYNAMODB", endpoint.as_str()),
-        ("AWS_REGION", "us-east-1"),
-        ("AWS_ACCESS_KEY_ID", "local"),
-        ("AWS_SECRET_ACCESS_KEY", "local"),
-    ];
-    let ticket = format!("__Host-session={}", TICKET.trim());
     for mode in [SIGNED_IN, VISITOR] {
-        assert_row(&row(&[&table[..], &[mode]].concat(), &ticket, noon()).await, "!!!!!!!!-", "down");
+        assert_row(&row(&[&TABLE_DOWN[..], &[mode]].concat(), &ticket(), noon()).await, "!!!!!!!!-", "down");
     }
-    assert_row(&row(&[&table[..], &[VISITOR]].concat(), "", noon()).await, "ll-------", "no cookie");
+    assert_row(&row(&[&TABLE_DOWN[..], &[VISITOR]].concat(), "", noon()).await, "ll-------", "no cookie");
 }
 
 #[tokio::test]
