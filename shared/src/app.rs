@@ -7,9 +7,10 @@ use lambda_http::Request;
 use crate::{
     config::{Config, Environment, GlobusConfig, Reading, TableConfig},
     cookies::SealedCookies,
-    error::{Kind, Result},
+    error::{Error, Kind, Result},
     globus::Globus,
     log::Reason,
+    request,
     session::{Session, Visitor},
     storage::{CookieStorage, DynamoDbStorage, TokenStorage},
     timestamp::Timestamp,
@@ -66,35 +67,57 @@ impl App {
     /// The session of a signed-in user. Otherwise an error: a browser is sent to log in and back here, and an API
     /// client gets a 401.
     pub async fn session(&self, request: &Request, now: Timestamp) -> Result<Session> {
-        signed_in(self.visitor(request, now).await?, now)
+        self.signed_in(self.visitor(request, now).await?, now)
+    }
+
+    /// The same for a request that is decided upon for another function: its user is not sent to a check of the access rules
+    /// that is not due yet.
+    pub async fn session_for_another(&self, request: &Request, now: Timestamp) -> Result<Session> {
+        self.signed_in(self.storage.visitor(request, now).await?, now)
     }
 
     /// The same, without counting as a use of the session.
     pub async fn look_at_session(&self, request: &Request, now: Timestamp) -> Result<Session> {
-        signed_in(self.storage.look(request, now).await?, now)
+        self.signed_in(self.storage.look(request, now).await?, now)
     }
 
     /// When a session has to be renewed or has ended, whichever is first.
     pub fn expires(&self, session: &Session) -> Timestamp {
-        session.expires(self.config.session_max)
+        session.expires(&self.config.limits())
     }
 
-    /// The visitor who sent the request.
+    /// The visitor who sent the request. One who opens a page is sent to the check of the access rules ahead of time, from
+    /// half of the period on: so nobody waits for Globus when it must be.
     pub async fn visitor(&self, request: &Request, now: Timestamp) -> Result<Visitor> {
-        self.storage.visitor(request, now).await
+        Ok(match self.storage.visitor(request, now).await? {
+            Visitor::SignedIn(session)
+                if request::is_navigation(request)
+                    && request::wants_html(request)
+                    && session.check_is_due(&self.config.limits(), now) =>
+            {
+                Visitor::NeedsRenewal(session)
+            }
+            visitor => visitor,
+        })
     }
-}
 
-fn signed_in(visitor: Visitor, now: Timestamp) -> Result<Session> {
-    match visitor {
-        Visitor::SignedIn(session) => Ok(session),
-        Visitor::NeedsRenewal(_) => Err(Kind::RenewalRequired.into()),
-        // Its token has expired on arrival.
-        Visitor::Expired(session) if session.is_new(now) => {
-            Err(Kind::ResponseRefused(Reason::TokenLifetimeMissing).into())
-        }
-        Visitor::SignedOut | Visitor::Unusable(_) | Visitor::Expired(_) | Visitor::LoggedOut(_) => {
-            Err(Kind::SignInRequired.into())
+    /// The error for a session that must be renewed before it can be used: it leads to where that is done.
+    pub fn renewal_of(&self, session: &Session, now: Timestamp) -> Error {
+        let rules = self.config.rules.as_ref().filter(|_| session.lacks_check(&self.config.limits(), now));
+        rules.map_or(Kind::RenewalRequired, |rules| Kind::CheckRequired(rules.hash().to_owned())).into()
+    }
+
+    fn signed_in(&self, visitor: Visitor, now: Timestamp) -> Result<Session> {
+        match visitor {
+            Visitor::SignedIn(session) => Ok(session),
+            Visitor::NeedsRenewal(session) | Visitor::LoginTooOld(session) => Err(self.renewal_of(&session, now)),
+            // Its token has expired on arrival.
+            Visitor::Expired(session) if session.is_new(now) => {
+                Err(Kind::ResponseRefused(Reason::TokenLifetimeMissing).into())
+            }
+            Visitor::SignedOut | Visitor::Unusable(_) | Visitor::Expired(_) | Visitor::LoggedOut(_) => {
+                Err(Kind::SignInRequired.into())
+            }
         }
     }
 }

@@ -34,13 +34,34 @@ const SLOTS: [&str; 5] = ["attempt-0", "attempt-1", "attempt-2", "attempt-3", "a
 /// The longest return path for which every slot has room, in bytes. A link with two UUIDs is as short.
 const SHORT_PATH: usize = 112;
 
-/// What a slot holds. Stored as a JSON list, which is short: `next` needs room.
+/// What a slot holds. Stored as a JSON list, which is short: `next` needs room. The last value is absent in attempts of an
+/// earlier release, and without access rules.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Stored(u8, Timestamp, Secret, Secret, Secret, String, bool);
+struct Stored(
+    u8,
+    Timestamp,
+    Secret,
+    Secret,
+    Secret,
+    String,
+    bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")] bool,
+);
 
 /// The version of [`Stored`]. Version 1, of the first release, is not read: it had its state in the cookie's name. A
 /// sign-in that is in progress while that release is replaced starts again.
 const VERSION: u8 = 2;
+
+/// What a sign-in is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Intent {
+    /// The page to show afterwards.
+    pub next: ReturnPath,
+    /// Whether the user asked to log in with another account: it may take the place of this browser's user.
+    pub other_account: bool,
+    /// Whether an access rule needs another login, so that Globus is told to ask for one. It is told once only.
+    pub log_in_again: bool,
+}
 
 /// One attempt to sign in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,28 +73,26 @@ pub struct Attempt {
     /// Proves to Globus that the code is redeemed by the client that began the attempt
     /// ([RFC 7636](https://www.rfc-editor.org/rfc/rfc7636)).
     pub pkce_verifier: Secret,
-    /// The page to show afterwards.
-    pub next: ReturnPath,
+    /// What it is for.
+    pub intent: Intent,
     /// When the attempt began.
     pub begun: Timestamp,
-    /// Whether the user asked to log in with another account: it may take the place of this browser's user.
-    pub other_account: bool,
 }
 
 impl Attempt {
     /// The cookie that keeps this attempt: in a free slot if there is one, else in that of the oldest attempt.
     pub fn keep(self, request: &Request, cookies: &SealedCookies) -> Result<Cookie<'static>> {
         let slot = self.slot(request, cookies);
-        let next = self.next.as_str().to_owned();
-        let Self { begun, state, nonce, pkce_verifier, other_account, .. } = self;
-        let stored = Stored(VERSION, begun, state, nonce, pkce_verifier, next, other_account);
+        let Self { begun, state, nonce, pkce_verifier, intent: Intent { next, other_account, log_in_again } } = self;
+        let next = next.as_str().to_owned();
+        let stored = Stored(VERSION, begun, state, nonce, pkce_verifier, next, other_account, log_in_again);
         cookies.seal(Purpose::Login, slot, &stored, KEPT_FOR)
     }
 
     /// The slot to use. Of several that are free, `state` decides, so that tabs that begin at the same moment seldom use the
     /// same one.
     fn slot(&self, request: &Request, cookies: &SealedCookies) -> &'static str {
-        if self.next.as_str().len() > SHORT_PATH {
+        if self.intent.next.as_str().len() > SHORT_PATH {
             return SLOTS[0];
         }
         let mut slots = SLOTS;
@@ -117,7 +136,7 @@ impl Attempt {
     /// An error that ends this attempt. Its way on leads to another one.
     #[must_use]
     pub fn ended_by(self, error: Error) -> Error {
-        error.returning_to(self.next).with_other_account(self.other_account)
+        error.returning_to(self.intent.next).with_other_account(self.intent.other_account)
     }
 }
 
@@ -130,9 +149,9 @@ pub fn removals(request: &Request, cookies: &SealedCookies) -> impl Iterator<Ite
 
 fn open(request: &Request, cookies: &SealedCookies, slot: &str) -> Opened<Attempt> {
     match cookies.open(request, Purpose::Login, slot) {
-        Opened::Value(Stored(VERSION, begun, state, nonce, pkce_verifier, next, other_account)) => {
-            let next = ReturnPath::parse(&next);
-            Opened::Value(Attempt { state, nonce, pkce_verifier, next, begun, other_account })
+        Opened::Value(Stored(VERSION, begun, state, nonce, pkce_verifier, next, other_account, log_in_again)) => {
+            let intent = Intent { next: ReturnPath::parse(&next), other_account, log_in_again };
+            Opened::Value(Attempt { state, nonce, pkce_verifier, intent, begun })
         }
         Opened::Absent => Opened::Absent,
         Opened::Value(_) | Opened::Unreadable => Opened::Unreadable,
@@ -150,14 +169,17 @@ mod tests {
         sealed_cookies(&[]).unwrap()
     }
 
+    fn intent() -> Intent {
+        Intent { next: ReturnPath::parse("/files?x=1"), other_account: false, log_in_again: false }
+    }
+
     fn attempt(state: &str, begun: Timestamp) -> Attempt {
         Attempt {
             state: Secret::new(state),
             nonce: Secret::new("n".repeat(22)),
             pkce_verifier: Secret::new("v".repeat(43)),
-            next: ReturnPath::parse("/files?x=1"),
+            intent: intent(),
             begun,
-            other_account: false,
         }
     }
 
@@ -191,7 +213,7 @@ mod tests {
 
     fn stored(version: u8) -> Stored {
         let secret = || Secret::new("state");
-        Stored(version, noon(), secret(), secret(), secret(), String::new(), false)
+        Stored(version, noon(), secret(), secret(), secret(), String::new(), false, false)
     }
 
     #[test]
@@ -200,6 +222,21 @@ mod tests {
 
         assert_eq!(find(&browser, "state-a", noon()), Ok(attempt("state-a", noon())));
         assert_eq!(find(&browser, "state-b", noon()), Ok(attempt("state-b", noon())));
+    }
+
+    #[test]
+    fn an_attempt_keeps_what_it_is_for() {
+        for (other_account, log_in_again) in [(false, false), (false, true), (true, false), (true, true)] {
+            let kept = Attempt { intent: Intent { other_account, log_in_again, ..intent() }, ..attempt("a", noon()) };
+            assert_eq!(find(&browser(std::slice::from_ref(&kept)), "a", noon()), Ok(kept));
+        }
+    }
+
+    #[test]
+    fn an_attempt_without_access_rules_is_stored_as_before_them() {
+        let before = r#"[2,1800000000,"state","state","state","",false]"#;
+        assert_eq!(serde_json::to_string(&stored(2)).unwrap(), before);
+        assert!(serde_json::from_str::<Stored>(before).is_ok_and(|read| read == stored(2)));
     }
 
     #[test]
@@ -251,7 +288,7 @@ mod tests {
         for number in 0..40 {
             let mut longest = attempt(&format!("{number:022}"), noon());
             let length = if number % 2 == 0 { 511 } else { 111 };
-            longest.next = ReturnPath::parse(&format!("/{}", "x".repeat(length)));
+            longest.intent.next = ReturnPath::parse(&format!("/{}", "x".repeat(length)));
             restored.keep(&longest.keep(&Event::get("/login").request(), &cookies()).unwrap());
         }
 
@@ -266,7 +303,10 @@ mod tests {
     fn five_tabs_whose_links_have_two_uuids_can_sign_in_at_once() {
         let uuid = "8c8b2a0e-0000-4000-8000-000000000001";
         let link = ReturnPath::parse(&format!("/transfers?collection={uuid}&task={uuid}"));
-        let to_the_link = |number| Attempt { next: link.clone(), ..attempt(&format!("{number}"), noon()) };
+        let to_the_link = |number| Attempt {
+            intent: Intent { next: link.clone(), ..intent() },
+            ..attempt(&format!("{number}"), noon())
+        };
         let browser = browser(&[0, 1, 2, 3, 4].map(to_the_link));
 
         for number in 0..5 {

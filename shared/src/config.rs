@@ -5,12 +5,14 @@
 
 mod address;
 mod environment;
+mod rules;
 mod secret;
 mod settings;
 
 pub(crate) use address::without;
 pub use address::{Address, Origin, Site};
 pub use environment::{ConfigError, Environment, Noted, Reading, process_environment};
+pub use rules::AccessRules;
 pub use secret::Secret;
 pub use settings::{AuthorizerMode, Config, GlobusConfig, LogConfig, SiteName, TableConfig, TransferConfig};
 

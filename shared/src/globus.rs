@@ -4,8 +4,11 @@
 //! one response (`other_tokens`), and ID tokens signed with RS512 by keys without a key id.
 //! Reference: <https://docs.globus.org/api/auth/reference/>
 
+mod groups;
 mod http;
 mod id_token;
+mod introspection;
+mod lenient;
 mod scopes;
 mod token_response;
 
@@ -24,17 +27,18 @@ use oauth2::{
 };
 
 use crate::{
-    attempt::Attempt,
-    config::{Address, Config, GlobusConfig, Secret},
+    attempt::{Attempt, Intent},
+    config::{AccessRules, Address, Config, GlobusConfig, Origin, Secret},
     error::{Error, Kind, Result},
     http_client,
     log::{self, Event, Outcome, Reason},
     paths,
-    return_path::ReturnPath,
     session::{GLOBUS_AUTH, Identity, Session, Token},
     timestamp::Timestamp,
 };
+pub use groups::Membership;
 use id_token::{Claims, Expected, KeySet};
+pub use introspection::{Introspection, LinkedIdentity, Login};
 use token_response::{TokenResponse, Tokens};
 
 /// How long a logout waits for Globus to revoke the tokens.
@@ -67,6 +71,8 @@ pub struct Globus {
     issuer: String,
     client_secret: Secret,
     scopes: Vec<Scope>,
+    groups: Origin,
+    rules: Option<AccessRules>,
     keys: Mutex<Option<KeySet>>,
 }
 
@@ -77,6 +83,15 @@ pub struct SignedIn {
     pub identity: Identity,
     /// The tokens, one entry for each service.
     pub tokens: Vec<Token>,
+}
+
+/// What Globus says about a user, as far as the access rules ask.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// About the user's token; none if no rule asks how the user has logged in.
+    pub introspection: Option<Introspection>,
+    /// The memberships in groups of all identities that the user has linked; none if no rule asks for groups.
+    pub memberships: Vec<Membership>,
 }
 
 /// The result of a renewal.
@@ -99,12 +114,19 @@ impl Globus {
             .set_auth_type(AuthType::RequestBody)
             .set_auth_uri(AuthUrl::new(endpoint("/v2/oauth2/authorize")).map_err(unusable)?)
             .set_token_uri(TokenUrl::new(endpoint("/v2/oauth2/token")).map_err(unusable)?);
+        let mut scopes = globus.scopes;
+        let need_groups = config.rules.as_ref().is_some_and(AccessRules::need_groups);
+        if need_groups && !scopes.iter().any(|scope| scope == groups::SCOPE) {
+            scopes.push(groups::SCOPE.to_owned());
+        }
         Ok(Self {
             oauth,
             http: http_client::new()?,
             issuer: config.globus_auth.as_str().to_owned(),
             client_secret: globus.client_secret,
-            scopes: globus.scopes.into_iter().map(Scope::new).collect(),
+            scopes: scopes.into_iter().map(Scope::new).collect(),
+            groups: globus.groups,
+            rules: config.rules.clone(),
             keys: Mutex::default(),
         })
     }
@@ -125,18 +147,13 @@ impl Globus {
 
     /// Begins a sign-in: the attempt to keep in the browser, and the URL at Globus to send the browser to.
     ///
-    /// With `other_account`, Globus asks the user to log in even if it knows the browser
-    /// ([OpenID Connect Core section 3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)).
-    pub fn begin(
-        &self,
-        redirect_uri: &str,
-        next: ReturnPath,
-        other_account: bool,
-        now: Timestamp,
-    ) -> Result<(Attempt, String)> {
+    /// Globus is told what the access rules ask of the login (<https://docs.globus.org/api/auth/sessions/>). The user can
+    /// take that out of the URL: it is checked afterwards. With `prompt=login`, Globus asks the user to log in even if it
+    /// knows the browser ([OpenID Connect Core section 3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)).
+    pub fn begin(&self, redirect_uri: &str, intent: Intent, now: Timestamp) -> Result<(Attempt, String)> {
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let nonce = CsrfToken::new_random();
-        let request = self
+        let mut request = self
             .oauth
             .authorize_url(CsrfToken::new_random)
             .add_scopes(self.scopes.clone())
@@ -145,15 +162,23 @@ impl Globus {
             .add_extra_param("nonce", nonce.secret())
             // For refresh tokens.
             .add_extra_param("access_type", "offline");
-        let request = if other_account { request.add_extra_param("prompt", "login") } else { request };
+        if intent.other_account || intent.log_in_again {
+            request = request.add_extra_param("prompt", "login");
+        }
+        if let Some(AccessRules { domains, policies, .. }) = &self.rules {
+            for (name, list) in [("session_required_single_domain", domains), ("session_required_policies", policies)] {
+                if !list.is_empty() {
+                    request = request.add_extra_param(name, list.join(","));
+                }
+            }
+        }
         let (url, state) = request.url();
         let attempt = Attempt {
             state: Secret::new(state.into_secret()),
             nonce: Secret::new(nonce.into_secret()),
             pkce_verifier: Secret::new(verifier.into_secret()),
-            next,
+            intent,
             begun: now,
-            other_account,
         };
         Ok((attempt, url.into()))
     }
@@ -207,6 +232,65 @@ impl Globus {
             }
         }
         renewed
+    }
+
+    /// What the access rules ask about the user `sub`, whose tokens these are: one introspection and one request to Globus
+    /// Groups, at the same time, and only those that a rule needs. None if a token that this needs is missing or refused.
+    pub async fn facts(&self, rules: &AccessRules, sub: &str, tokens: &[Token]) -> Result<Option<Facts>> {
+        let token = |service: &str| tokens.iter().find(|token| token.resource_server == service);
+        let introspection = async {
+            if !rules.need_login() {
+                return Ok(Some(None));
+            }
+            self.introspect(token(GLOBUS_AUTH), rules, sub).await.map(|found| found.map(Some))
+        };
+        let memberships = async {
+            if !rules.need_groups() {
+                return Ok(Some(Vec::new()));
+            }
+            self.memberships(token(groups::SERVICE)).await
+        };
+        let (introspection, memberships) = join(introspection, memberships).await;
+        let facts = introspection?.zip(memberships?);
+        Ok(facts.map(|(introspection, memberships)| Facts { introspection, memberships }))
+    }
+
+    /// What Globus knows about the login of the user `sub`; none if the token is no longer good.
+    async fn introspect(&self, token: Option<&Token>, rules: &AccessRules, sub: &str) -> Result<Option<Introspection>> {
+        let Some(token) = token else { return Ok(None) };
+        let policies = rules.policies.join(",");
+        let mut form = vec![("token", token.access_token.expose()), ("include", "session_info,identity_set_detail")];
+        if !policies.is_empty() {
+            form.push(("authentication_policies", &policies));
+        }
+        let request = self
+            .http
+            .post(format!("{}/v2/oauth2/token/introspect", self.issuer))
+            .basic_auth(self.oauth.client_id().as_str(), Some(self.client_secret.expose()))
+            .form(&form);
+        let response = http::send(request).await?;
+        if response.status().as_u16() == 401 {
+            return Err(Kind::GlobusRefused(Reason::ClientRefused).into());
+        }
+        let read = Introspection::parse(response.body()).filter(|_| response.status().is_success());
+        let read = read.ok_or(Kind::ResponseRefused(Reason::IntrospectionUnreadable))?;
+        if !read.is_active {
+            return Ok(None);
+        }
+        require(read.sub.as_deref() == Some(sub), Reason::IntrospectionSubject).map_err(Kind::ResponseRefused)?;
+        Ok(Some(read))
+    }
+
+    /// The user's memberships in groups; none if Globus Groups refuses the token.
+    async fn memberships(&self, token: Option<&Token>) -> Result<Option<Vec<Membership>>> {
+        let Some(token) = token else { return Ok(None) };
+        let url = self.groups.url("/v2/groups/my_groups?statuses=active");
+        let response = http::send(self.http.get(url).bearer_auth(token.access_token.expose())).await?;
+        if matches!(response.status().as_u16(), 401 | 403) {
+            return Ok(None);
+        }
+        let read = groups::parse(response.body()).filter(|_| response.status().is_success());
+        Ok(Some(read.ok_or(Kind::ResponseRefused(Reason::GroupsUnreadable))?))
     }
 
     /// Revokes the refresh and the access token of every service, all that Globus revokes within two seconds. Revoking one

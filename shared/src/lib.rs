@@ -5,7 +5,7 @@
 //!   format of both
 //! - [`app`]: what the handlers share; [`config`]: the environment variables
 //! - [`session`]: the signed-in user; [`storage`]: where sessions are kept, in sealed [`cookies`] or in DynamoDB
-//! - [`attempt`]: a sign-in in progress; [`globus`]: the client of Globus Auth
+//! - [`attempt`]: a sign-in in progress; [`globus`]: the client of Globus Auth; [`rules`]: who may come in
 //! - [`error`]: every error with its status, log words, and page; [`response`]: where an error becomes a page; [`pages`]
 //! - [`log`]: the log and its words; [`paths`]; [`http_client`], also for other services
 
@@ -26,6 +26,7 @@ mod random;
 pub mod request;
 pub mod response;
 pub mod return_path;
+pub mod rules;
 mod serve;
 pub mod session;
 pub mod storage;

@@ -25,7 +25,7 @@ pub struct Details<'a> {
     pub reason: Option<Reason>,
     /// The session: its log id and the user's UUID are logged.
     pub session: Option<&'a Session>,
-    /// The user's UUID, if the session could not be read.
+    /// The user's UUID, if there is no session or it could not be read.
     pub sub: Option<&'a str>,
     /// The status of the response.
     pub status: Option<u16>,
@@ -70,8 +70,12 @@ pub fn write_error(error: &Error) {
         Kind::SessionTooLarge(size) => Some(format!("{size} bytes, at most {MAX_COOKIE}")),
         _ => None,
     };
+    let sub = match error.kind() {
+        Kind::NotAdmitted(denial) => Some(denial.sub.as_str()),
+        _ => None,
+    };
     let status = Some(row.status.as_u16());
-    write(row.event, row.outcome(), Details { status, detail: detail.as_deref(), ..row.reason.into() });
+    write(row.event, row.outcome(), Details { status, sub, detail: detail.as_deref(), ..row.reason.into() });
 }
 
 /// Starts the log of this process.

@@ -13,6 +13,7 @@ use crate::{
     error::{Kind, Result},
     log::Reason,
     paths,
+    rules::{Denial, Missing},
     session::{DisplayText, GLOBUS_AUTH, Identity, Session, Token},
     timestamp::Timestamp,
 };
@@ -37,7 +38,10 @@ const SOURCES: [(&str, &str); 8] = [
 ];
 
 /// The templates that one function alone shows. Only that function compiles them: they cost the others no time.
-const OF_ONE_FUNCTION: [(&str, &str); 1] = [("tasks.html", include_str!("templates/tasks.html"))];
+const OF_ONE_FUNCTION: [(&str, &str); 2] = [
+    ("not_admitted.html", include_str!("templates/not_admitted.html")),
+    ("tasks.html", include_str!("templates/tasks.html")),
+];
 
 /// The templates, compiled once.
 static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
@@ -121,6 +125,19 @@ pub enum Page<'a> {
         /// The tasks, the newest first.
         list: Vec<TaskView>,
     },
+    /// For a user whom the access rules do not let in.
+    NotAdmitted {
+        /// The name of the account.
+        account: &'a str,
+        /// Where the user logged in, if Globus named it.
+        provider: Option<&'a str>,
+        /// What is missing.
+        missing: &'a [Missing],
+        /// The path to a login with another account.
+        use_another: String,
+        /// The address of Globus's page where a user links an identity.
+        link_identity: &'a str,
+    },
     /// An error: what happened, and what to do.
     Message {
         /// The heading.
@@ -182,6 +199,12 @@ impl<'a> Page<'a> {
         }
     }
 
+    /// For a user whom the access rules do not let in; `use_another` is the path to a login with another account.
+    pub fn not_admitted(denial: &'a Denial, use_another: String) -> Self {
+        let Denial { account, provider, missing, link_identity, .. } = denial;
+        Self::NotAdmitted { account, provider: provider.as_deref(), missing, use_another, link_identity }
+    }
+
     fn template(&self) -> &'static str {
         match self {
             Self::SignedOut { .. } => "signed_out.html",
@@ -190,6 +213,7 @@ impl<'a> Page<'a> {
             Self::LoggedOut { .. } => "logged_out.html",
             Self::SetUp { .. } => "set_up.html",
             Self::Tasks { .. } => "tasks.html",
+            Self::NotAdmitted { .. } => "not_admitted.html",
             Self::Message { .. } => "message.html",
         }
     }

@@ -6,6 +6,8 @@ pub const HOME: &str = "/";
 pub const LOGIN: &str = "/login";
 /// Renews the tokens of a session.
 pub const RENEW: &str = "/login?refresh";
+/// The parameter of [`RENEW`] that names the access rules of the function that sends the browser there.
+pub const RULES: &str = "rules";
 /// Begins a sign-in at which the user chooses another account.
 pub const OTHER_ACCOUNT: &str = "/login?account=other";
 /// Who is logged in, for the scripts of this site's pages.

@@ -104,7 +104,7 @@ pub fn respond(request: &Request, outcome: Result<Response<Body>>) -> Response<B
         let for_program = error.is_for_program() || !request::wants_html(request);
         let response = match error.kind().remedy() {
             _ if for_program => json_error(request, &error),
-            Some(remedy) => send_to(remedy, request, &error),
+            Some(remedy) => send_to(&remedy, request, &error),
             None => page(request, &error),
         };
         with_cookies(response, error.cookies().iter().cloned())
@@ -127,6 +127,7 @@ fn page(request: &Request, error: &Error) -> Response<Body> {
         Kind::Config(problems) if problems.lacks_only_the_application() => {
             Page::SetUp { redirect_url: request::address(request).map(|address| address.url(paths::LOGIN)).ok() }
         }
+        Kind::NotAdmitted(denial) => Page::not_admitted(denial, error.leading_on(paths::OTHER_ACCOUNT)),
         _ => Page::Message { title: row.title, text: row.text, links: error.links() },
     };
     // If the template fails, the message is still shown.
@@ -141,7 +142,11 @@ fn json_error(request: &Request, error: &Error) -> Response<Body> {
         body["reference"] = reference.into();
     }
     if let Some(remedy) = error.kind().remedy() {
-        body["login"] = (request::base(request) + &error.leading_on(remedy)).into();
+        body["login"] = (request::base(request) + &error.leading_on(&remedy)).into();
+    }
+    if let Kind::NotAdmitted(denial) = error.kind() {
+        body["missing"] = json!(denial.missing);
+        body["login"] = (request::base(request) + &error.leading_on(paths::OTHER_ACCOUNT)).into();
     }
     let mut response = json(row.status, &body);
     if row.status == StatusCode::UNAUTHORIZED {

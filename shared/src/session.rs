@@ -3,6 +3,7 @@
 //! [`storage`](crate::storage) keeps it between requests. It does not hold the ID token, which has no use after the
 //! sign-in and grows with every identity that the user has linked.
 
+mod admission;
 mod display_text;
 mod token;
 
@@ -19,6 +20,8 @@ use crate::{
     timestamp::{self, Timestamp},
 };
 
+use admission::Standing;
+pub use admission::{Admission, Limits};
 pub use display_text::DisplayText;
 pub use token::Token;
 
@@ -29,6 +32,10 @@ const VERSION: u8 = 1;
 /// The shortest time between two renewals, also if the first one failed or gave tokens that have expired already. So no
 /// page is sent to the renewal twice in a row, however short tokens live.
 const RENEW_AGAIN_AFTER: Duration = Duration::from_secs(10);
+
+/// How long after a renewal no page is sent to a check of the access rules that is not due yet: the last one may have
+/// failed.
+const CHECK_AGAIN_AFTER: Duration = Duration::from_mins(1);
 
 /// How long a session is new. If it lacks a good token, another sign-in does not help: the browser would go round in a
 /// circle.
@@ -87,6 +94,9 @@ pub struct Session {
     /// The tokens, one entry for each service.
     #[serde(rename = "k")]
     pub tokens: Vec<Token>,
+    /// What the access rules say, if there are any.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    pub admission: Option<Admission>,
 }
 
 /// The visitor who sent a request.
@@ -101,7 +111,10 @@ pub enum Visitor {
     /// With a session from before a logout of this browser, which a late response has brought back. Its tokens are to be
     /// revoked.
     LoggedOut(Session),
-    /// With a session whose token for Globus Auth expires soon, and can be renewed.
+    /// With a session whose user logged in at the identity provider longer ago than a rule allows.
+    LoginTooOld(Session),
+    /// With a session that must be renewed first: its token for Globus Auth expires soon, or the access rules must be
+    /// checked.
     NeedsRenewal(Session),
     /// Signed in.
     SignedIn(Session),
@@ -114,6 +127,7 @@ impl Visitor {
             Self::SignedOut | Self::Unusable(_) => &[],
             Self::Expired(session)
             | Self::LoggedOut(session)
+            | Self::LoginTooOld(session)
             | Self::NeedsRenewal(session)
             | Self::SignedIn(session) => &session.tokens,
         }
@@ -123,7 +137,7 @@ impl Visitor {
     pub fn living(&self) -> Option<&Session> {
         match self {
             Self::SignedIn(session) | Self::NeedsRenewal(session) => Some(session),
-            Self::SignedOut | Self::Unusable(_) | Self::Expired(_) | Self::LoggedOut(_) => None,
+            Self::SignedOut | Self::Unusable(_) | Self::Expired(_) | Self::LoggedOut(_) | Self::LoginTooOld(_) => None,
         }
     }
 }
@@ -141,7 +155,7 @@ enum TokenState {
 impl Session {
     /// A session that begins at `begun`, with an id of [`new_id`].
     pub fn new(id: String, identity: Identity, tokens: Vec<Token>, begun: Timestamp) -> Self {
-        Self { version: VERSION, id, begun, last_renewal: Duration::ZERO, identity, tokens }
+        Self { version: VERSION, id, begun, last_renewal: Duration::ZERO, identity, tokens, admission: None }
     }
 
     /// When the user signed in.
@@ -173,21 +187,64 @@ impl Session {
         self.version == VERSION
     }
 
-    /// The visitor with this session, in a browser whose last logout is marked by `logout`. It lasts for `max` at most, and
-    /// beyond the token of Globus Auth only if that can be renewed.
-    pub(crate) fn visitor(self, logout: Timestamp, max: Duration, now: Timestamp) -> Visitor {
+    /// The visitor with this session, in a browser whose last logout is marked by `logout`. The session lasts beyond the token
+    /// of Globus Auth only if that can be renewed.
+    pub(crate) fn visitor(mut self, logout: Timestamp, limits: &Limits, now: Timestamp) -> Visitor {
+        // Roles by other rules are none.
+        self.admission = self.admission.filter(|admission| admission.is_by(limits));
         if self.begun < logout {
             return Visitor::LoggedOut(self);
         }
-        if self.time_left(max, now).is_zero() {
+        if self.time_left(limits.max, now).is_zero() {
             return Visitor::Expired(self);
         }
-        match self.find(GLOBUS_AUTH).map(|token| self.state(token, now)) {
-            // Without a token of Globus Auth, only the absolute limit counts.
-            None | Some(TokenState::Good) => Visitor::SignedIn(self),
-            Some(TokenState::Renewable) => Visitor::NeedsRenewal(self),
-            Some(TokenState::Expired) => Visitor::Expired(self),
+        match (self.find(GLOBUS_AUTH).map(|token| self.state(token, now)), self.standing(limits, now)) {
+            (Some(TokenState::Expired), _) => Visitor::Expired(self),
+            (_, Standing::LoginTooOld) => Visitor::LoginTooOld(self),
+            (Some(TokenState::Renewable), _) | (_, Standing::OtherRules | Standing::Check) => {
+                Visitor::NeedsRenewal(self)
+            }
+            // Without a token of Globus Auth, only the absolute limit and the rules count.
+            (None | Some(TokenState::Good), Standing::Good | Standing::CheckSoon) => Visitor::SignedIn(self),
         }
+    }
+
+    /// How the session stands with the access rules.
+    fn standing(&self, limits: &Limits, now: Timestamp) -> Standing {
+        match (&limits.rules, &self.admission) {
+            (None, _) => Standing::Good,
+            (Some((_, every)), Some(admission)) if admission.is_by(limits) => admission.standing(*every, now),
+            (Some(_), _) => Standing::OtherRules,
+        }
+    }
+
+    /// Whether it has not been checked by the present rules that its user may come in.
+    pub(crate) fn lacks_check(&self, limits: &Limits, now: Timestamp) -> bool {
+        self.standing(limits, now) == Standing::OtherRules
+    }
+
+    /// Whether the access rules should be checked again: from half of the period on, unless that was just tried.
+    pub fn check_is_due(&self, limits: &Limits, now: Timestamp) -> bool {
+        match self.standing(limits, now) {
+            Standing::Good | Standing::LoginTooOld => false,
+            Standing::CheckSoon => now >= self.last_renewal() + CHECK_AGAIN_AFTER,
+            Standing::Check | Standing::OtherRules => true,
+        }
+    }
+
+    /// Whether the access rules let the user in, by the last check.
+    pub fn is_admitted(&self, limits: &Limits, now: Timestamp) -> bool {
+        matches!(self.standing(limits, now), Standing::Good | Standing::CheckSoon)
+    }
+
+    /// Whether the user has a role of `ROLE_GROUPS`, such as `admin`, by the last check of the access rules.
+    pub fn has_role(&self, role: &str) -> bool {
+        self.roles().iter().any(|name| name == role)
+    }
+
+    /// The names of the user's roles, by the last check of the access rules.
+    pub fn roles(&self) -> &[String] {
+        self.admission.as_ref().map(Admission::roles).unwrap_or_default()
     }
 
     /// How long the session can still last, whatever its tokens.
@@ -197,18 +254,23 @@ impl Session {
 
     /// When this session has to be renewed or has ended, whichever is first: from then on its user is not signed in,
     /// unless it is renewed. The idle limit of a session table can end it earlier.
-    pub fn expires(&self, max: Duration) -> Timestamp {
-        let end = self.begun + max;
-        self.find(GLOBUS_AUTH).map_or(end, |token| self.usable_until(token).min(end))
+    pub fn expires(&self, limits: &Limits) -> Timestamp {
+        let end = self.begun + limits.max;
+        let token = self.find(GLOBUS_AUTH).map(|token| self.usable_until(token));
+        let check =
+            limits.rules.as_ref().zip(self.admission.as_ref()).map(|((_, every), admission)| admission.ends(*every));
+        end.min(token.unwrap_or(end)).min(check.unwrap_or(end))
     }
 
     /// Who is signed in, for other functions and for front ends: `sub`, what of `username`, `name`, `email` and
-    /// `organization` there is, and the name of the session in the log. No token. Each value is text of at most 256 bytes.
+    /// `organization` there is, the name of the session in the log, and the names of the roles, separated by commas, if there
+    /// are any. No token. Each value is text of at most 256 bytes.
     pub fn who(&self) -> impl Iterator<Item = (&'static str, String)> {
         let Identity { sub, username, name, email, organization, .. } = &self.identity;
         let shown = [("username", username), ("name", name), ("email", email), ("organization", organization)];
         let shown = shown.into_iter().filter_map(|(key, text)| Some((key, text.as_ref()?.for_display().to_owned())));
-        shown.chain([("sub", sub.clone()), ("session", self.log_id())])
+        let roles = Some(("roles", self.roles().join(","))).filter(|(_, roles)| !roles.is_empty());
+        shown.chain([("sub", sub.clone()), ("session", self.log_id())]).chain(roles)
     }
 
     /// The access token for a service, such as `transfer.api.globus.org`, for the header `Authorization: Bearer`.
@@ -231,9 +293,10 @@ impl Session {
         }
     }
 
-    /// Whether any token, for whatever service, is to be renewed.
-    pub(crate) fn needs_renewal(&self, now: Timestamp) -> bool {
-        self.tokens.iter().any(|token| matches!(self.state(token, now), TokenState::Renewable))
+    /// Whether any token, for whatever service, is to be renewed, or the access rules are to be checked.
+    pub(crate) fn needs_renewal(&self, limits: &Limits, now: Timestamp) -> bool {
+        let is_renewable = |token| matches!(self.state(token, now), TokenState::Renewable);
+        self.tokens.iter().any(is_renewable) || self.check_is_due(limits, now)
     }
 
     /// The tokens that can be renewed and expire soon.
@@ -272,7 +335,8 @@ impl Session {
         self.last_renewal = now.since(self.begun);
     }
 
-    fn find(&self, resource_server: &str) -> Option<&Token> {
+    /// The tokens for a service, whatever their age.
+    pub(crate) fn find(&self, resource_server: &str) -> Option<&Token> {
         self.tokens.iter().find(|token| token.resource_server == resource_server)
     }
 

@@ -97,6 +97,8 @@ pub enum Renewal {
     NotNeeded,
     /// None: only a new sign-in helps.
     SignInNeeded,
+    /// None: only a new sign-in helps at which the user logs in again, since the last login is too old.
+    LoginNeeded,
 }
 
 /// The right to renew one session for a limited time.

@@ -21,11 +21,12 @@ use cookie::Cookie;
 use globus_stand_in::CLIENT_ID;
 
 use crate::{
-    config::{Config, ConfigError, Environment, Reading, Secret},
+    config::{AccessRules, Config, ConfigError, Environment, Reading, Secret},
     cookies::{Opened, Purpose, SealedCookies},
     error::Kind,
     function::Function,
     log::Reason,
+    rules::{Denial, Missing, Unmet},
     session::{DisplayText, GLOBUS_AUTH, Identity, Session, Token},
     timestamp::Timestamp,
 };
@@ -136,6 +137,29 @@ pub fn session(begun: Timestamp) -> Session {
     Session::new("session-id-1".to_owned(), identity, tokens, begun)
 }
 
+/// A user whom every rule refuses.
+pub fn denial() -> Denial {
+    let group = "69070000-0001-4ba1-8f4e-2ea86a5b4c01";
+    let rules = configure(
+        &[
+            ("ALLOWED_DOMAINS", "lab.example,uchicago.example"),
+            ("ALLOWED_GROUPS", group),
+            ("REQUIRED_POLICIES", group),
+            ("MAX_AUTHENTICATION_MINUTES", "30"),
+        ],
+        AccessRules::read,
+    );
+    let every = [Unmet::Domains, Unmet::Groups, Unmet::Policies, Unmet::Age];
+    let missing = rules.iter().flatten().flat_map(|rules| every.map(|unmet| Missing::new(unmet, rules)));
+    Denial {
+        sub: "8c8b2a0e-0000-4000-8000-000000000001".to_owned(),
+        account: "grace@gateway.example".to_owned(),
+        provider: Some("Gateway Example".to_owned()),
+        missing: missing.collect(),
+        link_identity: "https://auth.globus.org/v2/web/identities".to_owned(),
+    }
+}
+
 /// One error of each kind. The tests of errors name every kind: one that is added there belongs here, too.
 pub fn every_kind() -> Vec<Kind> {
     let reason = Reason::ServerError;
@@ -147,6 +171,9 @@ pub fn every_kind() -> Vec<Kind> {
         Kind::NotNavigation,
         Kind::SignInRequired,
         Kind::RenewalRequired,
+        Kind::CheckRequired("hash".to_owned()),
+        Kind::RulesDiffer,
+        Kind::NotAdmitted(Box::new(denial())),
         Kind::CrossSite,
         Kind::UnknownAttempt(reason),
         Kind::NoLoginCookie,

@@ -22,6 +22,11 @@ impl Timestamp {
         Self(seconds)
     }
 
+    /// The time in a claim, which may have a fraction; none if it is before the epoch or too large.
+    pub fn from_fraction(seconds: f64) -> Option<Self> {
+        Duration::try_from_secs_f64(seconds).ok().map(|since| Self(since.as_secs()))
+    }
+
     /// Seconds since the epoch.
     pub const fn seconds(self) -> u64 {
         self.0

@@ -10,7 +10,7 @@ mod verdict;
 
 use lambda_http::Request;
 use shared::{
-    App, Function, Result, Timestamp,
+    App, Error, Function, Kind, Result, Timestamp,
     config::{AuthorizerMode, Environment, Reading},
     log, paths, request,
 };
@@ -40,7 +40,7 @@ async fn judge(function: &Function<(App, AuthorizerMode)>, event: &str, now: Tim
     let (app, mode) = function.state()?;
     // Another site can make a browser send a form, with the user's cookies (CSRF).
     request::check_origin(&request)?;
-    match app.session(&request, now).await {
+    match app.session_for_another(&request, now).await {
         Ok(session) => Ok(Verdict::SignedIn { who: session.who().collect(), expires: app.expires(&session) }),
         Err(error)
             if *mode == AuthorizerMode::Visitor
@@ -48,15 +48,16 @@ async fn judge(function: &Function<(App, AuthorizerMode)>, event: &str, now: Tim
                 && request::is_for_page(&request) =>
         {
             log::write_error(&error);
-            Ok(Verdict::Visitor { login: login(&request) })
+            Ok(Verdict::Visitor { login: login(&request, &error) })
         }
         Err(error) => Err(error),
     }
 }
 
 /// The path where the user gets a session that is good, and comes back. A renewal without a session becomes a login.
-fn login(request: &Request) -> String {
-    request::leading_back(request, paths::RENEW)
+fn login(request: &Request, error: &Error) -> String {
+    let remedy = error.kind().remedy().filter(|_| matches!(error.kind(), Kind::CheckRequired(_)));
+    request::leading_back(request, remedy.as_deref().unwrap_or(paths::RENEW))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ mod session;
 
 use lambda_http::{Body, Request, Response, http::StatusCode};
 use shared::{
-    App, Error, Kind, Result, Timestamp,
+    App, Error, Result, Timestamp,
     log::{self, Event, Outcome},
     pages::Page,
     paths, request,
@@ -32,7 +32,7 @@ pub async fn handle(app: &App, request: &Request, now: Timestamp) -> Result<Resp
         }
         // The logout function can revoke the tokens.
         Visitor::LoggedOut(_) => redirect(StatusCode::FOUND, &request::address(request)?.url(paths::LOGOUT)),
-        Visitor::NeedsRenewal(_) => Err(Kind::RenewalRequired.into()),
+        Visitor::NeedsRenewal(session) | Visitor::LoginTooOld(session) => Err(app.renewal_of(&session, now)),
         Visitor::SignedIn(session) => {
             let can_end_everywhere = app.storage.can_end_everywhere();
             html(request, StatusCode::OK, &Page::signed_in(&session, app.config.show_tokens, can_end_everywhere, now))

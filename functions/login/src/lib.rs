@@ -5,16 +5,18 @@
 //! `POST /login?refresh`. The protocol is the authorization code grant with PKCE, as in OpenID Connect Core section 3.1 and
 //! [RFC 9700](https://www.rfc-editor.org/rfc/rfc9700).
 
+mod admission;
 mod callback;
 mod renew;
 
+use cookie::Cookie;
 use lambda_http::{
     Body, Request, Response,
     http::{Method, StatusCode},
 };
 use shared::{
     App, Error, Kind, Result, Timestamp,
-    attempt::Attempt,
+    attempt::{Attempt, Intent},
     config::{Address, Environment, Reading},
     cookies::MAX_COOKIE,
     globus::{Globus, SignedIn},
@@ -27,6 +29,7 @@ use shared::{
     storage::{self, Created},
 };
 
+use admission::Checked;
 use callback::Callback;
 
 /// One request, and all that is needed to respond to it.
@@ -88,13 +91,13 @@ pub async fn handle((app, globus): &(App, Globus), request: &Request, now: Times
     if let Some(callback) = Callback::parse(request)? {
         return complete(&visit, callback).await;
     }
-    let response = if renewal { renew::for_browser(&visit).await } else { begin(&visit) };
+    let response = if renewal { renew::for_browser(&visit).await } else { begin(&visit, false) };
     response.map_err(|error| error.returning_to(visit.next.clone()))
 }
 
-/// Sends the browser to Globus, with a sealed cookie that recognizes it when it comes back.
-fn begin(visit: &Visit<'_>) -> Result<Response<Body>> {
-    let Visit { app, globus, request, address, next, now } = visit;
+/// Begins a sign-in. With `log_in_again`, an access rule needs another login at Globus.
+fn begin(visit: &Visit<'_>, log_in_again: bool) -> Result<Response<Body>> {
+    let Visit { request, address, next, .. } = visit;
     let other_account = visit.other_account()?;
     // A cookie that is set under another host name is not sent when the browser comes back to ours. Moved once only: a
     // proxy may use another name than the browser.
@@ -102,10 +105,18 @@ fn begin(visit: &Visit<'_>) -> Result<Response<Body>> {
         let account = if other_account { "&account=other" } else { "" };
         return visit.redirect_to(&format!("{}?moved&next={}{account}", paths::LOGIN, next.encoded()));
     }
+    send_to_globus(visit, Intent { next: next.clone(), other_account, log_in_again }, None)
+}
+
+/// Sends the browser to Globus, with a sealed cookie that recognizes it when it comes back. `spent` removes the cookie of
+/// the attempt before.
+fn send_to_globus(visit: &Visit<'_>, intent: Intent, spent: Option<Cookie<'static>>) -> Result<Response<Body>> {
+    let Visit { app, globus, request, address, now, .. } = visit;
     let begun = visit.now.max(logout_mark::read(request, &app.cookies, *now));
-    let (attempt, globus_url) = globus.begin(&address.url(paths::LOGIN), next.clone(), other_account, begun)?;
+    let (attempt, globus_url) = globus.begin(&address.url(paths::LOGIN), intent, begun)?;
     let kept = attempt.keep(request, &app.cookies)?;
-    Ok(with_cookies(redirect(StatusCode::FOUND, &globus_url)?, [kept]))
+    // The removal comes first: the new attempt may be in the same slot.
+    Ok(with_cookies(redirect(StatusCode::FOUND, &globus_url)?, spent.into_iter().chain([kept])))
 }
 
 /// Receives the browser from Globus. The attempt is spent, whatever the result.
@@ -115,7 +126,8 @@ async fn complete(visit: &Visit<'_>, callback: Callback) -> Result<Response<Body
         Err(error) => return without_attempt(visit, error).await,
     };
     match finish(visit, &attempt, callback).await {
-        Ok(response) => Ok(with_cookies(response, [spent])),
+        Ok(Some(response)) => Ok(with_cookies(response, [spent])),
+        Ok(None) => send_to_globus(visit, Intent { log_in_again: true, ..attempt.intent }, Some(spent)),
         Err(error) => Err(attempt.ended_by(error.with_cookie(spent))),
     }
 }
@@ -133,8 +145,8 @@ async fn without_attempt(visit: &Visit<'_>, error: Error) -> Result<Response<Bod
     Ok(with_cookies(response, error.cookies().iter().cloned()))
 }
 
-/// From the callback to a session.
-async fn finish(visit: &Visit<'_>, attempt: &Attempt, callback: Callback) -> Result<Response<Body>> {
+/// From the callback to a session; none if an access rule needs another login at Globus first.
+async fn finish(visit: &Visit<'_>, attempt: &Attempt, callback: Callback) -> Result<Option<Response<Body>>> {
     let Visit { app, globus, request, address, now, .. } = visit;
     let code = callback.code(&app.config.globus_auth)?;
     let present = app.visitor(request, *now).await.map_err(|error| error.during(Event::SignIn))?;
@@ -145,19 +157,19 @@ async fn finish(visit: &Visit<'_>, attempt: &Attempt, callback: Callback) -> Res
         globus.complete(code, attempt, &address.url(paths::LOGIN), in_use, *now).await?;
     let logout = logout_mark::read(request, &app.cookies, *now);
     // Not before the last logout, even if another instance marked that one by a clock that is ahead.
-    let session = Session::new(id, identity, tokens, logout.max(*now));
+    let mut session = Session::new(id, identity, tokens, logout.max(*now));
     let created = match present.living() {
-        Some(other) if other.identity.sub != session.identity.sub && !attempt.other_account => {
+        Some(other) if other.identity.sub != session.identity.sub && !attempt.intent.other_account => {
             Err(Kind::OtherUser.into())
         }
-        _ => app.storage.create(request, &session, *now).await,
+        _ => create(visit, &mut session, &attempt.intent).await,
     };
     let Created { cookie, replaced } = match created {
-        Ok(created) => created,
-        Err(error) => {
+        Ok(Some(created)) => created,
+        not_created => {
             // No session has these tokens: nothing else could ever use or revoke them.
             globus.revoke_unless_in(&session.tokens, in_use).await;
-            return Err(error.during(Event::SignIn));
+            return not_created.map(|_| None).map_err(|error| error.during(Event::SignIn));
         }
     };
     // The tokens of the same user's session stay, unless a logout was to revoke them: other sessions may have them too.
@@ -166,7 +178,19 @@ async fn finish(visit: &Visit<'_>, attempt: &Attempt, callback: Callback) -> Res
     globus.revoke_unless_in(&orphans, &session.tokens).await;
     log::write(Event::SignIn, Outcome::Success, Details { session: Some(&session), ..Details::default() });
     let cookies = storage::keeping(request, &app.cookies, cookie);
-    Ok(with_cookies(visit.redirect_to(attempt.next.as_str())?, cookies))
+    Ok(Some(with_cookies(visit.redirect_to(attempt.intent.next.as_str())?, cookies)))
+}
+
+/// Keeps a new session, if the access rules let its user in; none if they need another login first.
+async fn create(visit: &Visit<'_>, session: &mut Session, intent: &Intent) -> Result<Option<Created>> {
+    // Globus is told only once to ask for a login.
+    let was_asked_for = intent.log_in_again || intent.other_account;
+    match admission::check(visit, session).await? {
+        Checked::Admitted => visit.app.storage.create(visit.request, session, visit.now).await.map(Some),
+        Checked::Refused(refusal) if refusal.needs_login() && !was_asked_for => Ok(None),
+        Checked::Refused(refusal) => Err(admission::denied(visit, &session.identity, &refusal)),
+        Checked::WithoutToken => Err(Kind::ResponseRefused(Reason::CheckTokenRefused).into()),
+    }
 }
 
 #[cfg(test)]

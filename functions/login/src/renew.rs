@@ -8,11 +8,16 @@ use shared::{
     globus::Renewed,
     log::{self, Details, Event, Outcome, Reason},
     response::{no_content, with_cookies},
+    rules::{Refusal, Unmet},
     session::Session,
     storage::{self, Kept, Lease, Renewal},
 };
 
-use crate::{Visit, begin};
+use crate::{
+    Visit,
+    admission::{self, Checked},
+    begin,
+};
 
 /// What the client does next.
 enum Next {
@@ -20,8 +25,9 @@ enum Next {
     GoOn,
     /// It learns that the session has ended in the meantime.
     Ended,
-    /// It signs in anew: Globus has refused to renew the tokens of this session, or there is none.
-    SignIn(Option<Box<Session>>),
+    /// It signs in anew: there is no session, or it was refused for this reason. If `log_in_again`, an access rule needs
+    /// another login at Globus.
+    SignIn { log_in_again: bool, refused: Option<(Reason, Box<Session>)> },
 }
 
 /// Renews the tokens ([RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)). If only a new sign-in helps,
@@ -30,11 +36,11 @@ pub(crate) async fn for_browser(visit: &Visit<'_>) -> Result<Response<Body>> {
     let (next, cookies) = renew(visit).await?;
     let response = match next {
         Next::GoOn | Next::Ended => visit.redirect_to(visit.next.as_str())?,
-        Next::SignIn(refused) => {
-            if let Some(session) = refused {
-                log_result(Outcome::Refused, Some(Reason::CodeRefused), &session);
+        Next::SignIn { log_in_again, refused } => {
+            if let Some((reason, session)) = refused {
+                log_result(Outcome::Refused, Some(reason), &session);
             }
-            begin(visit)?
+            begin(visit, log_in_again)?
         }
     };
     Ok(with_cookies(response, cookies))
@@ -46,7 +52,7 @@ pub(crate) async fn for_script(visit: &Visit<'_>) -> Result<Response<Body>> {
     let (next, cookies) = renew(visit).await?;
     match next {
         Next::GoOn => Ok(with_cookies(no_content(), cookies)),
-        Next::Ended | Next::SignIn(_) => {
+        Next::Ended | Next::SignIn { .. } => {
             let error = Error::from(Kind::SignInRequired).during(Event::Renewal);
             Err(cookies.into_iter().fold(error, Error::with_cookie))
         }
@@ -54,19 +60,32 @@ pub(crate) async fn for_script(visit: &Visit<'_>) -> Result<Response<Body>> {
 }
 
 async fn renew(visit: &Visit<'_>) -> Result<(Next, Vec<Cookie<'static>>)> {
+    admission::check_same_rules(visit)?;
     let renewal = visit.app.storage.begin_renewal(visit.request, visit.now).await;
     match renewal.map_err(|error| error.during(Event::Renewal))? {
         Renewal::Ours(session, lease) => carry_out(visit, *session, lease).await,
         Renewal::NotNeeded => Ok((Next::GoOn, Vec::new())),
-        Renewal::SignInNeeded => Ok((Next::SignIn(None), Vec::new())),
+        Renewal::SignInNeeded => Ok((Next::SignIn { log_in_again: false, refused: None }, Vec::new())),
+        Renewal::LoginNeeded => Ok((Next::SignIn { log_in_again: true, refused: None }, Vec::new())),
     }
 }
 
 async fn carry_out(visit: &Visit<'_>, mut session: Session, lease: Lease) -> Result<(Next, Vec<Cookie<'static>>)> {
     let Visit { app, globus, request, now, .. } = visit;
     let before = session.tokens.clone();
-    let Renewed { tokens, failures } = globus.refresh(&session, *now).await;
+    let check_is_due = session.check_is_due(&app.config.limits(), *now);
+    let Renewed { tokens, mut failures } = globus.refresh(&session, *now).await;
     session.replace_tokens(tokens.clone(), *now);
+    let code_refused = failures.iter().any(|failure| *failure.kind() == Kind::CodeRefused);
+    let mut sign_in_because = code_refused.then_some(Reason::CodeRefused);
+    if check_is_due && !code_refused {
+        match admission::check(visit, &mut session).await {
+            Ok(Checked::Admitted) => {}
+            Ok(Checked::Refused(refusal)) => return refuse(visit, session, &refusal).await,
+            Ok(Checked::WithoutToken) => sign_in_because = Some(Reason::CheckTokenRefused),
+            Err(error) => failures.push(error),
+        }
+    }
 
     let cookie = match app.storage.finish_renewal(request, lease, &session, *now).await {
         Ok(Kept::Yes(cookie)) => cookie,
@@ -83,19 +102,38 @@ async fn carry_out(visit: &Visit<'_>, mut session: Session, lease: Lease) -> Res
         }
     };
     let cookies = cookie.into_iter().flat_map(|cookie| storage::keeping(request, &app.cookies, cookie));
-    if failures.iter().any(|failure| *failure.kind() == Kind::CodeRefused) {
+    if let Some(reason) = sign_in_because {
         // If two tabs renew at once, the other may have succeeded: a cookie with nothing new must not replace its cookie.
         let new = cookies.filter(|_| !tokens.is_empty()).collect();
-        return Ok((Next::SignIn(Some(session.into())), new));
+        return Ok((Next::SignIn { log_in_again: false, refused: Some((reason, session.into())) }, new));
     }
     match failures.into_iter().next() {
         None => log_result(Outcome::Success, None, &session),
-        Some(failure) if session.has_time_left(*now) => {
+        Some(failure) if session.has_time_left(*now) && session.is_admitted(&app.config.limits(), *now) => {
             log_result(Outcome::Failure, Some(failure.row().reason), &session);
         }
         Some(failure) => return Err(cookies.fold(failure.during(Event::Renewal), Error::with_cookie)),
     }
     Ok((Next::GoOn, cookies.collect()))
+}
+
+/// Ends a session whose user the access rules no longer let in, and revokes its tokens. If another login may help, one
+/// begins.
+async fn refuse(visit: &Visit<'_>, session: Session, refusal: &Refusal) -> Result<(Next, Vec<Cookie<'static>>)> {
+    let Visit { app, globus, request, .. } = visit;
+    let ended = app.storage.end(request).await;
+    globus.revoke(&session.tokens).await;
+    let removals = storage::removals(request, &app.cookies);
+    let error = match ended {
+        Ok(_) if refusal.can_be_cured() => {
+            let log_in_again = refusal.unmet.contains(&Unmet::Age);
+            let refused = refusal.reason().map(|reason| (reason, session.into()));
+            return Ok((Next::SignIn { log_in_again, refused }, removals.collect()));
+        }
+        Ok(_) => admission::denied(visit, &session.identity, refusal),
+        Err(error) => error,
+    };
+    Err(removals.fold(error.during(Event::Renewal), Error::with_cookie))
 }
 
 fn log_result(outcome: Outcome, reason: Option<Reason>, session: &Session) {

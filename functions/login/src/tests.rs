@@ -5,6 +5,7 @@ mod first_release;
 mod hostile;
 mod odd;
 mod renew;
+mod rules;
 mod start;
 mod way_back;
 

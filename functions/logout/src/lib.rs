@@ -42,7 +42,7 @@ pub async fn handle((app, globus): &(App, Globus), request: &Request, now: Times
         Ok(Visitor::SignedIn(session) | Visitor::NeedsRenewal(session)) => {
             ask(&visit, Some(session.identity.display_name()), false)
         }
-        Ok(Visitor::Expired(_)) => ask(&visit, None, true),
+        Ok(Visitor::Expired(_) | Visitor::LoginTooOld(_)) => ask(&visit, None, true),
         Ok(Visitor::LoggedOut(_)) if request.method() == Method::GET => complete(&visit).await,
         Ok(Visitor::SignedOut | Visitor::Unusable(_) | Visitor::LoggedOut(_)) => logged_out(&visit, Left::default()),
         // A logout must be possible even if the session cannot be read.

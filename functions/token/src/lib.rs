@@ -63,7 +63,7 @@ pub async fn handle(function: &Function<App>, event: &str, now: Timestamp) -> Re
 
 async fn token(function: &Function<App>, order: &Order, now: Timestamp) -> Result<Answer> {
     let request = request::with_cookies(order.cookies.as_deref().unwrap_or_default());
-    let session = function.state()?.session(&request, now).await?;
+    let session = function.state()?.session_for_another(&request, now).await?;
     let token = session.good_token(&order.resource_server, now)?;
     let access_token = token.access_token.clone();
     Ok(Answer::Token { access_token, expires_at: token.expires().seconds() })
@@ -77,7 +77,7 @@ fn log_in(function: &Function<App>, order: &Order, error: Error) -> Result<Answe
     let next = order.next.as_deref().unwrap_or(paths::HOME);
     let next = ReturnPath::accept(address.map_or(next, |address| address.below(next)));
     let base = address.map_or("", Address::base);
-    Ok(Answer::LogIn { login: format!("{base}{}", next.as_next_of(remedy)) })
+    Ok(Answer::LogIn { login: format!("{base}{}", next.as_next_of(&remedy)) })
 }
 
 #[cfg(test)]

@@ -51,10 +51,11 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// The value of a variable of this process; `None` if it is not set or not UTF-8.
+/// The value of a variable of this process; `None` if it is not set. What is not UTF-8 is replaced, so that it is found to
+/// be wrong: an access rule must not be taken for absent.
 pub fn process_environment(variable: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "this is the one reader of the environment")]
-    std::env::var(variable).ok()
+    std::env::var_os(variable).map(|value| value.to_string_lossy().into_owned())
 }
 
 impl<'a> Environment<'a> {
@@ -135,6 +136,32 @@ impl<'a> Environment<'a> {
             secrets.map(|secret| (secret.len() >= 32).then(|| Secret::new(secret))).collect()
         });
         Ok(secrets?.unwrap_or_default())
+    }
+
+    /// The entries of a list with commas; none if the variable is not set or empty. An entry without text, such as that of
+    /// a blank, is a problem: a rule that its owner believes to be set must not count as absent.
+    pub(super) fn list<T>(
+        &self,
+        variable: &'static str,
+        expected: &'static str,
+        entry: impl Fn(&str) -> Option<T>,
+    ) -> Reading<Vec<T>> {
+        let Some(text) = self.as_it_is(variable) else { return Ok(Vec::new()) };
+        let entries: Option<Vec<_>> = text.split(',').map(|text| entry(text.trim())).collect();
+        entries.ok_or_else(|| self.note(variable, expected))
+    }
+
+    /// A number of minutes from 1 to 525,600, which is a year; none if the variable is not set or empty.
+    pub(super) fn minutes(&self, variable: &'static str) -> Reading<Option<Duration>> {
+        let Some(text) = self.as_it_is(variable) else { return Ok(None) };
+        let minutes = text.trim().parse().ok().filter(|minutes| (1..=525_600).contains(minutes));
+        let expected = "must be a whole number from 1 to 525600";
+        minutes.map(|minutes| Some(Duration::from_mins(minutes))).ok_or_else(|| self.note(variable, expected))
+    }
+
+    /// The value of a rule, unless it is empty.
+    fn as_it_is(&self, variable: &str) -> Option<String> {
+        (self.lookup)(variable).filter(|value| !value.is_empty())
     }
 
     /// A number of hours from 1 to 8,760, which is a year.

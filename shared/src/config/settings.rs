@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Environment, Origin, Reading, Secret};
-use crate::session::DisplayText;
+use super::{AccessRules, Environment, Origin, Reading, Secret};
+use crate::session::{DisplayText, Limits};
 
 /// The four scopes of Globus's own example.
 const DEFAULT_SCOPES: &str = "openid profile email urn:globus:auth:scope:transfer.api.globus.org:all";
@@ -21,6 +21,8 @@ pub struct Config {
     pub session_max: Duration,
     /// `SHOW_TOKENS`: whether the home page shows tokens in clear; `false` if absent.
     pub show_tokens: bool,
+    /// Who may come in; none if every user of Globus may.
+    pub rules: Option<AccessRules>,
 }
 
 impl Config {
@@ -34,6 +36,7 @@ impl Config {
         let session_keys = env.required("SESSION_KEYS").and_then(|_| env.secrets("SESSION_KEYS"));
         let session_max = env.hours("SESSION_MAX_HOURS", 168);
         let show_tokens = env.parsed("SHOW_TOKENS", "must be true or false", |text| text.parse().ok());
+        let rules = AccessRules::read(env);
 
         Ok(Self {
             client_id: client_id?,
@@ -41,12 +44,18 @@ impl Config {
             session_keys: session_keys?,
             session_max: session_max?,
             show_tokens: show_tokens?.unwrap_or(false),
+            rules: rules?,
         })
+    }
+
+    /// How long a session lasts.
+    pub fn limits(&self) -> Limits {
+        Limits { max: self.session_max, rules: self.rules.as_ref().map(|rules| (rules.hash().to_owned(), rules.every)) }
     }
 }
 
 /// Whether a text has the form of a UUID ([RFC 9562 section 4](https://www.rfc-editor.org/rfc/rfc9562#section-4)).
-fn is_uuid(text: &str) -> bool {
+pub(super) fn is_uuid(text: &str) -> bool {
     text.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && text.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit())
 }
 
@@ -57,6 +66,8 @@ pub struct GlobusConfig {
     pub client_secret: Secret,
     /// `GLOBUS_SCOPES`: space-separated; `openid` must be among them, or there is no ID token.
     pub scopes: Vec<String>,
+    /// `GROUPS_URL`: Globus Groups, for the access rules that ask for groups; `https://groups.api.globus.org` if absent.
+    pub groups: Origin,
 }
 
 impl GlobusConfig {
@@ -68,7 +79,9 @@ impl GlobusConfig {
         if !scopes.iter().any(|scope| scope == "openid") {
             return Err(env.note("GLOBUS_SCOPES", "must be separated by spaces and contain openid"));
         }
-        Ok(Self { client_secret: client_secret?, scopes })
+        let groups = env.origin("GROUPS_URL")?;
+        let groups = groups.unwrap_or_else(|| Origin("https://groups.api.globus.org".to_owned()));
+        Ok(Self { client_secret: client_secret?, scopes, groups })
     }
 }
 

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::log::Reason;
 use crate::testing::every_kind;
 
 /// The status, event and outcome that a kind must have.
@@ -10,11 +11,11 @@ fn expected(kind: &Kind) -> (u16, &'static str, &'static str) {
         Kind::UnknownAttempt(_) | Kind::NoLoginCookie | Kind::CodeRefused | Kind::GlobusReported(_) => {
             (400, "sign_in", "refused")
         }
-        Kind::SignInRequired | Kind::RenewalRequired => (401, "request", "refused"),
+        Kind::SignInRequired | Kind::RenewalRequired | Kind::CheckRequired(_) => (401, "request", "refused"),
         Kind::NotNavigation | Kind::CrossSite | Kind::OriginSecretMissing | Kind::PermissionMissing(..) => {
             (403, "request", "refused")
         }
-        Kind::Denied => (403, "sign_in", "refused"),
+        Kind::Denied | Kind::NotAdmitted(_) => (403, "sign_in", "refused"),
         Kind::NotFound => (404, "request", "refused"),
         Kind::MethodNotAllowed(_) => (405, "request", "refused"),
         Kind::OtherUser => (409, "sign_in", "refused"),
@@ -23,7 +24,7 @@ fn expected(kind: &Kind) -> (u16, &'static str, &'static str) {
         Kind::GlobusRefused(_) | Kind::ResponseRefused(_) => (502, "sign_in", "failure"),
         Kind::ServiceResponseRefused(_) => (502, "request", "failure"),
         Kind::GlobusUnavailable(_) => (503, "sign_in", "failure"),
-        Kind::RenewalBusy => (503, "renewal", "failure"),
+        Kind::RenewalBusy | Kind::RulesDiffer => (503, "renewal", "failure"),
         Kind::StoreUnavailable(_) | Kind::ServiceUnavailable(_) | Kind::Config(_) => (503, "request", "failure"),
     }
 }
@@ -66,7 +67,7 @@ fn each_kind_has_its_own_reason_or_holds_one() {
     let own: Vec<_> = reasons.iter().filter(|reason| **reason != Reason::ServerError).collect();
     let different: BTreeSet<_> = own.iter().collect();
 
-    assert_eq!((own.len(), different.len()), (15, 15));
+    assert_eq!((own.len(), different.len()), (18, 18));
 }
 
 #[test]

@@ -11,6 +11,7 @@ use globus_stand_in::{CLIENT_ID, Endpoint, Fault, Signing};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::return_path::ReturnPath;
 use crate::{
     request::parameter,
     session::{DisplayText, Visitor},
@@ -51,7 +52,8 @@ impl World {
 
     /// A sign-in up to the authorization code.
     async fn authorize(&self, person: &str, now: Timestamp) -> (Attempt, String) {
-        let (attempt, url) = self.globus().begin(REDIRECT_URI, ReturnPath::home(), false, now).unwrap();
+        let intent = Intent { next: ReturnPath::home(), other_account: false, log_in_again: false };
+        let (attempt, url) = self.globus().begin(REDIRECT_URI, intent, now).unwrap();
         let callback = self.stand_in.sign_in(&url, person).await.unwrap();
         let code = parameter(&Event::callback(&callback).request(), "code").unwrap();
         (attempt, code.unwrap())

@@ -4,7 +4,9 @@ use super::*;
 use crate::{config::Secret, testing::noon};
 
 const TRANSFER: &str = "transfer.api.globus.org";
-const WEEK: Duration = Duration::from_hours(168);
+
+/// A week, and no access rules.
+const LIMITS: Limits = Limits { max: Duration::from_hours(168), rules: None };
 
 fn identity() -> Identity {
     Identity {
@@ -47,9 +49,14 @@ fn after(seconds: u64) -> Timestamp {
 
 /// The state of the session's visitor, in words.
 fn standing(session: &Session, now: Timestamp) -> &'static str {
-    match session.clone().visitor(Timestamp::default(), WEEK, now) {
+    standing_by(&LIMITS, session, now)
+}
+
+fn standing_by(limits: &Limits, session: &Session, now: Timestamp) -> &'static str {
+    match session.clone().visitor(Timestamp::default(), limits, now) {
         Visitor::SignedIn(_) => "signed in",
         Visitor::NeedsRenewal(_) => "needs renewal",
+        Visitor::LoginTooOld(_) => "login too old",
         Visitor::Expired(_) => "expired",
         Visitor::SignedOut | Visitor::Unusable(_) | Visitor::LoggedOut(_) => "no session",
     }
@@ -151,11 +158,11 @@ fn a_renewed_token_replaces_only_the_old_one_of_its_service() {
 fn a_token_with_time_left_is_used_while_another_request_renews() {
     let mut session = session(172_800, 172_800);
     session.being_renewed(after(172_790));
-    assert!(!session.needs_renewal(after(172_790)));
+    assert!(!session.needs_renewal(&LIMITS, after(172_790)));
 
     let mut ended = self::session(172_800, 600);
     ended.being_renewed(after(601));
-    assert!(ended.needs_renewal(after(601)));
+    assert!(ended.needs_renewal(&LIMITS, after(601)));
 }
 
 #[test]
@@ -235,13 +242,13 @@ fn a_session_says_when_it_is_no_longer_good() {
         renewed,
         Session { tokens: Vec::new(), ..session(1, 1) },
     ] {
-        let expires = session.expires(Duration::from_hours(168));
+        let expires = session.expires(&LIMITS);
         let is_good = |now| standing(&session, now) == "signed in";
         assert!(is_good(expires - Duration::from_secs(1)), "{session:?}");
         assert!(!is_good(expires), "{session:?}");
     }
-    assert_eq!(session(172_800, 60).expires(Duration::from_hours(168)), after(172_740));
-    assert_eq!(session(172_800, 60).expires(Duration::from_hours(1)), after(3_600));
+    assert_eq!(session(172_800, 60).expires(&LIMITS), after(172_740));
+    assert_eq!(session(172_800, 60).expires(&Limits { max: Duration::from_hours(1), rules: None }), after(3_600));
 }
 
 #[test]
@@ -252,4 +259,123 @@ fn what_other_functions_are_told_has_no_token_and_only_what_there_is() {
     session.identity = Identity { name: None, username: None, email: None, organization: None, ..session.identity };
     let who: Vec<_> = session.who().map(|(key, _)| key).collect();
     assert_eq!(who, ["sub", "session"]);
+}
+
+mod rules {
+    use super::*;
+    use crate::{config::AccessRules, testing::configure};
+
+    const HOUR: u64 = 3_600;
+
+    fn rules(domains: &str) -> AccessRules {
+        configure(&[("ALLOWED_DOMAINS", domains)], AccessRules::read).unwrap().unwrap()
+    }
+
+    fn limits(rules: &AccessRules) -> Limits {
+        Limits { rules: Some((rules.hash().to_owned(), rules.every)), ..LIMITS }
+    }
+
+    /// A session that was checked at noon, with the role of an admin. Its login is good for this number of seconds.
+    fn checked(rules: &AccessRules, login: Option<u64>) -> Session {
+        let admission = Admission::new(rules, vec!["admin".to_owned()], login.map(after), noon());
+        Session { admission: Some(admission), ..session(172_800, 172_800) }
+    }
+
+    #[test]
+    fn a_check_is_good_for_an_hour_and_repeated_after_half_of_it() {
+        let rules = rules("anl.gov");
+        let (limits, session) = (limits(&rules), checked(&rules, None));
+        let found =
+            |seconds| (standing_by(&limits, &session, after(seconds)), session.check_is_due(&limits, after(seconds)));
+
+        assert_eq!(found(0), ("signed in", false));
+        assert_eq!(found(HOUR / 2 - 1), ("signed in", false));
+        assert_eq!(found(HOUR / 2), ("signed in", true));
+        assert_eq!(found(HOUR - 1), ("signed in", true));
+        assert_eq!(found(HOUR), ("needs renewal", true));
+        assert_eq!(session.expires(&limits), after(HOUR));
+    }
+
+    #[test]
+    fn after_a_check_that_failed_no_page_is_sent_to_the_next_at_once() {
+        let rules = rules("anl.gov");
+        let (limits, mut session) = (limits(&rules), checked(&rules, None));
+        session.replace_tokens(vec![], after(HOUR / 2));
+
+        assert!(!session.check_is_due(&limits, after(HOUR / 2 + 59)));
+        assert!(session.check_is_due(&limits, after(HOUR / 2 + 60)));
+        assert!(session.is_admitted(&limits, after(HOUR - 1)));
+        assert!(!session.is_admitted(&limits, after(HOUR)), "never longer than the period");
+    }
+
+    #[test]
+    fn a_session_is_checked_at_once_when_the_rules_change_or_begin() {
+        let (old, new) = (rules("anl.gov"), rules("uchicago.edu"));
+        let unchecked = session(172_800, 172_800);
+        for session in [&checked(&old, None), &unchecked] {
+            assert_eq!(standing_by(&limits(&new), session, noon()), "needs renewal");
+            assert!(session.lacks_check(&limits(&new), noon()));
+            assert!(session.needs_renewal(&limits(&new), noon()));
+        }
+        assert_eq!(standing_by(&LIMITS, &checked(&old, None), noon()), "signed in", "without rules, all may come in");
+    }
+
+    #[test]
+    fn a_login_that_is_too_old_is_no_longer_signed_in() {
+        let rules = rules("anl.gov");
+        let (limits, session) = (limits(&rules), checked(&rules, Some(1_800)));
+
+        assert_eq!(standing_by(&limits, &session, after(1_799)), "signed in");
+        assert_eq!(standing_by(&limits, &session, after(1_800)), "login too old");
+        assert_eq!(standing_by(&limits, &session, after(HOUR)), "login too old");
+        assert_eq!(session.expires(&limits), after(1_800));
+        let other = super::rules::rules("uchicago.edu");
+        assert_eq!(
+            standing_by(&super::rules::limits(&other), &session, after(1_800)),
+            "needs renewal",
+            "by other rules"
+        );
+    }
+
+    #[test]
+    fn roles_that_were_given_by_other_rules_are_gone() {
+        let (old, new) = (rules("anl.gov"), rules("uchicago.edu"));
+        let roles = |limits: &Limits| match checked(&old, None).visitor(Timestamp::default(), limits, noon()) {
+            Visitor::SignedIn(session) | Visitor::NeedsRenewal(session) => session.roles().to_vec(),
+            other => panic!("{other:?}"),
+        };
+
+        assert_eq!(roles(&limits(&old)), ["admin"]);
+        assert_eq!(roles(&limits(&new)), [""; 0]);
+        assert_eq!(roles(&LIMITS), [""; 0]);
+    }
+
+    #[test]
+    fn a_role_is_compared_as_a_whole() {
+        let session = checked(&rules("anl.gov"), None);
+        assert!(session.has_role("admin"));
+        for other in ["", "adm", "admins", "Admin", "admin,editor"] {
+            assert!(!session.has_role(other), "{other}");
+        }
+        assert!(!self::session(1, 1).has_role("admin"));
+        assert_eq!(session.who().last(), Some(("roles", "admin".to_owned())));
+    }
+
+    #[test]
+    fn a_check_by_a_clock_that_is_far_ahead_is_repeated() {
+        let rules = rules("anl.gov");
+        let session = checked(&rules, None);
+        assert_eq!(standing_by(&limits(&rules), &session, noon() - Duration::from_secs(30)), "signed in");
+        assert_eq!(standing_by(&limits(&rules), &session, noon() - Duration::from_secs(31)), "needs renewal");
+    }
+
+    /// Without rules, a session cookie has not one byte more.
+    #[test]
+    fn a_session_without_rules_is_stored_as_before_them() {
+        let stored = serde_json::to_value(session(600, 600)).unwrap();
+        assert_eq!(stored.as_object().unwrap().keys().collect::<Vec<_>>(), ["b", "d", "i", "k", "v"]);
+        let checked = serde_json::to_value(checked(&rules("anl.gov"), Some(60))).unwrap();
+        assert_eq!(checked["a"]["c"], noon().seconds());
+        assert!(serde_json::from_value::<Session>(checked).is_ok_and(|session| session.has_role("admin")));
+    }
 }

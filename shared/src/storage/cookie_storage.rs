@@ -3,7 +3,7 @@
 //! This storage cannot end a session in another browser, refuse a copy of a cookie after a logout, or let only one of
 //! several concurrent requests renew.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use cookie::Cookie;
@@ -16,7 +16,7 @@ use crate::{
     error::{Kind, Result},
     log::Reason,
     logout_mark,
-    session::{Session, Visitor},
+    session::{Limits, Session, Visitor},
     timestamp::Timestamp,
 };
 
@@ -24,18 +24,18 @@ use crate::{
 #[derive(Debug)]
 pub struct CookieStorage {
     cookies: Arc<SealedCookies>,
-    max: Duration,
+    limits: Limits,
 }
 
 impl CookieStorage {
     /// The storage of this deployment.
     pub fn new(config: &Config, cookies: Arc<SealedCookies>) -> Self {
-        Self { cookies, max: config.session_max }
+        Self { cookies, limits: config.limits() }
     }
 
     /// The cookie that holds the session until the session ends.
     fn cookie(&self, session: &Session, now: Timestamp) -> Result<Cookie<'static>> {
-        let cookie = self.cookies.seal(Purpose::Session, NAME, session, session.time_left(self.max, now))?;
+        let cookie = self.cookies.seal(Purpose::Session, NAME, session, session.time_left(self.limits.max, now))?;
         let size = cookie.to_string().len();
         if size > MAX_COOKIE {
             return Err(Kind::SessionTooLarge(size).into());
@@ -51,7 +51,9 @@ impl CookieStorage {
         match self.held(request).current() {
             Opened::Absent => Visitor::SignedOut,
             Opened::Unreadable => Visitor::Unusable(Reason::CookieUnreadable),
-            Opened::Value(session) => session.visitor(logout_mark::read(request, &self.cookies, now), self.max, now),
+            Opened::Value(session) => {
+                session.visitor(logout_mark::read(request, &self.cookies, now), &self.limits, now)
+            }
         }
     }
 }
@@ -92,10 +94,11 @@ impl TokenStorage for CookieStorage {
 
     async fn begin_renewal(&self, request: &Request, now: Timestamp) -> Result<Renewal> {
         Ok(match self.read(request, now) {
-            Visitor::SignedIn(session) | Visitor::NeedsRenewal(session) if session.needs_renewal(now) => {
+            Visitor::SignedIn(session) | Visitor::NeedsRenewal(session) if session.needs_renewal(&self.limits, now) => {
                 Renewal::Ours(session.into(), Lease::None)
             }
             Visitor::SignedIn(_) | Visitor::NeedsRenewal(_) => Renewal::NotNeeded,
+            Visitor::LoginTooOld(_) => Renewal::LoginNeeded,
             _ => Renewal::SignInNeeded,
         })
     }
@@ -107,6 +110,8 @@ impl TokenStorage for CookieStorage {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::{
         App,

@@ -27,17 +27,18 @@ use crate::{
     http_client,
     log::{self, Event, Outcome, Reason},
     logout_mark, random,
-    session::{Session, Visitor},
+    session::{Limits, Session, Visitor},
     timestamp::Timestamp,
 };
 use item::Item;
 use table::{Table, Written};
 use ticket::Ticket;
 
-/// How long one request may renew before another may try, beside the skew of clocks. It is longer than the request to
-/// Globus and the write after it, so that only a request that has died loses its lease.
-const LEASE: Duration = Duration::from_secs(12);
-const _: () = assert!(LEASE.as_secs() > http_client::TIMEOUT.as_secs() + table::WAIT_FOR.as_secs());
+/// How long one request may renew before another may try, beside the skew of clocks. It is longer than the requests to
+/// Globus, for the tokens and then for the access rules, and the write after them, so that only a request that has died
+/// loses its lease.
+const LEASE: Duration = Duration::from_secs(17);
+const _: () = assert!(LEASE.as_secs() > 2 * http_client::TIMEOUT.as_secs() + table::WAIT_FOR.as_secs());
 
 /// How often a request that waits for another's renewal reads the item.
 const POLL_EVERY: Duration = Duration::from_millis(200);
@@ -60,14 +61,14 @@ const END_OLDEST_WITHIN: Duration = Duration::from_secs(2);
 pub struct DynamoDbStorage {
     table: Table,
     idle: Duration,
-    max: Duration,
+    limits: Limits,
     cookies: Arc<SealedCookies>,
 }
 
 impl DynamoDbStorage {
     /// The storage of this deployment.
     pub fn new(config: &Config, table: TableConfig, cookies: Arc<SealedCookies>) -> Result<Self> {
-        Ok(Self { idle: table.idle, max: config.session_max, table: Table::new(table)?, cookies })
+        Ok(Self { idle: table.idle, limits: config.limits(), table: Table::new(table)?, cookies })
     }
 
     fn held(&self, request: &Request) -> Held<Ticket> {
@@ -96,8 +97,10 @@ impl DynamoDbStorage {
     /// The visitor with a session that was found. DynamoDB deletes an item some time after its session has ended.
     fn visitor_with(&self, session: Session, item: &Item, request: &Request, now: Timestamp) -> Visitor {
         let idle = item.is_idle(self.idle, now);
-        match session.visitor(logout_mark::read(request, &self.cookies, now), self.max, now) {
-            Visitor::SignedIn(session) | Visitor::NeedsRenewal(session) if idle => Visitor::Expired(session),
+        match session.visitor(logout_mark::read(request, &self.cookies, now), &self.limits, now) {
+            Visitor::SignedIn(session) | Visitor::NeedsRenewal(session) | Visitor::LoginTooOld(session) if idle => {
+                Visitor::Expired(session)
+            }
             visitor => visitor,
         }
     }
@@ -203,7 +206,7 @@ impl TokenStorage for DynamoDbStorage {
 
     async fn create(&self, request: &Request, session: &Session, now: Timestamp) -> Result<Created> {
         let ticket = Ticket::new(&session.identity.sub)?;
-        let time_left = session.time_left(self.max, now);
+        let time_left = session.time_left(self.limits.max, now);
         let cookie = self.cookies.seal(Purpose::Ticket, NAME, &ticket, time_left)?;
         if cookie.to_string().len() > MAX_COOKIE {
             return Err(Kind::ResponseRefused(Reason::SubjectTooLong).into());
@@ -248,12 +251,12 @@ impl TokenStorage for DynamoDbStorage {
             let Ok((session, item)) = self.load(&ticket, now).await? else {
                 return Ok(Renewal::SignInNeeded);
             };
-            let (Visitor::SignedIn(session) | Visitor::NeedsRenewal(session)) =
-                self.visitor_with(session, &item, request, now)
-            else {
-                return Ok(Renewal::SignInNeeded);
+            let session = match self.visitor_with(session, &item, request, now) {
+                Visitor::SignedIn(session) | Visitor::NeedsRenewal(session) => session,
+                Visitor::LoginTooOld(_) => return Ok(Renewal::LoginNeeded),
+                _ => return Ok(Renewal::SignInNeeded),
             };
-            if !session.needs_renewal(now) {
+            if !session.needs_renewal(&self.limits, now) {
                 return Ok(Renewal::NotNeeded);
             }
             if !item.is_leased(now)

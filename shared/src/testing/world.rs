@@ -40,6 +40,7 @@ impl World {
             ("GLOBUS_AUTH_URL", stand_in.url()),
             ("GLOBUS_CLIENT_ID", CLIENT_ID),
             ("GLOBUS_CLIENT_SECRET", CLIENT_SECRET),
+            ("GROUPS_URL", stand_in.url()),
         ];
         let function = function(&[pairs, &globus].concat(), |env| App::with_globus(App::read(env), env));
         Self { function, stand_in, now: now() }

@@ -136,6 +136,12 @@ pub(crate) async fn consents() -> Response {
     Page::Message { heading: "Your consents", text }.into_response()
 }
 
+/// `GET /v2/web/identities`: at Globus, the page where a user links an identity.
+pub(crate) async fn identities() -> Response {
+    let text = "At Globus, users link here the accounts that they have at other places.";
+    Page::Message { heading: "Your identities", text }.into_response()
+}
+
 /// All other paths.
 pub(crate) async fn nothing_here() -> Response {
     (

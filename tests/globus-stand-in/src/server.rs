@@ -95,6 +95,7 @@ fn routes(provider: Arc<Provider>) -> Router {
         .route("/v2/groups/my_groups", get(my_groups::my_groups))
         .route("/v2/web/logout", get(browser::logout))
         .route("/v2/web/consents", get(browser::consents))
+        .route("/v2/web/identities", get(browser::identities))
         .fallback(browser::nothing_here)
         .with_state(provider)
 }

@@ -1,0 +1,64 @@
+//! The access rules, at a sign-in and at a renewal.
+
+use shared::{
+    Error, Kind, Result,
+    config::AccessRules,
+    pages::Frame,
+    paths,
+    request::parameter,
+    rules::{self, Denial, Missing, Refusal},
+    session::{DisplayText, Identity, Session},
+};
+
+use crate::Visit;
+
+/// What the access rules say about the user of a session.
+pub(crate) enum Checked {
+    /// The user may come in; the session says so.
+    Admitted,
+    /// The user may not come in.
+    Refused(Refusal),
+    /// Nothing: a token that the check needs is missing, or Globus refuses it. A new sign-in gives one.
+    WithoutToken,
+}
+
+/// Asks Globus about the user of a session, if there are rules, and notes in the session that the user may come in.
+pub(crate) async fn check(visit: &Visit<'_>, session: &mut Session) -> Result<Checked> {
+    let Visit { app, globus, now, .. } = visit;
+    let Some(rules) = &app.config.rules else { return Ok(Checked::Admitted) };
+    let Some(facts) = globus.facts(rules, &session.identity.sub, &session.tokens).await? else {
+        return Ok(Checked::WithoutToken);
+    };
+    match rules::judge(rules, &facts, *now) {
+        Ok(admission) => session.admission = Some(admission),
+        Err(refusal) => return Ok(Checked::Refused(refusal)),
+    }
+    Ok(Checked::Admitted)
+}
+
+/// The error for a user who may not come in.
+pub(crate) fn denied(visit: &Visit<'_>, identity: &Identity, refusal: &Refusal) -> Error {
+    let shown = |text: &Option<DisplayText>| text.as_ref().map(|text| text.for_display().to_owned());
+    let site_name = Frame::of(visit.request).site_name;
+    let home = visit.address.url(paths::HOME);
+    let missing = visit.app.config.rules.iter();
+    let missing = missing.flat_map(|rules| refusal.unmet.iter().map(|unmet| Missing::new(*unmet, rules)));
+    Kind::NotAdmitted(Box::new(Denial {
+        sub: identity.sub.clone(),
+        account: shown(&identity.username).unwrap_or_else(|| identity.sub.clone()),
+        provider: shown(&identity.provider),
+        missing: missing.collect(),
+        link_identity: visit.globus.page("/v2/web/identities", &home, site_name.as_str()),
+    }))
+    .into()
+}
+
+/// Refuses a renewal for a function with other access rules than this one: while functions are updated one after the other,
+/// each would send the browser to the other, and round in a circle.
+pub(crate) fn check_same_rules(visit: &Visit<'_>) -> Result<()> {
+    let here = visit.app.config.rules.as_ref().map(AccessRules::hash);
+    match parameter(visit.request, paths::RULES)? {
+        Some(there) if here != Some(there.as_str()) => Err(Kind::RulesDiffer.into()),
+        _ => Ok(()),
+    }
+}

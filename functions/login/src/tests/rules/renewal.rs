@@ -1,0 +1,262 @@
+//! The access rules during a session: they are checked again.
+
+use shared::{
+    config::Secret,
+    session::{Admission, Visitor},
+};
+
+use super::*;
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// A user who is in, and this much time.
+async fn after(pairs: &[(&str, &str)], person: &str, passed: Duration) -> (World, Browser) {
+    let mut world = World::with(pairs).await;
+    let mut browser = Browser::default();
+    sign_in(&world, &mut browser, person).await.assert_redirect(302, "https://gateway.example/");
+    world.later(passed);
+    (world, browser)
+}
+
+async fn renew(world: &World, browser: &mut Browser) -> Received {
+    send(world, browser, Event::get("/login?refresh&next=%2Ffiles")).await
+}
+
+/// What a browser that opens a page is told.
+async fn page(world: &World, browser: &Browser) -> &'static str {
+    let event = browser.with_cookies(Event::get("/"));
+    let session = world.state().0.session(&event.request(), world.now).await;
+    session.map_or_else(|error| error.row().reason.as_str(), |_| "in")
+}
+
+/// The same for a script.
+async fn api(world: &World, browser: &Browser) -> &'static str {
+    let event = browser.with_cookies(Event::get("/").header("accept", "application/json"));
+    let session = world.state().0.session(&event.request(), world.now).await;
+    session.map_or_else(|error| error.row().reason.as_str(), |_| "in")
+}
+
+#[tokio::test]
+async fn a_page_is_sent_to_the_check_from_half_of_the_period_on_and_a_script_at_its_end() {
+    let (mut world, browser) = after(&[GROUP], "member", MINUTE * 29).await;
+    assert_eq!((page(&world, &browser).await, api(&world, &browser).await), ("in", "in"));
+    world.later(MINUTE);
+    assert_eq!((page(&world, &browser).await, api(&world, &browser).await), ("renewal_required", "in"));
+    world.later(MINUTE * 30);
+    assert_eq!((page(&world, &browser).await, api(&world, &browser).await), ("renewal_required", "renewal_required"));
+}
+
+#[tokio::test]
+async fn the_check_renews_no_token_and_returns_to_the_page() {
+    let (mut world, mut browser) = after(&[DOMAIN, ("RULES_EVERY_MINUTES", "10")], "mfa", Duration::ZERO).await;
+    let issued = world.stand_in.issued_tokens();
+    world.later(MINUTE * 5);
+
+    renew(&world, &mut browser).await.assert_redirect(302, "https://gateway.example/files");
+
+    assert_eq!(page(&world, &browser).await, "in");
+    assert_eq!(world.stand_in.issued_tokens(), issued);
+    world.later(Duration::from_secs(299));
+    assert_eq!(api(&world, &browser).await, "in", "the period begins anew");
+    world.later(Duration::from_secs(301));
+    assert_eq!(api(&world, &browser).await, "renewal_required");
+}
+
+#[tokio::test]
+async fn a_removed_member_ends_at_the_next_check() {
+    let (world, mut browser) = after(&[GROUP], "member", MINUTE * 30).await;
+    world.stand_in.remove_from_group("member", BEAMLINE).unwrap();
+    let log = Log::listen();
+
+    let response = renew(&world, &mut browser).await;
+
+    response.assert_page(403, "You may not come in").assert_cleared(SESSION);
+    response.assert_page(403, "dorothy@globusid.example");
+    assert_eq!(api(&world, &browser).await, "sign_in_required");
+    assert_eq!(world.revoked(), world.stand_in.issued_tokens().len());
+    let text = log.text();
+    let line =
+        "event=\"renewal\" outcome=\"refused\" reason=\"not_in_group\" sub=\"9e0b000a-010a-4a0a-8b0a-0a1b2c3d4e0a\"";
+    assert!(text.contains(line) && text.lines().count() == 1, "{text}");
+}
+
+#[tokio::test]
+async fn a_script_of_a_removed_member_learns_what_is_missing() {
+    let (world, mut browser) = after(&[GROUP], "member", MINUTE * 30).await;
+    world.stand_in.remove_from_group("member", BEAMLINE).unwrap();
+
+    let renewal = Event::post("/login?refresh").header("accept", "application/json");
+    let response = send(&world, &mut browser, renewal).await;
+
+    assert_eq!((response.status, response.error().as_str()), (403, "not_in_group"));
+    let body: serde_json::Value = serde_json::from_str(&response.body).unwrap();
+    assert_eq!(body["missing"][0]["rule"], "ALLOWED_GROUPS");
+    assert_eq!(body["login"], "/login?account=other");
+}
+
+#[tokio::test]
+async fn a_policy_that_is_no_longer_fulfilled_leads_to_a_login_and_ends_the_session() {
+    let (world, mut browser) = after(&[("REQUIRED_POLICIES", policies::MFA)], "mfa", MINUTE * 30).await;
+    world.stand_in.edit_introspection(|about| about["policy_evaluations"] = json!({}));
+
+    let response = renew(&world, &mut browser).await;
+
+    assert!(response.location().starts_with(world.stand_in.url()), "{response:?}");
+    assert_eq!(query(response.location(), "session_required_policies"), policies::MFA);
+    assert_eq!(api(&world, &browser).await, "sign_in_required");
+    assert_eq!(world.revoked(), world.stand_in.issued_tokens().len());
+}
+
+#[tokio::test]
+async fn roles_are_replaced_at_each_check() {
+    let roles = format!("scientist={BEAMLINE},admin={}", groups::with(Status::Active));
+    let (world, mut browser) = after(&[("ROLE_GROUPS", &roles)], "member", MINUTE * 30).await;
+    world.stand_in.remove_from_group("member", BEAMLINE).unwrap();
+    world.stand_in.set_membership("member", groups::with(Status::Active), Status::Active).unwrap();
+
+    renew(&world, &mut browser).await.assert_redirect(302, "https://gateway.example/files");
+
+    assert_eq!(world.session_of(&browser).await.unwrap().roles(), ["admin"]);
+}
+
+#[tokio::test]
+async fn a_check_that_fails_leaves_the_session_until_the_end_of_its_period_and_never_longer() {
+    for endpoint in [Endpoint::MyGroups, Endpoint::Introspect] {
+        let (mut world, mut browser) = after(&[GROUP, RECENT_FOR_HOURS], "member", MINUTE * 30).await;
+        world.stand_in.fault(endpoint, respond(500, "{}"));
+        let log = Log::listen();
+
+        renew(&world, &mut browser).await.assert_redirect(302, "https://gateway.example/files");
+        assert!(log.text().contains("outcome=\"failure\" reason=\"globus_error_status\""), "{}", log.text());
+        assert_eq!(page(&world, &browser).await, "in", "not twice in a row");
+        world.later(MINUTE);
+        assert_eq!(page(&world, &browser).await, "renewal_required");
+
+        world.later(MINUTE * 29);
+        assert_eq!(api(&world, &browser).await, "renewal_required");
+        renew(&world, &mut browser).await.assert_page(503, "Globus is not responding").assert_page(503, "Try again");
+        assert_eq!(api(&world, &browser).await, "renewal_required");
+
+        world.stand_in.clear_faults();
+        renew(&world, &mut browser).await.assert_redirect(302, "https://gateway.example/files");
+        assert_eq!(page(&world, &browser).await, "in");
+    }
+}
+
+const RECENT_FOR_HOURS: (&str, &str) = ("MAX_AUTHENTICATION_MINUTES", "600");
+
+fn set_login_time(about: &mut serde_json::Value, seconds: u64) {
+    for (_, login) in about["session_info"]["authentications"].as_object_mut().unwrap() {
+        login["auth_time"] = json!(seconds);
+    }
+}
+
+#[tokio::test]
+async fn a_login_that_became_too_old_is_repeated_with_prompt_login() {
+    let (world, mut browser) = after(&[RECENT], "ada", MINUTE * 31).await;
+    assert_eq!((page(&world, &browser).await, api(&world, &browser).await), ("renewal_required", "renewal_required"));
+
+    let response = renew(&world, &mut browser).await;
+
+    assert_eq!(query(response.location(), "prompt"), "login", "{response:?}");
+    assert_eq!(world.stand_in.requests(Endpoint::Token), 1);
+    let today = world.now.seconds();
+    world.stand_in.edit_introspection(move |about| set_login_time(about, today));
+    let callback = world.at_globus(response.location(), "ada").await;
+    send(&world, &mut browser, callback).await.assert_redirect(302, "https://gateway.example/files");
+}
+
+#[tokio::test]
+async fn a_login_just_before_its_end_is_repeated_too() {
+    let (world, mut browser) = after(&[RECENT, ("RULES_EVERY_MINUTES", "10")], "ada", MINUTE * 20).await;
+    world.stand_in.edit_introspection(|about| set_login_time(about, 1));
+    let response = renew(&world, &mut browser).await;
+    assert_eq!(query(response.location(), "prompt"), "login", "{response:?}");
+    assert_eq!(api(&world, &browser).await, "sign_in_required");
+}
+
+/// A session as the release before the rules kept it: without a token of Globus Groups.
+#[tokio::test]
+async fn a_session_without_a_token_of_groups_signs_in_anew_without_a_question() {
+    let world = World::with(&[GROUP]).await;
+    let mut browser = Browser::default();
+    let (app, _) = world.state();
+    let session = testing::session(world.now);
+    let created = app.storage.create(&Event::get("/").request(), &session, world.now).await.unwrap();
+    browser.keep(&created.cookie);
+    assert_eq!(page(&world, &browser).await, "rules_not_checked");
+
+    let response = renew(&world, &mut browser).await;
+
+    assert!(response.location().starts_with(world.stand_in.url()), "{response:?}");
+    assert_eq!(query(response.location(), "prompt"), "");
+    assert_eq!(api(&world, &browser).await, "rules_not_checked");
+}
+
+#[tokio::test]
+async fn a_consent_that_was_withdrawn_leads_to_a_sign_in() {
+    for rule in [GROUP, RECENT_FOR_HOURS] {
+        let (world, mut browser) = after(&[rule], "member", MINUTE * 30).await;
+        world.stand_in.revoke_person("member");
+        let response = renew(&world, &mut browser).await;
+        assert!(response.location().starts_with(world.stand_in.url()), "{response:?}");
+    }
+}
+
+/// While functions are updated one after the other, home has the new rules and login the old ones, or the reverse.
+#[tokio::test]
+async fn functions_with_different_rules_send_nobody_round_in_a_circle() {
+    for own in [&[GROUP][..], &[]] {
+        let (world, mut browser) = after(own, "member", Duration::ZERO).await;
+        let path = "/login?refresh&rules=of-another&next=%2Ffiles";
+        let response = send(&world, &mut browser, Event::get(path)).await;
+        response.assert_page(503, "This site is being updated").assert_no_cookie();
+        response.assert_page(503, "login?refresh&amp;next=%2Ffiles");
+
+        let script = Event::post("/login?refresh&rules=of-another").header("accept", "application/json");
+        let response = send(&world, &mut browser, script).await;
+        assert_eq!((response.status, response.error().as_str()), (503, "rules_differ"));
+    }
+}
+
+#[tokio::test]
+async fn a_change_of_the_rules_is_checked_at_once_and_leads_back() {
+    let (world, mut browser) = after(&[GROUP], "member", Duration::ZERO).await;
+    let (app, _) = world.state();
+    let event = browser.with_cookies(Event::get("/"));
+    let Ok(Visitor::SignedIn(session)) = app.visitor(&event.request(), world.now).await else { panic!() };
+    // As a function with the rules from before wrote it.
+    let before = World::with(&[DOMAIN]).await;
+    let rules = before.state().0.config.rules.clone().unwrap();
+    let mut old = session;
+    old.admission = Some(Admission::new(&rules, vec!["admin".to_owned()], None, world.now));
+    browser.keep(&app.storage.create(&Event::get("/").request(), &old, world.now).await.unwrap().cookie);
+    assert_eq!((page(&world, &browser).await, api(&world, &browser).await), ("rules_not_checked", "rules_not_checked"));
+
+    let sent = world.state().0.renewal_of(&old, world.now);
+    let path = sent.kind().remedy().unwrap().into_owned();
+    send(&world, &mut browser, Event::get(&path)).await.assert_redirect(302, "https://gateway.example/");
+
+    assert_eq!(page(&world, &browser).await, "in");
+    assert_eq!(world.session_of(&browser).await.unwrap().roles(), [""; 0]);
+}
+
+/// The token of Globus Auth expires while the rules are due: it is renewed first, and then checked.
+#[tokio::test]
+async fn tokens_that_expired_are_renewed_before_the_check() {
+    let rules = [("ALLOWED_DOMAINS", LAB), GROUP];
+    let mut world = World::with(&rules).await;
+    let mut browser = Browser::default();
+    world.stand_in.set_membership("mfa", BEAMLINE, Status::Active).unwrap();
+    world.stand_in.expire_tokens_in(1);
+    sign_in(&world, &mut browser, "mfa").await;
+    world.stand_in.expire_tokens_in(172_800);
+    world.later(MINUTE * 60);
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+
+    renew(&world, &mut browser).await.assert_redirect(302, "https://gateway.example/files");
+
+    assert_eq!(page(&world, &browser).await, "in");
+    let session = world.session_of(&browser).await.unwrap();
+    assert!(session.tokens.iter().all(|token| world.stand_in.is_active(Secret::expose(&token.access_token))));
+}
