@@ -78,6 +78,11 @@ impl Plan {
     pub(crate) fn make(options: Options) -> Result<Self> {
         let mut settings = settings::read(&tools::root().join(".env"))?;
         for name in settings::unknown(&settings) {
+            if let Some(rule) = settings::rule_like(name) {
+                return Err(format!(
+                    "{name} in .env is not a setting of this app. Is it {rule}? Without it, more users may come in."
+                ));
+            }
             eprintln_step(&format!("Note: {name} in .env is not a setting of this app."));
         }
         let own_application = own_application(&settings)?;
@@ -149,7 +154,7 @@ fn variables(settings: Settings, port: u16, own_application: bool) -> Result<Set
         let stand_in = format!("http://127.0.0.1:{}", port + BESIDE);
         let (id, secret) = (("GLOBUS_CLIENT_ID", CLIENT_ID), ("GLOBUS_CLIENT_SECRET", CLIENT_SECRET));
         // Its tokens go to nowhere else.
-        let addresses = [("GLOBUS_AUTH_URL", stand_in.as_str()), ("TRANSFER_URL", &stand_in)];
+        let addresses = ["GLOBUS_AUTH_URL", "TRANSFER_URL", "GROUPS_URL"].map(|name| (name, stand_in.as_str()));
         variables.extend(addresses.iter().chain(&[id, secret]).map(owned));
     }
     Ok(variables)

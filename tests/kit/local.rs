@@ -180,6 +180,7 @@ impl App {
             ("SESSION_KEYS", SESSION_KEY),
             ("SHOW_TOKENS", "true"),
             ("TRANSFER_URL", stand_in.url()),
+            ("GROUPS_URL", stand_in.url()),
         ];
         let mut variables: Vec<_> = usual.iter().chain(settings).map(owned).collect();
         variables.extend(table.iter().flat_map(Table::variables));

@@ -57,6 +57,22 @@ pub fn unknown(settings: &Settings) -> Vec<&str> {
     settings.keys().map(String::as_str).filter(|name| !names.contains(*name)).collect()
 }
 
+/// The access rule whose name begins like this one. A rule with a typing error in its name would let everyone in.
+pub fn rule_like(name: &str) -> Option<&'static str> {
+    let rules = [
+        "ALLOWED_DOMAINS",
+        "ALLOWED_GROUPS",
+        "ROLE_GROUPS",
+        "REQUIRED_POLICIES",
+        "MAX_AUTHENTICATION_MINUTES",
+        "RULES_EVERY_MINUTES",
+    ];
+    let name = name.to_ascii_uppercase();
+    let alike = |rule: &&str| rule.bytes().zip(name.bytes()).take_while(|(one, other)| one == other).count();
+    let nearest = rules.into_iter().max_by_key(alike)?;
+    Some(nearest).filter(|rule| alike(rule) >= 4)
+}
+
 /// Checks the variables as the functions do when they start, beside those of this process, which the functions have too.
 /// An error names each variable that is wrong, without its value.
 pub fn check(variables: &Settings) -> Result<()> {
@@ -121,6 +137,23 @@ mod tests {
             parse("\u{feff}A='1'\nB=\nC='#'"),
             Ok(Settings::from([("A".into(), "1".into()), ("C".into(), "#".into())]))
         );
+    }
+
+    #[test]
+    fn a_misspelt_access_rule_is_taken_for_the_one_it_resembles() {
+        for (name, rule) in [
+            ("ALLOWED_DOMAIN", Some("ALLOWED_DOMAINS")),
+            ("ALLOWED_GROUP", Some("ALLOWED_GROUPS")),
+            ("allowed_groups", Some("ALLOWED_GROUPS")),
+            ("REQUIRE_POLICIES", Some("REQUIRED_POLICIES")),
+            ("ROLES_GROUPS", Some("ROLE_GROUPS")),
+            ("MAX_AUTH_MINUTES", Some("MAX_AUTHENTICATION_MINUTES")),
+            ("GLOBUS_CLIENTID", None),
+            ("MAXIMUM", None),
+            ("", None),
+        ] {
+            assert_eq!(rule_like(name), rule, "{name}");
+        }
     }
 
     #[test]

@@ -55,8 +55,10 @@ impl Deployment {
             let mut variables = function.variables.clone();
             // Globus is elsewhere, and the table too; all else is as it would be deployed.
             variables.insert("GLOBUS_AUTH_URL".to_owned(), stand_in.url().to_owned());
-            if let Some(transfer) = variables.get_mut("TRANSFER_URL") {
-                stand_in.url().clone_into(transfer);
+            for (_, url) in
+                variables.iter_mut().filter(|(name, _)| matches!(name.as_str(), "TRANSFER_URL" | "GROUPS_URL"))
+            {
+                stand_in.url().clone_into(url);
             }
             let recorder = if table.is_some() { Some(Recorder::start(DynamoDb::shared()?.port())?) } else { None };
             if let Some(recorder) = &recorder {

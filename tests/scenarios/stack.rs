@@ -59,7 +59,7 @@ fn stacks() -> Result<[Stack; 2]> {
 
 /// The names in the module that reads the environment, without those that Lambda itself sets.
 fn variables_in_the_code() -> BTreeSet<String> {
-    let files = ["address", "environment", "settings"].map(|name| format!("shared/src/config/{name}.rs"));
+    let files = ["address", "environment", "rules", "settings"].map(|name| format!("shared/src/config/{name}.rs"));
     let code = files.map(|file| fs::read_to_string(tools::root().join(file)).unwrap()).concat();
     // A variable's name is a string of capitals, and no other string there is.
     let name = |text: &&str| text.contains('_') && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
