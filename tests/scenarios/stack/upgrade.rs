@@ -73,7 +73,7 @@ fn an_upgrade_removes_nothing_and_replaces_only_what_reads_the_log() -> Result<(
 }
 
 /// A changed property: of a variable, its name alone.
-fn variable(property: &String) -> &str {
+fn variable(property: &str) -> &str {
     property.strip_prefix("Environment.Variables.").unwrap_or(property)
 }
 
@@ -114,7 +114,9 @@ fn an_upgrade_keeps_keys_sessions_subscriptions_and_the_address() -> Result<()> 
         let is_ours = |property: &&str| !property.starts_with("Body.paths.") || *property == "Body.paths./session";
         let changed: BTreeMap<_, Vec<_>> = changed
             .iter()
-            .map(|(name, properties)| (name.as_str(), properties.iter().map(variable).filter(is_ours).collect()))
+            .map(|(name, properties)| {
+                (name.as_str(), properties.iter().map(String::as_str).map(variable).filter(is_ours).collect())
+            })
             .collect();
         let expected = always.iter().chain(optional).map(|(name, properties)| (*name, properties.to_vec()));
         assert_eq!(changed, expected.collect());
