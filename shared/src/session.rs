@@ -17,7 +17,7 @@ use crate::{
     error::{Kind, Result},
     log::Reason,
     random,
-    timestamp::{self, Timestamp},
+    timestamp::{self, SKEW, Timestamp},
 };
 
 use admission::Standing;
@@ -150,6 +150,17 @@ enum TokenState {
     Renewable,
     /// Nothing.
     Expired,
+}
+
+/// What a renewal of a session has to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Nothing: the tokens are good, and so is the last check of the access rules.
+    Nothing,
+    /// Renew tokens, check the access rules, or both.
+    Renewal,
+    /// Nothing that a renewal could do: the user logs in again.
+    Login,
 }
 
 impl Session {
@@ -293,10 +304,17 @@ impl Session {
         }
     }
 
-    /// Whether any token, for whatever service, is to be renewed, or the access rules are to be checked.
-    pub(crate) fn needs_renewal(&self, limits: &Limits, now: Timestamp) -> bool {
+    /// What a renewal of the session has to do. The access rules are looked at as by a clock that is ahead: another
+    /// instance, whose clock may be so, has sent the browser here, and would send it again.
+    pub(crate) fn need(&self, limits: &Limits, now: Timestamp) -> Need {
         let is_renewable = |token| matches!(self.state(token, now), TokenState::Renewable);
-        self.tokens.iter().any(is_renewable) || self.check_is_due(limits, now)
+        if self.standing(limits, now + SKEW) == Standing::LoginTooOld {
+            Need::Login
+        } else if self.tokens.iter().any(is_renewable) || self.check_is_due(limits, now + SKEW) {
+            Need::Renewal
+        } else {
+            Need::Nothing
+        }
     }
 
     /// The tokens that can be renewed and expire soon.

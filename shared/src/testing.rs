@@ -27,7 +27,7 @@ use crate::{
     function::Function,
     log::Reason,
     rules::{Denial, Missing, Unmet},
-    session::{DisplayText, GLOBUS_AUTH, Identity, Session, Token},
+    session::{Admission, DisplayText, GLOBUS_AUTH, Identity, Session, Token},
     timestamp::Timestamp,
 };
 
@@ -135,6 +135,18 @@ pub fn session(begun: Timestamp) -> Session {
         token("transfer.api.globus.org", "urn:globus:auth:scope:transfer.api.globus.org:all"),
     ];
     Session::new("session-id-1".to_owned(), identity, tokens, begun)
+}
+
+/// The same session of a user who was let in at `begun` by the access rules in these settings, with these roles.
+pub fn admitted(pairs: &[(&str, &str)], roles: &[&str], begun: Timestamp) -> Session {
+    let rules = configure(pairs, AccessRules::read).ok().flatten();
+    let roles = roles.iter().map(|&role| role.to_owned()).collect();
+    let mut session = session(begun);
+    session.admission = rules.map(|rules| {
+        let until = rules.max_authentication.map(|max| begun + max);
+        Admission::new(&rules, roles, until, begun)
+    });
+    session
 }
 
 /// A user whom every rule refuses.

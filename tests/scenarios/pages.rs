@@ -16,8 +16,9 @@ use shared::{
     config::SiteName,
     pages::{Frame, Left, Page, TaskView},
     response::{html, respond},
+    rules::Denial,
     session::{DisplayText, Identity, Session, Token},
-    testing::{Event, REQUEST_ID, configure, every_kind, noon},
+    testing::{Event, REQUEST_ID, configure, denial, every_kind, noon},
 };
 
 use crate::scene::is_in_order;
@@ -101,6 +102,7 @@ fn pages() -> BTreeMap<String, Response> {
         globus_consents: "https://auth.globus.org/v2/web/consents".to_owned(),
         left,
     };
+    let denial = Denial { account: USERNAME.to_owned(), provider: Some(ORGANIZATION.to_owned()), ..denial() };
     let redirect_url = Some("https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/login".to_owned());
     let all_left = Left { session: true, others: true, tokens: true };
     let pages = [
@@ -116,6 +118,7 @@ fn pages() -> BTreeMap<String, Response> {
         ("logged-out-all-left", logged_out(all_left)),
         ("set-up", Page::SetUp { redirect_url }),
         ("set-up-unknown-address", Page::SetUp { redirect_url: None }),
+        ("not-admitted", Page::not_admitted(&denial, "/login?account=other".to_owned())),
         ("tasks", Page::Tasks { display_name: USERNAME, list: tasks() }),
         ("tasks-none", Page::Tasks { display_name: TURNED, list: Vec::new() }),
     ];
@@ -123,7 +126,7 @@ fn pages() -> BTreeMap<String, Response> {
     let pages = pages.into_iter().map(|(name, page)| (name.to_owned(), html(&request, StatusCode::OK, &page)));
     let errors = every_kind().into_iter().filter(|kind| {
         // A browser is sent to log in, and has no page to see.
-        !matches!(kind, Kind::SignInRequired | Kind::RenewalRequired)
+        !matches!(kind, Kind::SignInRequired | Kind::RenewalRequired | Kind::CheckRequired(_))
     });
     let name = |kind: &Kind| format!("error-{kind:?}").split(['(', ' ']).next().unwrap_or_default().to_owned();
     let errors = errors.map(|kind| (name(&kind), Err(kind.into())));

@@ -1,3 +1,4 @@
+mod rules;
 mod table;
 
 use std::time::Duration;

@@ -11,6 +11,7 @@ use shared::{
     rules::{Refusal, Unmet},
     session::Session,
     storage::{self, Kept, Lease, Renewal},
+    timestamp::SKEW,
 };
 
 use crate::{
@@ -73,7 +74,8 @@ async fn renew(visit: &Visit<'_>) -> Result<(Next, Vec<Cookie<'static>>)> {
 async fn carry_out(visit: &Visit<'_>, mut session: Session, lease: Lease) -> Result<(Next, Vec<Cookie<'static>>)> {
     let Visit { app, globus, request, now, .. } = visit;
     let before = session.tokens.clone();
-    let check_is_due = session.check_is_due(&app.config.limits(), *now);
+    // By a clock ahead, as that of the function may be that sent the browser here.
+    let check_is_due = session.check_is_due(&app.config.limits(), *now + SKEW);
     let Renewed { tokens, mut failures } = globus.refresh(&session, *now).await;
     session.replace_tokens(tokens.clone(), *now);
     let code_refused = failures.iter().any(|failure| *failure.kind() == Kind::CodeRefused);

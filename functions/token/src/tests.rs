@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use shared::testing::{Event, Log, REQUEST_ID, SESSION, TABLE_DOWN, function, noon, session, ticket};
+use shared::testing::{Event, Log, REQUEST_ID, SESSION, TABLE_DOWN, admitted, function, noon, session, ticket};
 
 use super::*;
 
@@ -60,6 +60,23 @@ async fn without_a_good_token_the_answer_is_the_way_to_one() {
     }
     let renewal = json!({ "login": "/login?refresh&next=%2Freport%3Fyear%3D2026" });
     assert_eq!(answer(&order(&json!([cookie]), TRANSFER), 48).await, renewal);
+}
+
+#[tokio::test]
+async fn a_session_that_must_be_checked_gives_no_token_and_the_way_to_the_check() {
+    let group = [("ALLOWED_GROUPS", "69070000-0001-4ba1-8f4e-2ea86a5b4c01")];
+    let app = function(&group, App::read).state.unwrap();
+    let session = admitted(&group, &[], noon());
+    let created = app.storage.create(&Event::get("/").request(), &session, noon()).await;
+    let checked = order(&json!([created.unwrap().cookie.stripped().to_string()]), TRANSFER);
+    let unchecked = order(&json!([cookie().await]), TRANSFER);
+
+    let renewal = json!({ "login": "/login?refresh&next=%2Freport%3Fyear%3D2026" });
+    assert_eq!(answer_of(&group, &checked, 0).await["expires_at"], 1_800_172_800);
+    assert_eq!(answer_of(&group, &checked, 1).await, renewal);
+    let hash = app.config.rules.unwrap().hash().to_owned();
+    let check = json!({ "login": format!("/login?refresh&rules={hash}&next=%2Freport%3Fyear%3D2026") });
+    assert_eq!(answer_of(&group, &unchecked, 0).await, check);
 }
 
 #[tokio::test]

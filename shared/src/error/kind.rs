@@ -176,8 +176,8 @@ impl Kind {
             ),
             Self::NotAdmitted(ref denial) => row(
                 (StatusCode::FORBIDDEN, denial.reason(), SignIn, Home),
-                "You may not come in",
-                "Your login at Globus worked, but this site does not let this account in.",
+                "This account has no access",
+                "Your login at Globus worked, but the rules of this site do not give this account access.",
             ),
             Self::CrossSite => row(
                 (StatusCode::FORBIDDEN, Reason::CrossSite, Request, Home),

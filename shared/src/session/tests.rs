@@ -158,11 +158,11 @@ fn a_renewed_token_replaces_only_the_old_one_of_its_service() {
 fn a_token_with_time_left_is_used_while_another_request_renews() {
     let mut session = session(172_800, 172_800);
     session.being_renewed(after(172_790));
-    assert!(!session.needs_renewal(&LIMITS, after(172_790)));
+    assert_eq!(session.need(&LIMITS, after(172_790)), Need::Nothing);
 
     let mut ended = self::session(172_800, 600);
     ended.being_renewed(after(601));
-    assert!(ended.needs_renewal(&LIMITS, after(601)));
+    assert_eq!(ended.need(&LIMITS, after(601)), Need::Renewal);
 }
 
 #[test]
@@ -315,7 +315,7 @@ mod rules {
         for session in [&checked(&old, None), &unchecked] {
             assert_eq!(standing_by(&limits(&new), session, noon()), "needs renewal");
             assert!(session.lacks_check(&limits(&new), noon()));
-            assert!(session.needs_renewal(&limits(&new), noon()));
+            assert_eq!(session.need(&limits(&new), noon()), Need::Renewal);
         }
         assert_eq!(standing_by(&LIMITS, &checked(&old, None), noon()), "signed in", "without rules, all may come in");
     }
@@ -335,6 +335,19 @@ mod rules {
             "needs renewal",
             "by other rules"
         );
+    }
+
+    /// Home, whose clock may be ahead, would send the browser back again and again.
+    #[test]
+    fn a_check_that_an_instance_with_a_clock_ahead_has_asked_for_is_done() {
+        let rules = rules("anl.gov");
+        let limits = limits(&rules);
+        let need = |login, seconds| checked(&rules, login).need(&limits, after(seconds));
+
+        assert_eq!(need(None, HOUR / 2 - 31), Need::Nothing);
+        assert_eq!(need(None, HOUR / 2 - 30), Need::Renewal);
+        assert_eq!(need(Some(1_000), 969), Need::Nothing);
+        assert_eq!(need(Some(1_000), 970), Need::Login);
     }
 
     #[test]

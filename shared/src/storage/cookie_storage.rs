@@ -16,7 +16,7 @@ use crate::{
     error::{Kind, Result},
     log::Reason,
     logout_mark,
-    session::{Limits, Session, Visitor},
+    session::{Limits, Need, Session, Visitor},
     timestamp::Timestamp,
 };
 
@@ -93,13 +93,15 @@ impl TokenStorage for CookieStorage {
     }
 
     async fn begin_renewal(&self, request: &Request, now: Timestamp) -> Result<Renewal> {
-        Ok(match self.read(request, now) {
-            Visitor::SignedIn(session) | Visitor::NeedsRenewal(session) if session.needs_renewal(&self.limits, now) => {
-                Renewal::Ours(session.into(), Lease::None)
-            }
-            Visitor::SignedIn(_) | Visitor::NeedsRenewal(_) => Renewal::NotNeeded,
-            Visitor::LoginTooOld(_) => Renewal::LoginNeeded,
-            _ => Renewal::SignInNeeded,
+        let (Visitor::SignedIn(session) | Visitor::NeedsRenewal(session) | Visitor::LoginTooOld(session)) =
+            self.read(request, now)
+        else {
+            return Ok(Renewal::SignInNeeded);
+        };
+        Ok(match session.need(&self.limits, now) {
+            Need::Nothing => Renewal::NotNeeded,
+            Need::Renewal => Renewal::Ours(session.into(), Lease::None),
+            Need::Login => Renewal::LoginNeeded,
         })
     }
 

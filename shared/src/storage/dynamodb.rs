@@ -27,7 +27,7 @@ use crate::{
     http_client,
     log::{self, Event, Outcome, Reason},
     logout_mark, random,
-    session::{Limits, Session, Visitor},
+    session::{Limits, Need, Session, Visitor},
     timestamp::Timestamp,
 };
 use item::Item;
@@ -251,13 +251,15 @@ impl TokenStorage for DynamoDbStorage {
             let Ok((session, item)) = self.load(&ticket, now).await? else {
                 return Ok(Renewal::SignInNeeded);
             };
-            let session = match self.visitor_with(session, &item, request, now) {
-                Visitor::SignedIn(session) | Visitor::NeedsRenewal(session) => session,
-                Visitor::LoginTooOld(_) => return Ok(Renewal::LoginNeeded),
-                _ => return Ok(Renewal::SignInNeeded),
+            let (Visitor::SignedIn(session) | Visitor::NeedsRenewal(session) | Visitor::LoginTooOld(session)) =
+                self.visitor_with(session, &item, request, now)
+            else {
+                return Ok(Renewal::SignInNeeded);
             };
-            if !session.needs_renewal(&self.limits, now) {
-                return Ok(Renewal::NotNeeded);
+            match session.need(&self.limits, now) {
+                Need::Nothing => return Ok(Renewal::NotNeeded),
+                Need::Login => return Ok(Renewal::LoginNeeded),
+                Need::Renewal => {}
             }
             if !item.is_leased(now)
                 && let Some(lease) = self.take_lease(&ticket, &item, now).await?

@@ -363,7 +363,7 @@ async fn a_user_who_is_denied_takes_no_session_from_the_one_who_is_in() {
     let url = begin(&world, &mut browser, "/login?account=other").await;
     let callback = world.at_globus(&url, "ada").await;
 
-    send(&world, &mut browser, callback).await.assert_page(403, "You may not come in");
+    send(&world, &mut browser, callback).await.assert_page(403, "This account has no access");
 
     let session = world.session_of(&browser).await.unwrap();
     assert_eq!(session.identity.sub, "9e0b000a-010a-4a0a-8b0a-0a1b2c3d4e0a");

@@ -70,7 +70,7 @@ async fn a_removed_member_ends_at_the_next_check() {
 
     let response = renew(&world, &mut browser).await;
 
-    response.assert_page(403, "You may not come in").assert_cleared(SESSION);
+    response.assert_page(403, "This account has no access").assert_cleared(SESSION);
     response.assert_page(403, "dorothy@globusid.example");
     assert_eq!(api(&world, &browser).await, "sign_in_required");
     assert_eq!(world.revoked(), world.stand_in.issued_tokens().len());
