@@ -139,12 +139,11 @@ pub fn session(begun: Timestamp) -> Session {
 
 /// The same session of a user who was let in at `begun` by the access rules in these settings, with these roles.
 pub fn admitted(pairs: &[(&str, &str)], roles: &[&str], begun: Timestamp) -> Session {
-    let rules = configure(pairs, AccessRules::read).ok().flatten();
-    let roles = roles.iter().map(|&role| role.to_owned()).collect();
+    let names = roles.iter().map(|&role| role.to_owned()).collect();
     let mut session = session(begun);
-    session.admission = rules.map(|rules| {
+    session.admission = configure(pairs, AccessRules::read).ok().flatten().map(|rules| {
         let until = rules.max_authentication.map(|max| begun + max);
-        Admission::new(&rules, roles, until, begun)
+        Admission::new(&rules, names, until, begun)
     });
     session
 }
