@@ -1,9 +1,10 @@
 //! Programs that end when their owner ends, for whatever reason.
 
 use std::{
+    fs::File,
     io::{self, PipeWriter},
     os::unix::process::CommandExt as _,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, ExitStatus, Stdio},
     thread,
     time::Duration,
@@ -92,8 +93,10 @@ impl Drop for Process {
 pub enum Output {
     /// To the terminal.
     Shown,
-    /// Into a file.
-    File(std::path::PathBuf),
+    /// Into a file of its own.
+    File(PathBuf),
+    /// Into a file behind what is there, and what others write there.
+    EndOfFile(PathBuf),
     /// What it writes to standard output into a pipe, and what it writes to standard error to the terminal.
     Pipe(PipeWriter),
 }
@@ -103,7 +106,11 @@ impl Output {
         match self {
             Self::Shown => Ok((Stdio::inherit(), Stdio::inherit())),
             Self::File(path) => {
-                let file = std::fs::File::create(path)?;
+                File::create(&path)?;
+                Self::EndOfFile(path).open()
+            }
+            Self::EndOfFile(path) => {
+                let file = File::options().append(true).open(path)?;
                 Ok((file.try_clone()?.into(), file.into()))
             }
             Self::Pipe(writer) => Ok((writer.into(), Stdio::inherit())),
