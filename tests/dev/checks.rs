@@ -114,6 +114,7 @@ fn scenarios(choice: &[&str]) -> Command {
 }
 
 fn run_scenarios(choice: &[&str]) -> Result<()> {
+    tools::clear_logs()?;
     let failure = format!("An end-to-end test fails; {} has logs and screenshots", tools::target().display());
     run(&mut scenarios(choice), &failure)
 }

@@ -289,7 +289,7 @@ pub const SESSION_KEY: &str = "a-session-key-for-tests-and-nothing-else";
 /// A file for the log of the next app.
 fn log() -> Result<PathBuf> {
     static STARTED: AtomicUsize = AtomicUsize::new(0);
-    tools::artifact(&format!("watch-{}.log", STARTED.fetch_add(1, Ordering::Relaxed)))
+    tools::log(&format!("watch-{}.log", STARTED.fetch_add(1, Ordering::Relaxed)))
 }
 
 fn owned((name, value): &(&str, &str)) -> (String, String) {

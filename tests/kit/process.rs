@@ -141,7 +141,7 @@ mod tests {
 
     /// Starts a script, and waits for the process id that it writes first.
     fn start(name: &str, script: &str) -> (Process, u32) {
-        let log = tools::artifact(&format!("{name}.log")).unwrap();
+        let log = tools::log(&format!("{name}.log")).unwrap();
         let process = Process::start("sh".as_ref(), &["-c", script], &[], Output::File(log.clone())).unwrap();
         let said = wait_for(SOON, || fs::read_to_string(&log).ok()?.strip_suffix('\n')?.parse().ok());
         (process, said.unwrap())

@@ -112,7 +112,7 @@ impl Server {
         let directory = env::temp_dir().join(format!("e2e-{}-python", process::id()));
         let made = fs::DirBuilder::new().mode(0o700).create(&directory);
         made.map_err(|error| format!("{} cannot be made: {error}.", directory.display()))?;
-        let (socket, log) = (directory.join("socket"), tools::artifact("python-server.log")?);
+        let (socket, log) = (directory.join("socket"), tools::log("python-server.log")?);
         let arguments = ["tests/kit/python_server.py", &socket.to_string_lossy()];
         let variables = sam::VARIABLES.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let process = Process::start(&tools::sam()?.join("python"), &arguments, &variables, Output::File(log.clone()))?;
