@@ -258,6 +258,10 @@ fn capabilities() -> Capabilities {
         // In a container the tests may well run as root, where Chromium has no sandbox.
         "--no-sandbox",
         "--disable-dev-shm-usage",
+        // Where no GPU is, a process for it only takes time to start.
+        "--in-process-gpu",
+        // The pages below the address bar take a quarter of a browser's time, and nobody sees them.
+        "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup",
         "--window-size=1280,1000",
         // As on a phone, where a scrollbar takes no room: a screenshot of the whole page has none either.
         "--hide-scrollbars",
