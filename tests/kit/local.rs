@@ -136,7 +136,10 @@ impl Watch {
 
     /// Says so if it has ended by itself.
     pub fn ended(&mut self) -> Option<String> {
-        self.process.ended().map(|status| format!("`cargo lambda watch` has ended ({status})."))
+        let programs = self.programs.as_mut().and_then(Process::ended);
+        let programs =
+            programs.map(|status| format!("The programs that `cargo dev test` builds have ended ({status})."));
+        programs.or_else(|| self.process.ended().map(|status| format!("`cargo lambda watch` has ended ({status}).")))
     }
 
     /// Whether home responds: any response of ours will do, since a configuration error has one too.
