@@ -105,15 +105,18 @@ fn unit_tests() -> Result<()> {
     Ok(())
 }
 
-/// The scenarios, as these arguments choose among them. Of the whole workspace, like the unit tests, so that what they
+/// The scenarios, as these arguments choose among them. Twice as many at once as there are processors, since many wait for
+/// a browser, or for a time to go by. Of the whole workspace, like the unit tests, so that what they
 /// depend on is compiled once.
 fn scenarios(choice: &[&str]) -> Command {
     let mut scenarios = cargo(&["test", "--workspace", "--test", "scenarios", "--locked", "--"]);
-    scenarios.args(choice);
+    let threads = 2 * thread::available_parallelism().map_or(1, usize::from);
+    scenarios.args(choice).args(["--test-threads", &threads.to_string()]);
     scenarios
 }
 
 fn run_scenarios(choice: &[&str]) -> Result<()> {
+    tools::clear_logs()?;
     let failure = format!("An end-to-end test fails; {} has logs and screenshots", tools::target().display());
     run(&mut scenarios(choice), &failure)
 }

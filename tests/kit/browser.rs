@@ -83,7 +83,7 @@ impl Browser {
     pub async fn open() -> Result<Self> {
         static OPENED: AtomicUsize = AtomicUsize::new(0);
         let number = OPENED.fetch_add(1, Ordering::Relaxed);
-        let log = tools::artifact(&format!("chromedriver-{number}.log"))?;
+        let log = tools::log(&format!("chromedriver-{number}.log"))?;
         let leavings = Leavings::make(number)?;
         let directory = [("TMPDIR".to_owned(), leavings.0.display().to_string())];
         // Left to itself it takes a port that is free for one of the two addresses of localhost, and then needs the other.
@@ -208,7 +208,9 @@ impl Browser {
     /// Puts a picture of the page into cargo's directory, in `screenshots/`: all of the page, not only what the screen shows.
     pub async fn screenshot(&self, name: &str) -> Result<()> {
         let file = tools::artifact(&format!("screenshots/{name}.png"))?;
-        let taken = self.devtools("Page.captureScreenshot", json!({ "captureBeyondViewport": true })).await?;
+        let taken = self
+            .devtools("Page.captureScreenshot", json!({ "captureBeyondViewport": true, "optimizeForSpeed": true }))
+            .await?;
         let picture = STANDARD.decode(taken["data"].as_str().unwrap_or_default());
         let picture = picture.map_err(|error| format!("The screenshot {name} cannot be read: {error}."))?;
         fs::write(file, picture).map_err(|error| format!("The screenshot {name} cannot be written: {error}."))
@@ -216,12 +218,13 @@ impl Browser {
 
     /// What axe-core finds fault with on the page.
     pub async fn accessibility_violations(&self) -> Result<Value> {
-        let axe = fs::read_to_string(tools::axe()?).map_err(|error| error.to_string())?;
-        let script = format!(
-            "const done = arguments[arguments.length - 1];\n{axe}\n
-             axe.run().then(found => done(found.violations.map(one => [one.id, one.nodes.map(node => node.html)])));"
-        );
-        self.client.execute_async(&script, Vec::new()).await.map_err(said)
+        const RUN: &str = "const done = arguments[arguments.length - 1];
+            axe.run().then(found => done(found.violations.map(one => [one.id, one.nodes.map(node => node.html)])));";
+        // It is large: the page gets it once, and is looked at on many screens.
+        if self.run("return !window.axe").await? == json!(true) {
+            self.run(&fs::read_to_string(tools::axe()?).map_err(|error| error.to_string())?).await?;
+        }
+        self.client.execute_async(RUN, Vec::new()).await.map_err(said)
     }
 
     /// Runs a script in the page.
@@ -255,6 +258,10 @@ fn capabilities() -> Capabilities {
         // In a container the tests may well run as root, where Chromium has no sandbox.
         "--no-sandbox",
         "--disable-dev-shm-usage",
+        // Where no GPU is, a process for it only takes time to start.
+        "--in-process-gpu",
+        // The pages below the address bar take a quarter of a browser's time, and nobody sees them.
+        "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup",
         "--window-size=1280,1000",
         // As on a phone, where a scrollbar takes no room: a screenshot of the whole page has none either.
         "--hide-scrollbars",

@@ -37,11 +37,11 @@ impl DynamoDb {
         let library = format!("-Djava.library.path={}", library.display());
         let (jar, port_argument) = (jar.display().to_string(), port.to_string());
         let arguments = [library.as_str(), "-jar", &jar, "-inMemory", "-port", &port_argument];
-        let log = tools::artifact(&format!("dynamodb-{port}.log"))?;
-        let process = Process::start("java".as_ref(), &arguments, &[], Output::File(log))?;
+        let log = tools::log(&format!("dynamodb-{port}.log"))?;
+        let process = Process::start("java".as_ref(), &arguments, &[], Output::File(log.clone()))?;
         let database = Self { _process: process, port };
         let ready = wait_for(READY_WITHIN, || database.call("ListTables", &json!({})).ok());
-        ready.ok_or_else(|| format!("DynamoDB Local does not respond; {} has its log.", tools::target().display()))?;
+        ready.ok_or_else(|| format!("DynamoDB Local does not respond; see {}.", log.display()))?;
         Ok(database)
     }
 

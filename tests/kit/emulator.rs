@@ -33,7 +33,7 @@ impl Emulator {
         let port = free_port()?;
         let arguments = arguments(package, function, variables, port)?;
         let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-        let log = tools::artifact(&format!("emulator-{}-{port}.log", function.name))?;
+        let log = tools::log(&format!("emulator-{}-{port}.log", function.name))?;
         let process = Process::start("env".as_ref(), &arguments, &[], Output::File(log.clone()))?;
         let listens = wait_for(LISTENS_WITHIN, || TcpStream::connect(("127.0.0.1", port)).ok());
         listens.ok_or_else(|| format!("The emulator of {} does not listen; see {}.", function.name, log.display()))?;

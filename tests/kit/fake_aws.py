@@ -1,10 +1,10 @@
 """What `sam deploy` and `cargo ops` need of AWS, on this machine: it keeps the parameters of stacks and the versions of
 secrets, and records each call. Tests assert on the recorded calls.
 
-What the functions have is computed by tests/stack.py, with AWS's own translator, whenever a stack is updated. A secret
+What the functions have is computed as in tests/stack.py, with AWS's own translator, whenever a stack is updated. A secret
 is read then if the revision has changed, as CloudFormation promises at the least.
 
-Usage: fake_aws.py PORT STATE.json, where the state has `outputs` of the stack, `physical` names of resources that are
+Usage: fake_aws.py PORT STATE.json, until its input ends, where the state has `outputs` of the stack, `physical` names of resources that are
 not as in the template, and `concurrency` of the account.
 GET /recorded gives the calls; PUT /fail with a number lets that many updates of a stack fail, PUT /written with a time
 gives it to secrets, PUT /running lets updates of a stack go on for ever, and PUT /variables/FUNCTION changes a function's variables
@@ -13,8 +13,8 @@ by hand: null removes one.
 
 import datetime
 import json
-import subprocess
 import sys
+import threading
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,7 +22,9 @@ from xml.sax.saxutils import escape
 
 from samcli.yamlhelper import yaml_parse
 
-ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from stack import Resolver, functions, transformed
+
 ACCOUNT = "123456789012"
 BUCKET = "uploads-of-sam"
 REVIEW = "REVIEW_IN_PROGRESS"
@@ -138,11 +140,8 @@ class Aws:
             "names": names,
             "secrets": stack["given"],
         }
-        command = [sys.executable, str(ROOT / "tests/stack.py"), json.dumps(given)]
-        said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        if said.returncode:
-            sys.exit(said.stderr)
-        return {name: json.loads(said.stdout)[name] for name in ("functions", "processed")}
+        resolver = Resolver(transformed(given["template"]), given)
+        return {"functions": functions(resolver), "processed": resolver.template}
 
     # The calls of CloudFormation
 
@@ -343,4 +342,7 @@ class Handler(BaseHTTPRequestHandler):
 
 with open(sys.argv[2], encoding="utf-8") as given:
     AWS = Aws(json.load(given))
-ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+# It ends with the test.
+sys.stdin.read()

@@ -17,6 +17,7 @@ pub mod process;
 pub mod processor;
 pub mod programs;
 pub mod proxy;
+pub mod python;
 pub mod rebuild;
 pub mod recorder;
 mod requests;

@@ -20,6 +20,7 @@ use crate::{
     gateway::Gateway,
     http::{self, Response},
     process::{Output, Process, wait_for},
+    programs::{self, Way, functions},
     proxy::{Functions, Proxy},
     tools,
 };
@@ -32,10 +33,21 @@ const READY_WITHIN: Duration = Duration::from_mins(3);
 const QUIET: [(&str, &str); 2] =
     [("CARGO_TERM_QUIET", "true"), ("RUST_LOG", "warn,cargo_lambda_watch::watcher=off,tower_http=off,watchexec=off")];
 
+/// Starts the programs of functions as `cargo lambda watch` does, but for cargo.
+const PROGRAMS: &str = r#"
+directory=$1 api=$2; shift 2
+export AWS_LAMBDA_FUNCTION_VERSION=1 AWS_LAMBDA_FUNCTION_MEMORY_SIZE=4096
+for function; do
+  AWS_LAMBDA_FUNCTION_NAME=$function AWS_LAMBDA_RUNTIME_API=$api/$function "$directory/$function" &
+done
+wait"#;
+
 /// The functions as they have been built, under `cargo lambda watch`. It does not build them again when the code changes:
 /// while the code has an error, it would give no response.
 #[derive(Debug)]
 pub struct Watch {
+    /// The functions, where it does not start them. They end first: it waits for a second for those that have not.
+    programs: Option<Process>,
     process: Process,
     port: u16,
     gateway: Option<Gateway>,
@@ -57,16 +69,28 @@ impl Watch {
         Ok(watch)
     }
 
+    /// The same with the programs that [`programs::build`] has kept, and this log. Without cargo for each function, and without
+    /// an eye on every file of the project, it takes a small part of the time.
+    fn start_kept(port: u16, variables: &[(String, String)], log: PathBuf) -> Result<Self> {
+        let mut watch = Self::serve(port, &["--only-lambda-apis"], variables, Output::File(log.clone()))?;
+        let directory = programs::kept(Way::Alone, "")?.display().to_string();
+        let api = format!("http://127.0.0.1:{port}/.rt");
+        let arguments = [&["-c", PROGRAMS, "sh", &directory, &api], functions().as_slice()].concat();
+        watch.programs = Some(Process::start("sh".as_ref(), &arguments, variables, Output::EndOfFile(log))?);
+        watch.wait_until(Self::responds)?;
+        Ok(watch)
+    }
+
     /// The same behind a gateway on that port, over TLS.
-    pub fn start_https(port: u16, variables: &[(String, String)], output: Output) -> Result<Self> {
-        let mut watch = Self::start(free_port()?, variables, output)?;
+    fn start_https(port: u16, variables: &[(String, String)], log: PathBuf) -> Result<Self> {
+        let mut watch = Self::start_kept(free_port()?, variables, log)?;
         watch.gateway = Some(Gateway::start(port, watch.port)?);
         Ok(watch)
     }
 
-    /// The same behind the proxy of `cargo dev` on that port, with the examples.
-    pub fn start_with_examples(port: u16, variables: &[(String, String)], output: Output) -> Result<Self> {
-        let mut watch = Self::start(free_port()?, variables, output)?;
+    /// All of `cargo dev`: cargo starts the functions, behind a proxy on that port, with the examples.
+    fn start_with_examples(port: u16, variables: &[(String, String)], log: PathBuf) -> Result<Self> {
+        let mut watch = Self::start(free_port()?, variables, Output::File(log))?;
         let (log, writer) = io::pipe().map_err(|error| format!("The system has no pipe: {error}."))?;
         let shown = Arc::new(Mutex::new(String::new()));
         let lines = Arc::clone(&shown);
@@ -85,13 +109,17 @@ impl Watch {
 
     /// Starts them, and waits until requests can be sent: each function starts with its first one.
     pub fn launch(port: u16, variables: &[(String, String)], output: Output) -> Result<Self> {
+        Self::serve(port, &["--ignore-changes"], variables, output)
+    }
+
+    fn serve(port: u16, options: &[&str], variables: &[(String, String)], output: Output) -> Result<Self> {
         let port_argument = port.to_string();
         let address = ["--invoke-address", "127.0.0.1", "--invoke-port", &port_argument];
         // By default it lets every site in the browser read the app's responses, which no deployment does.
-        let arguments = [&["lambda", "watch", "--disable-cors", "--ignore-changes"], &address[..]].concat();
+        let arguments = [&["lambda", "watch", "--disable-cors"], options, &address[..]].concat();
         let quiet = QUIET.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let process = Process::start(&tools::cargo_lambda()?, &arguments, &[variables, &quiet].concat(), output)?;
-        let mut watch = Self { process, port, gateway: None, proxy: None };
+        let mut watch = Self { process, programs: None, port, gateway: None, proxy: None };
         watch.wait_until(|watch| TcpStream::connect(("127.0.0.1", watch.port)).map(drop).ok())?;
         Ok(watch)
     }
@@ -103,12 +131,15 @@ impl Watch {
 
     /// Kills the functions in the middle of whatever they are doing.
     pub fn kill(&self) {
-        self.process.kill();
+        self.programs.iter().chain([&self.process]).for_each(Process::kill);
     }
 
     /// Says so if it has ended by itself.
     pub fn ended(&mut self) -> Option<String> {
-        self.process.ended().map(|status| format!("`cargo lambda watch` has ended ({status})."))
+        let programs = self.programs.as_mut().and_then(Process::ended);
+        let programs =
+            programs.map(|status| format!("The programs that `cargo dev test` builds have ended ({status})."));
+        programs.or_else(|| self.process.ended().map(|status| format!("`cargo lambda watch` has ended ({status}).")))
     }
 
     /// Whether home responds: any response of ours will do, since a configuration error has one too.
@@ -147,7 +178,7 @@ pub struct App {
 impl App {
     /// Starts the app with these settings beside the usual ones.
     pub async fn start(storage: Storage, settings: &[(&str, &str)]) -> Result<Self> {
-        Self::start_with("http://localhost", Watch::start, storage, settings).await
+        Self::start_with("http://localhost", Watch::start_kept, storage, settings).await
     }
 
     /// Starts it as a deployment is: on https, at a name beside which there may be others.
@@ -163,7 +194,7 @@ impl App {
 
     async fn start_with(
         host: &str,
-        start: impl Fn(u16, &[(String, String)], Output) -> Result<Watch>,
+        start: impl Fn(u16, &[(String, String)], PathBuf) -> Result<Watch>,
         storage: Storage,
         settings: &[(&str, &str)],
     ) -> Result<Self> {
@@ -185,13 +216,13 @@ impl App {
         let mut variables: Vec<_> = usual.iter().chain(settings).map(owned).collect();
         variables.extend(table.iter().flat_map(Table::variables));
         let log = log()?;
-        let watch = start(port, &variables, Output::File(log.clone()))?;
+        let watch = start(port, &variables, log.clone())?;
         Ok(Self { watch, stand_in, table, variables, url, log })
     }
 
     /// Starts the functions once more, on another port: as when Lambda has more than one instance of each.
     pub fn another(&self) -> Result<Watch> {
-        Watch::start(free_port()?, &self.variables, Output::File(log()?))
+        Watch::start_kept(free_port()?, &self.variables, log()?)
     }
 
     /// The table of sessions, if there is one.
@@ -262,7 +293,7 @@ pub const SESSION_KEY: &str = "a-session-key-for-tests-and-nothing-else";
 /// A file for the log of the next app.
 fn log() -> Result<PathBuf> {
     static STARTED: AtomicUsize = AtomicUsize::new(0);
-    tools::artifact(&format!("watch-{}.log", STARTED.fetch_add(1, Ordering::Relaxed)))
+    tools::log(&format!("watch-{}.log", STARTED.fetch_add(1, Ordering::Relaxed)))
 }
 
 fn owned((name, value): &(&str, &str)) -> (String, String) {

@@ -3,7 +3,6 @@
 
 use std::{
     fs::{self, Permissions},
-    io::Write as _,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::Stdio,
@@ -15,8 +14,8 @@ use serde_json::Value;
 use crate::{
     Result, http,
     local::free_port,
-    process::{Output, Process, wait_for},
-    sam,
+    process::wait_for,
+    python::{Ended, Program, Running},
     tools::{self, artifact},
 };
 
@@ -35,20 +34,11 @@ exec setpriv --bounding-set -dac_override --inh-caps -dac_override "$@""#;
 /// An operator with a clone of the project.
 #[derive(Debug)]
 pub struct Operator {
-    _aws: Process,
+    _aws: Running,
     port: u16,
     clone: PathBuf,
     /// What the operator's commands have in their environment beside the credentials.
     pub variables: Vec<(String, String)>,
-}
-
-/// How a command ended.
-#[derive(Debug)]
-pub struct Ended {
-    /// Whether it succeeded.
-    pub succeeded: bool,
-    /// All that it printed.
-    pub said: String,
 }
 
 impl Operator {
@@ -63,9 +53,9 @@ impl Operator {
         let file = clone.join("state.json");
         fs::write(&file, state.to_string()).map_err(|error| format!("{} is not written: {error}.", file.display()))?;
         let server = clone.join("tests/kit/fake_aws.py");
-        let arguments = [&server.display().to_string(), &port.to_string(), &file.display().to_string()];
-        let log = Output::File(artifact(&format!("clones/{name}-aws.log"))?);
-        let aws = Process::start(&tools::sam()?.join("python"), &arguments.map(String::as_str), &[], log)?;
+        let log = artifact(&format!("clones/{name}-aws.log"))?;
+        let arguments = [&*port.to_string(), &*file.to_string_lossy()];
+        let aws = Program::new(&server, &arguments).log(&log).start()?;
         let operator = Self { _aws: aws, port, clone, variables: Vec::new() };
         let ready = wait_for(READY_WITHIN, || operator.recorded().ok());
         ready.ok_or("The server in the place of AWS does not respond.")?;
@@ -74,45 +64,49 @@ impl Operator {
 
     /// Runs `sam` with these arguments; every question is answered with yes.
     pub fn sam(&self, arguments: &[&str]) -> Result<Ended> {
-        let mut sam = sam::command("sam")?;
-        sam.args(arguments).env("SAM_CLI_POLL_DELAY", "1");
+        let sam = Program::new(&tools::sam()?.join("sam"), arguments).variable("SAM_CLI_POLL_DELAY", Some("0.1"));
         self.run(sam, "y\ny\ny\n")
     }
 
     /// Runs `cargo ops` with these arguments, separated by blanks, and types these lines.
     pub fn ops(&self, command: &str, typed: &str) -> Result<Ended> {
-        let mut python = sam::command("python")?;
-        python.arg("tests/ops").args(command.split(' '));
-        self.run(python, typed)
+        let arguments: Vec<_> = command.split(' ').collect();
+        self.run(Program::new("tests/ops".as_ref(), &arguments), typed)
     }
 
-    /// The same, where the operator may not write into the clone.
-    pub fn ops_in_a_read_only_clone(&self, command: &str, typed: &str) -> Result<Ended> {
+    /// The same, where the operator may not write into the clone. It asks nothing.
+    pub fn ops_in_a_read_only_clone(&self, command: &str) -> Result<Ended> {
         let mode =
             |mode| fs::set_permissions(&self.clone, Permissions::from_mode(mode)).map_err(|error| error.to_string());
-        let python = sam::command("python")?;
         let mut bound = tools::command("sh");
-        bound.args(["-c", BOUND_BY_PERMISSIONS, "sh"]).arg(python.get_program()).args(python.get_args());
-        bound.arg("tests/ops").args(command.split(' '));
+        bound.args(["-c", BOUND_BY_PERMISSIONS, "sh"]).arg(tools::sam()?.join("python"));
+        bound.arg("tests/ops").args(command.split(' ')).current_dir(&self.clone).stdin(Stdio::null());
         mode(0o555)?;
-        let ended = self.run(bound, typed);
+        let output = bound.output();
         mode(0o755)?;
-        ended
-    }
-
-    fn run(&self, mut command: std::process::Command, typed: &str) -> Result<Ended> {
-        let credentials = [("AWS_ACCESS_KEY_ID", "any"), ("AWS_SECRET_ACCESS_KEY", "any")];
-        command.envs(credentials).env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", self.port));
-        command.envs(self.variables.iter().cloned()).env_remove("AWS_PROFILE").current_dir(&self.clone);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(|error| format!("A command does not start: {error}."))?;
-        if let Some(mut stdin) = child.stdin.take() {
-            // A command that asks nothing closes its end.
-            drop(stdin.write_all(typed.as_bytes()));
-        }
-        let output = child.wait_with_output().map_err(|error| error.to_string())?;
+        let output = output.map_err(|error| format!("A command does not start: {error}."))?;
         let said = [output.stdout, output.stderr].concat();
         Ok(Ended { succeeded: output.status.success(), said: String::from_utf8_lossy(&said).into_owned() })
+    }
+
+    fn run(&self, program: Program, typed: &str) -> Result<Ended> {
+        let program = program.within(&self.clone);
+        let program =
+            self.environment().iter().fold(program, |program, (name, value)| program.variable(name, value.as_deref()));
+        program.start()?.to_its_end(typed)
+    }
+
+    /// The variables of each command; `None` for one that it must not have.
+    fn environment(&self) -> Vec<(String, Option<String>)> {
+        let endpoint = format!("http://127.0.0.1:{}", self.port);
+        let of_aws = [
+            ("AWS_ACCESS_KEY_ID", Some("any")),
+            ("AWS_SECRET_ACCESS_KEY", Some("any")),
+            ("AWS_ENDPOINT_URL", Some(&endpoint)),
+            ("AWS_PROFILE", None),
+        ];
+        let of_aws = of_aws.map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned)));
+        of_aws.into_iter().chain(self.variables.iter().cloned().map(|(name, value)| (name, Some(value)))).collect()
     }
 
     /// Every call so far, of every service, each with its `Action`.

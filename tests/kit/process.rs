@@ -1,9 +1,10 @@
 //! Programs that end when their owner ends, for whatever reason.
 
 use std::{
+    fs::File,
     io::{self, PipeWriter},
     os::unix::process::CommandExt as _,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, ExitStatus, Stdio},
     thread,
     time::Duration,
@@ -92,8 +93,10 @@ impl Drop for Process {
 pub enum Output {
     /// To the terminal.
     Shown,
-    /// Into a file.
-    File(std::path::PathBuf),
+    /// Into a file of its own.
+    File(PathBuf),
+    /// Into a file behind what is there, and what others write there.
+    EndOfFile(PathBuf),
     /// What it writes to standard output into a pipe, and what it writes to standard error to the terminal.
     Pipe(PipeWriter),
 }
@@ -103,7 +106,11 @@ impl Output {
         match self {
             Self::Shown => Ok((Stdio::inherit(), Stdio::inherit())),
             Self::File(path) => {
-                let file = std::fs::File::create(path)?;
+                File::create(&path)?;
+                Self::EndOfFile(path).open()
+            }
+            Self::EndOfFile(path) => {
+                let file = File::options().append(true).open(path)?;
                 Ok((file.try_clone()?.into(), file.into()))
             }
             Self::Pipe(writer) => Ok((writer.into(), Stdio::inherit())),
@@ -134,7 +141,7 @@ mod tests {
 
     /// Starts a script, and waits for the process id that it writes first.
     fn start(name: &str, script: &str) -> (Process, u32) {
-        let log = tools::artifact(&format!("{name}.log")).unwrap();
+        let log = tools::log(&format!("{name}.log")).unwrap();
         let process = Process::start("sh".as_ref(), &["-c", script], &[], Output::File(log.clone())).unwrap();
         let said = wait_for(SOON, || fs::read_to_string(&log).ok()?.strip_suffix('\n')?.parse().ok());
         (process, said.unwrap())

@@ -100,7 +100,7 @@ mod tests {
     /// Looks until there are news.
     fn next(rebuild: &mut Rebuild, file: &Path) -> Option<News> {
         // The code builds if it says so.
-        let (log, file) = (tools::artifact("rebuild.log").unwrap(), file.to_str().unwrap());
+        let (log, file) = (tools::log("rebuild.log").unwrap(), file.to_str().unwrap());
         let build = || Process::start("grep".as_ref(), &["good", file], &[], Output::File(log.clone()));
         wait_for(SOON, || rebuild.look(build).unwrap())
     }

@@ -17,11 +17,15 @@ pub const ACCOUNT: &str = "123456789012";
 /// cargo-lambda, and cargo-lambda for its compiler.
 const WITH_PATH: &str = r#"PATH="$0:$PATH" exec "$0/$@""#;
 
-/// A program of SAM's environment. It neither asks for a newer version nor tells AWS that it was used.
+/// So that SAM neither asks for a newer version nor tells AWS that it was used.
+pub(crate) const VARIABLES: [(&str, &str); 3] =
+    [("SAM_CLI_TELEMETRY", "0"), ("SAM_CLI_CHECK_LATEST", "0"), ("AWS_DEFAULT_REGION", REGION)];
+
+/// A program of SAM's environment.
 pub(crate) fn command(program: &str) -> Result<Command> {
     let mut command = tools::command("sh");
     command.args(["-c", WITH_PATH]).arg(tools::sam()?).arg(program);
-    command.envs([("SAM_CLI_TELEMETRY", "0"), ("SAM_CLI_CHECK_LATEST", "0"), ("AWS_DEFAULT_REGION", REGION)]);
+    command.envs(VARIABLES);
     Ok(command)
 }
 

@@ -126,6 +126,20 @@ pub fn artifact(name: &str) -> Result<PathBuf> {
     Ok(file)
 }
 
+/// A file for what a program of a test says.
+pub fn log(name: &str) -> Result<PathBuf> {
+    artifact(&format!("logs/{name}"))
+}
+
+/// Removes what the programs of earlier tests have said: each run names many of its files anew.
+pub fn clear_logs() -> Result<()> {
+    let logs = target().join("logs");
+    if !logs.exists() {
+        return Ok(());
+    }
+    fs::remove_dir_all(&logs).map_err(|error| format!("{} cannot be removed: {error}.", logs.display()))
+}
+
 /// A program to be run in the project's directory. It does not hear which package this one is of: a cargo that it is or
 /// starts would take that for a change, and build ring and all upon it once more.
 pub fn command(program: impl AsRef<OsStr>) -> Command {

@@ -279,7 +279,7 @@ mod more_packages {
 fn the_log_of_a_deployment_is_one_json_line_for_each_event() {
     let event = fs::read_to_string(tools::root().join("events/home-not-found.json")).unwrap();
     let settings = [&COMPLETE[..], &[("AWS_LAMBDA_LOG_FORMAT", "JSON")]].concat();
-    let log = tools::artifact("json.log").unwrap();
+    let log = tools::log("json.log").unwrap();
     let home = Package::here(Storage::Cookies).program("home").unwrap();
     let (running, mut waiting) = start_with_log(home.to_str().unwrap(), &[], &settings, &log);
     waiting.response_to(&event).unwrap();
