@@ -69,9 +69,10 @@ impl Watch {
         Ok(watch)
     }
 
-    /// The same with the programs that [`programs::build`] has kept, and this log. Without cargo for each function, and without
-    /// an eye on every file of the project, it takes a small part of the time.
+    /// The same with the programs that [`programs::build_once`] builds, and this log. Without cargo for each function, and
+    /// without an eye on every file of the project, it takes a small part of the time.
     fn start_kept(port: u16, variables: &[(String, String)], log: PathBuf) -> Result<Self> {
+        programs::build_once()?;
         let mut watch = Self::serve(port, &["--only-lambda-apis"], variables, Output::File(log.clone()))?;
         let directory = programs::kept(Way::Alone, "")?.display().to_string();
         let api = format!("http://127.0.0.1:{port}/.rt");

@@ -1,7 +1,11 @@
 //! The functions' programs without optimisation, built in both ways: what one does must not depend on what is built
 //! beside it.
 
-use std::{fs, io, path::Path, path::PathBuf};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
 
 use crate::{Result, tools};
 
@@ -32,12 +36,21 @@ pub fn build() -> Result<()> {
     for (_, program) in all() {
         keep(Way::Together, &program)?;
     }
-    for (function, program) in all() {
-        let mut alone = tools::cargo(&["build", "--package", function, "--bin", &program, "--locked"]);
-        tools::run(&mut alone, "The build fails; what the compiler says is above")?;
-        keep(Way::Alone, &program)?;
-    }
-    Ok(())
+    all().iter().try_for_each(|(function, program)| build_alone(function, program))
+}
+
+/// Builds the programs that serve both storages, each alone, once in this process: a test that is run by itself must not
+/// look at those of yesterday.
+pub fn build_once() -> Result<()> {
+    static BUILT: OnceLock<Result<()>> = OnceLock::new();
+    let build = || functions().iter().try_for_each(|function| build_alone(function, function));
+    BUILT.get_or_init(build).clone()
+}
+
+fn build_alone(function: &str, program: &str) -> Result<()> {
+    let mut alone = tools::cargo(&["build", "--package", function, "--bin", program, "--locked", "--quiet"]);
+    tools::run(&mut alone, "The build fails; what the compiler says is above")?;
+    keep(Way::Alone, program)
 }
 
 /// Every program, with the function whose it is.

@@ -55,6 +55,8 @@ macro_rules! on_packages {
 
 // Named as tests, so that the lints know what is only theirs.
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod deployment;
 #[cfg(test)]
 mod documents;
