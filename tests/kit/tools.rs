@@ -165,7 +165,7 @@ pub fn cargo_lambda() -> Result<PathBuf> {
     python_packages("python").map(|programs| programs.join("cargo-lambda"))
 }
 
-/// A Python that has Globus's own SDK.
+/// A Python that has Globus's own SDK, and fauxbus.
 pub fn python_with_globus_sdk() -> Result<PathBuf> {
     python_packages("globus-sdk").map(|programs| programs.join("python"))
 }

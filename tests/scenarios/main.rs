@@ -65,6 +65,8 @@ mod events;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
+mod fauxbus;
+#[cfg(test)]
 mod fleet;
 #[cfg(test)]
 mod globus_sdk;
