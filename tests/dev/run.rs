@@ -15,6 +15,7 @@ use kit::{
     process::{Output, Process},
     proxy::{Functions, Proxy},
     rebuild::{News, Rebuild},
+    settings::RULES,
     tools::{self, println_step},
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -96,6 +97,11 @@ fn greeting(plan: &Plan) -> String {
         Some(table) => format!("the DynamoDB table {table}"),
         None => "cookies".to_owned(),
     };
+    let rules: Vec<_> = RULES.into_iter().filter(|rule| plan.variables.contains_key(*rule)).collect();
+    let access = match rules.as_slice() {
+        [] => "Every user may come in. Rules for that are in docs/access.md.".to_owned(),
+        rules => format!("Who may come in is limited by {} (docs/access.md).", rules.join(", ")),
+    };
     let (base, path) = (examples::BASE_PATH, examples::ROUTES[0].path);
     format!(
         "
@@ -103,6 +109,7 @@ fn greeting(plan: &Plan) -> String {
 
   {globus}
   Sessions are in {storage}.
+  {access}
   A page of your own could look like {url}/tasks, the sample in functions/tasks,
   or as {url}{base}{path} in another language, one of the samples in examples.
   When the code changes, the functions are built and started again. Ctrl-C stops everything.

@@ -57,19 +57,21 @@ pub fn unknown(settings: &Settings) -> Vec<&str> {
     settings.keys().map(String::as_str).filter(|name| !names.contains(*name)).collect()
 }
 
+/// The access rules; docs/access.md.
+pub const RULES: [&str; 6] = [
+    "ALLOWED_DOMAINS",
+    "ALLOWED_GROUPS",
+    "REQUIRED_POLICIES",
+    "MAX_AUTHENTICATION_MINUTES",
+    "ROLE_GROUPS",
+    "RULES_EVERY_MINUTES",
+];
+
 /// The access rule whose name begins like this one. A rule with a typing error in its name would let everyone in.
 pub fn rule_like(name: &str) -> Option<&'static str> {
-    let rules = [
-        "ALLOWED_DOMAINS",
-        "ALLOWED_GROUPS",
-        "ROLE_GROUPS",
-        "REQUIRED_POLICIES",
-        "MAX_AUTHENTICATION_MINUTES",
-        "RULES_EVERY_MINUTES",
-    ];
     let name = name.to_ascii_uppercase();
     let alike = |rule: &&str| rule.bytes().zip(name.bytes()).take_while(|(one, other)| one == other).count();
-    let nearest = rules.into_iter().max_by_key(alike)?;
+    let nearest = RULES.into_iter().max_by_key(alike)?;
     Some(nearest).filter(|rule| alike(rule) >= 4)
 }
 
