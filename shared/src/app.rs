@@ -103,8 +103,8 @@ impl App {
 
     /// The error for a session that must be renewed before it can be used: it leads to where that is done.
     pub fn renewal_of(&self, session: &Session, now: Timestamp) -> Error {
-        let rules = self.config.rules.as_ref().filter(|_| session.lacks_check(&self.config.limits(), now));
-        rules.map_or(Kind::RenewalRequired, |rules| Kind::CheckRequired(rules.hash().to_owned())).into()
+        let rules = self.config.rules.as_ref().filter(|_| session.is_stopped_by_rules(&self.config.limits(), now));
+        rules.map_or(Kind::RenewalRequired, |rules| Kind::CheckRequired(rules.version())).into()
     }
 
     fn signed_in(&self, visitor: Visitor, now: Timestamp) -> Result<Session> {

@@ -60,7 +60,7 @@ pub(crate) async fn for_script(visit: &Visit<'_>) -> Result<Response<Body>> {
 }
 
 async fn renew(visit: &Visit<'_>) -> Result<(Next, Vec<Cookie<'static>>)> {
-    admission::check_same_rules(visit)?;
+    admission::check_same_rules(visit).await.map_err(|error| error.during(Event::Renewal))?;
     let renewal = visit.app.storage.begin_renewal(visit.request, visit.now).await;
     match renewal.map_err(|error| error.during(Event::Renewal))? {
         Renewal::Ours(session, lease) => carry_out(visit, *session, lease).await,

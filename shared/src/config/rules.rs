@@ -65,6 +65,12 @@ impl AccessRules {
         &self.hash
     }
 
+    /// Names these rules together with the period: a function that sends a browser to the check and the one that checks
+    /// must agree on both, or the browser would go round in a circle.
+    pub fn version(&self) -> String {
+        format!("{}.{}", self.hash, self.every.as_secs() / 60)
+    }
+
     /// Whether a rule asks for groups: then a sign-in needs a token of Globus Groups.
     pub const fn need_groups(&self) -> bool {
         !self.groups.is_empty() || !self.roles.is_empty()

@@ -314,7 +314,7 @@ mod rules {
         let unchecked = session(172_800, 172_800);
         for session in [&checked(&old, None), &unchecked] {
             assert_eq!(standing_by(&limits(&new), session, noon()), "needs renewal");
-            assert!(session.lacks_check(&limits(&new), noon()));
+            assert!(session.is_stopped_by_rules(&limits(&new), noon()));
             assert!(session.needs_renewal(&limits(&new), noon()));
         }
         assert_eq!(standing_by(&LIMITS, &checked(&old, None), noon()), "signed in", "without rules, all may come in");

@@ -41,9 +41,9 @@ async fn a_page_is_sent_to_the_check_from_half_of_the_period_on_and_a_script_at_
     let (mut world, browser) = after(&[GROUP], "member", MINUTE * 29).await;
     assert_eq!((page(&world, &browser).await, api(&world, &browser).await), ("in", "in"));
     world.later(MINUTE);
-    assert_eq!((page(&world, &browser).await, api(&world, &browser).await), ("renewal_required", "in"));
+    assert_eq!((page(&world, &browser).await, api(&world, &browser).await), ("rules_not_checked", "in"));
     world.later(MINUTE * 30);
-    assert_eq!((page(&world, &browser).await, api(&world, &browser).await), ("renewal_required", "renewal_required"));
+    assert_eq!((page(&world, &browser).await, api(&world, &browser).await), ("rules_not_checked", "rules_not_checked"));
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn the_check_renews_no_token_and_returns_to_the_page() {
     world.later(Duration::from_secs(299));
     assert_eq!(api(&world, &browser).await, "in", "the period begins anew");
     world.later(Duration::from_secs(301));
-    assert_eq!(api(&world, &browser).await, "renewal_required");
+    assert_eq!(api(&world, &browser).await, "rules_not_checked");
 }
 
 #[tokio::test]
@@ -130,12 +130,12 @@ async fn a_check_that_fails_leaves_the_session_until_the_end_of_its_period_and_n
         assert!(log.text().contains("outcome=\"failure\" reason=\"globus_error_status\""), "{}", log.text());
         assert_eq!(page(&world, &browser).await, "in", "not twice in a row");
         world.later(MINUTE);
-        assert_eq!(page(&world, &browser).await, "renewal_required");
+        assert_eq!(page(&world, &browser).await, "rules_not_checked");
 
         world.later(MINUTE * 29);
-        assert_eq!(api(&world, &browser).await, "renewal_required");
+        assert_eq!(api(&world, &browser).await, "rules_not_checked");
         renew(&world, &mut browser).await.assert_page(503, "Globus is not responding").assert_page(503, "Try again");
-        assert_eq!(api(&world, &browser).await, "renewal_required");
+        assert_eq!(api(&world, &browser).await, "rules_not_checked");
 
         world.stand_in.clear_faults();
         renew(&world, &mut browser).await.assert_redirect(302, "https://gateway.example/files");
@@ -154,7 +154,7 @@ fn set_login_time(about: &mut serde_json::Value, seconds: u64) {
 #[tokio::test]
 async fn a_login_that_became_too_old_is_repeated_with_prompt_login() {
     let (world, mut browser) = after(&[RECENT], "ada", MINUTE * 31).await;
-    assert_eq!((page(&world, &browser).await, api(&world, &browser).await), ("renewal_required", "renewal_required"));
+    assert_eq!((page(&world, &browser).await, api(&world, &browser).await), ("rules_not_checked", "rules_not_checked"));
 
     let response = renew(&world, &mut browser).await;
 
@@ -217,6 +217,67 @@ async fn functions_with_different_rules_send_nobody_round_in_a_circle() {
         let response = send(&world, &mut browser, script).await;
         assert_eq!((response.status, response.error().as_str()), (503, "rules_differ"));
     }
+}
+
+/// The settings of a function in the middle of an update: the rules of before, those of after, or none.
+const VERSIONS: [&[(&str, &str)]; 5] = [
+    &[],
+    &[GROUP],
+    &[GROUP, ("RULES_EVERY_MINUTES", "10")],
+    &[GROUP, RECENT],
+    &[("ALLOWED_DOMAINS", "globusid.example")],
+];
+
+/// Whether home, with these settings, sends a browser away that has just come back from the login, to which home had sent it.
+async fn home_sends_it_twice(settings: &[(&str, &str)], world: &World, browser: &mut Browser) -> bool {
+    let globus = [("GLOBUS_AUTH_URL", world.stand_in.url())];
+    let home = testing::configure(&[settings, &globus].concat(), App::read).unwrap();
+    let remedy = async |browser: &Browser| {
+        let event = browser.with_cookies(Event::get("/"));
+        let error = home.session(&event.request(), world.now).await.err()?;
+        error.kind().remedy().map(std::borrow::Cow::into_owned)
+    };
+    let Some(path) = remedy(browser).await else { return false };
+    let response = send(world, browser, Event::get(&path)).await;
+    let is_back = response.location() == "https://gateway.example/";
+    is_back && remedy(browser).await.is_some_and(|path| path.starts_with("/login?refresh"))
+}
+
+/// Also if one of them has no rules at all, or if only the period has changed.
+#[tokio::test]
+async fn a_page_is_sent_to_the_check_once_whatever_the_rules_of_either_function() {
+    for login in VERSIONS {
+        let mut world = World::with(login).await;
+        for home in VERSIONS {
+            for checked_by in [home, login] {
+                for minutes in [0, 6, 31, 61] {
+                    let mut browser = Browser::default();
+                    let rules = testing::configure(checked_by, shared::config::AccessRules::read).unwrap();
+                    let until = Some(world.now + MINUTE * 30).filter(|_| checked_by.contains(&RECENT));
+                    let mut session = testing::session(world.now);
+                    session.admission = rules.map(|rules| Admission::new(&rules, vec![], until, world.now));
+                    let (app, request) = (&world.state().0, Event::get("/").request());
+                    browser.keep(&app.storage.create(&request, &session, world.now).await.unwrap().cookie);
+                    let began = world.now;
+                    world.later(MINUTE * minutes);
+                    let twice = home_sends_it_twice(home, &world, &mut browser).await;
+                    world.now = began;
+                    assert!(
+                        !twice,
+                        "home {home:?}, login {login:?}, {minutes} minutes after a check by {checked_by:?}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// A 5xx raises an alarm.
+#[tokio::test]
+async fn an_address_alone_causes_no_error_of_the_site() {
+    let world = World::with(&[GROUP]).await;
+    let response = send(&world, &mut Browser::default(), Event::get("/login?refresh&rules=of-another")).await;
+    assert!(response.location().starts_with(world.stand_in.url()), "{response:?}");
 }
 
 #[tokio::test]
