@@ -11,6 +11,7 @@ use crate::{
     globus::Globus,
     log::Reason,
     request,
+    return_path::ReturnPath,
     session::{Session, Visitor},
     storage::{CookieStorage, DynamoDbStorage, TokenStorage},
     timestamp::Timestamp,
@@ -87,12 +88,13 @@ impl App {
     }
 
     /// The visitor who sent the request. One who opens a page is sent to the check of the access rules ahead of time, from
-    /// half of the period on: so nobody waits for Globus when it must be.
+    /// half of the period on: so nobody waits for Globus when it must be. A page that no redirect leads back to is left out.
     pub async fn visitor(&self, request: &Request, now: Timestamp) -> Result<Visitor> {
         Ok(match self.storage.visitor(request, now).await? {
             Visitor::SignedIn(session)
                 if request::is_navigation(request)
                     && request::wants_html(request)
+                    && ReturnPath::is_kept(request)
                     && session.check_is_due(&self.config.limits(), now) =>
             {
                 Visitor::NeedsRenewal(session)

@@ -47,6 +47,17 @@ async fn a_page_is_sent_to_the_check_from_half_of_the_period_on_and_a_script_at_
 }
 
 #[tokio::test]
+async fn a_check_ahead_of_time_loses_no_page_whose_address_is_too_long_to_come_back_to() {
+    let (mut world, browser) = after(&[GROUP], "member", MINUTE * 30).await;
+    let event = browser.with_cookies(Event::get(&format!("/files?{}", "x".repeat(512))));
+    let app = &world.state().0;
+    assert!(app.session(&event.request(), world.now).await.is_ok());
+    world.later(MINUTE * 30);
+    let app = &world.state().0;
+    assert!(app.session(&event.request(), world.now).await.is_err(), "at the end of the period, it must be");
+}
+
+#[tokio::test]
 async fn the_check_renews_no_token_and_returns_to_the_page() {
     let (mut world, mut browser) = after(&[DOMAIN, ("RULES_EVERY_MINUTES", "10")], "mfa", Duration::ZERO).await;
     let issued = world.stand_in.issued_tokens();
