@@ -40,7 +40,8 @@ pub(crate) async fn for_browser(visit: &Visit<'_>) -> Result<Response<Body>> {
             if let Some((reason, session)) = refused {
                 log_result(Outcome::Refused, Some(reason), &session);
             }
-            begin(visit, log_in_again)?
+            // If no login can begin, the browser must still not keep a session that has ended.
+            begin(visit, log_in_again).map_err(|error| cookies.iter().cloned().fold(error, Error::with_cookie))?
         }
     };
     Ok(with_cookies(response, cookies))

@@ -119,6 +119,18 @@ async fn a_policy_that_is_no_longer_fulfilled_leads_to_a_login_and_ends_the_sess
 }
 
 #[tokio::test]
+async fn an_address_with_a_parameter_twice_keeps_no_cookie_of_a_session_that_was_refused() {
+    let (world, mut browser) = after(&[("REQUIRED_POLICIES", policies::MFA)], "mfa", MINUTE * 30).await;
+    world.stand_in.edit_introspection(|about| about["policy_evaluations"] = json!({}));
+
+    let response = send(&world, &mut browser, Event::get("/login?refresh&account=a&account=b")).await;
+
+    assert_eq!(response.status, 400);
+    response.assert_cleared(SESSION);
+    assert_eq!(api(&world, &browser).await, "sign_in_required");
+}
+
+#[tokio::test]
 async fn roles_are_replaced_at_each_check() {
     let roles = format!("scientist={BEAMLINE},admin={}", groups::with(Status::Active));
     let (world, mut browser) = after(&[("ROLE_GROUPS", &roles)], "member", MINUTE * 30).await;
