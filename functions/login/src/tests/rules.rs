@@ -370,6 +370,22 @@ async fn a_user_who_is_denied_takes_no_session_from_the_one_who_is_in() {
     assert!(session.tokens.iter().flat_map(Token::secrets).all(|token| world.stand_in.is_active(token.expose())));
 }
 
+/// One who is removed from the group, and logs in again before the next check.
+#[tokio::test]
+async fn a_user_who_is_denied_keeps_no_earlier_session_of_their_own() {
+    let (world, mut browser) = (World::with(&[GROUP]).await, Browser::default());
+    sign_in(&world, &mut browser, "member").await.assert_redirect(302, "https://gateway.example/");
+    world.stand_in.remove_from_group("member", BEAMLINE).unwrap();
+
+    let response = sign_in(&world, &mut browser, "member").await;
+
+    response.assert_page(403, "You may not come in").assert_cleared(SESSION);
+    assert!(world.session_of(&browser).await.is_none());
+    assert_eq!(world.revoked(), world.stand_in.issued_tokens().len());
+    world.stand_in.set_membership("member", BEAMLINE, Status::Active).unwrap();
+    sign_in(&world, &mut browser, "member").await.assert_redirect(302, "https://gateway.example/");
+}
+
 #[tokio::test]
 async fn two_users_with_the_same_local_part_stay_two() {
     let world = World::with(&[("ALLOWED_DOMAINS", "globusid.example,lab.example")]).await;
