@@ -189,6 +189,7 @@ mod tests {
                     "аnl.gov",
                     "anl_x.gov",
                     "-anl.gov",
+                    "anl-.gov",
                     "anl.gov/",
                     "\u{fffd}",
                 ][..],
@@ -208,6 +209,7 @@ mod tests {
                     &format!("1st={GROUP}"),
                     &format!("admin={GROUP}={OTHER}"),
                     &format!("{}={GROUP}", "a".repeat(257)),
+                    &format!("{}={GROUP},{}={GROUP}", "a".repeat(128), "b".repeat(128)),
                 ],
             ),
             ("MAX_AUTHENTICATION_MINUTES", &[" ", "0", "-1", "30m", "1.5", "525601", "soon"]),
@@ -219,6 +221,20 @@ mod tests {
                 assert!(problem.is_err_and(|problem| problem.starts_with(variable)), "{variable}={value:?}");
             }
         }
+    }
+
+    #[test]
+    fn the_names_of_roles_can_have_256_characters_each_counted_once() {
+        let (admin, editor) = ("a".repeat(128), "b".repeat(127));
+        let roles = format!("{admin}={GROUP},{editor}={GROUP},{admin}={OTHER}");
+        assert_eq!(rules(&[("ROLE_GROUPS", &roles)]).roles.len(), 3);
+    }
+
+    #[test]
+    fn the_version_names_the_period_too() {
+        let version = |minutes: &str| rules(&[("ALLOWED_GROUPS", GROUP), ("RULES_EVERY_MINUTES", minutes)]).version();
+        let hash = rules(&[("ALLOWED_GROUPS", GROUP)]).hash().to_owned();
+        assert_eq!([version(""), version("5")], [format!("{hash}.60"), format!("{hash}.5")]);
     }
 
     #[test]

@@ -143,7 +143,7 @@ mod tests {
             "session_info":{{"session_id":"s","authentications":{{"{upper}":{{"idp":"p","auth_time":1800000000,"acr":null,
             "amr":["mfa"],"custom_claims":{{}}}}}}}},
             "identity_set_detail":[{{"sub":"{ADA}","username":"Ada@ANL.gov","identity_type":"login","status":"used"}},
-            {{"id":"{ADA}","username":"ada@anl.gov","status":"unused"}}],
+            {{"id":"{upper}","username":"ada@anl.gov","status":"unused"}}],
             "policy_evaluations":{{"P1":{{"evaluation":true}},"p2":{{"evaluation":false}}}}}}"#,
             upper = ADA.to_uppercase()
         );

@@ -344,3 +344,23 @@ async fn tokens_that_expired_are_renewed_before_the_check() {
     let session = world.session_of(&browser).await.unwrap();
     assert!(session.tokens.iter().all(|token| world.stand_in.is_active(Secret::expose(&token.access_token))));
 }
+
+/// What a renewal of the tokens does not ask for stays: some proxies forget the groups of a user here.
+#[tokio::test]
+async fn a_renewal_of_tokens_between_two_checks_keeps_the_roles_and_the_end_of_the_period() {
+    let roles = format!("scientist={BEAMLINE}");
+    let mut world = World::with(&[("ROLE_GROUPS", &roles)]).await;
+    let mut browser = Browser::default();
+    world.stand_in.expire_tokens_in(900);
+    sign_in(&world, &mut browser, "member").await;
+    world.stand_in.expire_tokens_in(172_800);
+    world.later(MINUTE * 14);
+
+    renew(&world, &mut browser).await.assert_redirect(302, "https://gateway.example/files");
+
+    let requests = [Endpoint::Token, Endpoint::MyGroups].map(|endpoint| world.stand_in.requests(endpoint));
+    assert_eq!(requests, [4, 1], "three tokens are renewed, and nothing is checked");
+    assert_eq!(world.session_of(&browser).await.unwrap().roles(), ["scientist"]);
+    world.later(MINUTE * 46);
+    assert_eq!(api(&world, &browser).await, "rules_not_checked");
+}
