@@ -27,7 +27,7 @@ use crate::{
     function::Function,
     log::Reason,
     rules::{Denial, Missing, Unmet},
-    session::{DisplayText, GLOBUS_AUTH, Identity, Session, Token},
+    session::{Admission, DisplayText, GLOBUS_AUTH, Identity, Session, Token},
     timestamp::Timestamp,
 };
 
@@ -135,6 +135,17 @@ pub fn session(begun: Timestamp) -> Session {
         token("transfer.api.globus.org", "urn:globus:auth:scope:transfer.api.globus.org:all"),
     ];
     Session::new("session-id-1".to_owned(), identity, tokens, begun)
+}
+
+/// The session of a user whom these access rules let in when it began, with these roles, for a login that is good for as
+/// long as they say.
+pub fn admitted(pairs: &[(&str, &str)], roles: &[&str], begun: Timestamp) -> Session {
+    let mut session = session(begun);
+    session.admission = configure(pairs, AccessRules::read).ok().flatten().map(|by| {
+        let roles = roles.iter().map(|&role| role.to_owned()).collect();
+        Admission::new(&by, roles, by.max_authentication.map(|max| begun + max), begun)
+    });
+    session
 }
 
 /// A user whom every rule refuses.

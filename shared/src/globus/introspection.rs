@@ -179,6 +179,14 @@ mod tests {
     }
 
     #[test]
+    fn an_identity_is_in_use_only_if_its_status_is_that_word() {
+        for (status, is_used) in [("\"used\"", true), ("\"Used\"", false), ("\"unused\"", false), ("true", false)] {
+            let body = format!(" {{\"identity_set_detail\":[{{\"sub\":\"{ADA}\",\"status\":{status}}}]}}");
+            assert_eq!(parse(&body).unwrap().identities[0].is_used, is_used, "{status}");
+        }
+    }
+
+    #[test]
     fn an_evaluation_is_true_only_if_it_is_the_word_true() {
         for value in ["false", "1", "\"true\"", "null", "{}", "[true]"] {
             let body = format!(r#"{{"policy_evaluations":{{"p":{{"evaluation":{value}}}}}}}"#);

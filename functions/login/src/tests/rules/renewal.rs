@@ -46,6 +46,16 @@ async fn a_page_is_sent_to_the_check_from_half_of_the_period_on_and_a_script_at_
     assert_eq!((page(&world, &browser).await, api(&world, &browser).await), ("rules_not_checked", "rules_not_checked"));
 }
 
+/// A script that asks for a part of a page in HTML, and a page that a browser loads before the user opens it.
+#[tokio::test]
+async fn a_request_that_opens_no_page_is_not_sent_to_a_check_ahead_of_time() {
+    let (world, browser) = after(&[GROUP], "member", MINUTE * 30).await;
+    for (name, value) in [("sec-fetch-mode", "cors"), ("sec-fetch-dest", "iframe"), ("sec-purpose", "prefetch")] {
+        let request = browser.with_cookies(Event::get("/").header(name, value)).request();
+        assert!(world.state().0.session(&request, world.now).await.is_ok(), "{name}: {value}");
+    }
+}
+
 #[tokio::test]
 async fn a_check_ahead_of_time_loses_no_page_whose_address_is_too_long_to_come_back_to() {
     let (mut world, browser) = after(&[GROUP], "member", MINUTE * 30).await;
@@ -114,6 +124,7 @@ async fn a_policy_that_is_no_longer_fulfilled_leads_to_a_login_and_ends_the_sess
 
     assert!(response.location().starts_with(world.stand_in.url()), "{response:?}");
     assert_eq!(query(response.location(), "session_required_policies"), policies::MFA);
+    assert_eq!(query(response.location(), "prompt"), "", "Globus asks for what is missing");
     assert_eq!(api(&world, &browser).await, "sign_in_required");
     assert_eq!(world.revoked(), world.stand_in.issued_tokens().len());
 }
@@ -196,6 +207,18 @@ async fn a_login_just_before_its_end_is_repeated_too() {
     let response = renew(&world, &mut browser).await;
     assert_eq!(query(response.location(), "prompt"), "login", "{response:?}");
     assert_eq!(api(&world, &browser).await, "sign_in_required");
+}
+
+#[tokio::test]
+async fn a_login_that_is_too_old_is_repeated_also_if_a_policy_is_not_fulfilled_either() {
+    let (world, mut browser) =
+        after(&[RECENT_FOR_HOURS, ("REQUIRED_POLICIES", policies::MFA)], "mfa", MINUTE * 30).await;
+    world.stand_in.edit_introspection(|about| {
+        set_login_time(about, 1);
+        about["policy_evaluations"] = json!({});
+    });
+    let response = renew(&world, &mut browser).await;
+    assert_eq!(query(response.location(), "prompt"), "login", "{response:?}");
 }
 
 /// A session as the release before the rules kept it: without a token of Globus Groups.
