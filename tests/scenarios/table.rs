@@ -14,7 +14,7 @@ use lambda_http::Request;
 use serde_json::json;
 use shared::{
     App, Timestamp,
-    config::{Environment, TableConfig},
+    config::{Config, Environment, TableConfig},
     log::Reason,
     session::{DisplayText, Session, Visitor},
     storage::{
@@ -22,7 +22,7 @@ use shared::{
         contract::{self, begin, renewed, sends},
         create_with_the_same_id,
     },
-    testing::{Event, configure, cookie_of_the_first_release, noon, sealed_cookies, session},
+    testing::{Event, admitted, configure, cookie_of_the_first_release, noon, sealed_cookies, session},
 };
 
 const TOKEN_LIFE: Duration = Duration::from_hours(48);
