@@ -375,3 +375,18 @@ async fn the_home_page_is_sent_to_the_check_of_the_access_rules_ahead_of_time() 
         }
     }
 }
+
+#[tokio::test]
+async fn a_user_whose_login_is_too_old_is_sent_to_another_login_and_back() {
+    let rules = [("MAX_AUTHENTICATION_MINUTES", "30")];
+    let home = function(&rules);
+    let app = home.state().unwrap();
+    let mut browser = Browser::default();
+    let session = testing::admitted(&rules, &[], noon());
+    browser.keep(&app.storage.create(&Event::get("/").request(), &session, noon()).await.unwrap().cookie);
+    let version = app.config.rules.as_ref().unwrap().version();
+
+    let shown = browser.send(&home, handle, Event::get("/"), noon() + Duration::from_mins(30)).await;
+
+    shown.assert_redirect(302, &format!("/login?refresh&rules={version}&next=%2F"));
+}

@@ -249,6 +249,21 @@ async fn a_consent_that_was_withdrawn_leads_to_a_sign_in() {
     }
 }
 
+#[tokio::test]
+async fn nothing_is_checked_with_tokens_that_globus_no_longer_renews() {
+    let mut world = World::with(&[GROUP, ("RULES_EVERY_MINUTES", "10")]).await;
+    let mut browser = Browser::default();
+    world.stand_in.expire_tokens_in(900);
+    sign_in(&world, &mut browser, "member").await;
+    world.later(MINUTE * 14);
+    world.stand_in.revoke_person("member");
+
+    let response = renew(&world, &mut browser).await;
+
+    assert!(response.location().starts_with(world.stand_in.url()), "{response:?}");
+    assert_eq!(world.stand_in.requests(Endpoint::MyGroups), 1, "at the sign-in");
+}
+
 /// While functions are updated one after the other, home has the new rules and login the old ones, or the reverse.
 #[tokio::test]
 async fn functions_with_different_rules_send_nobody_round_in_a_circle() {
@@ -378,6 +393,7 @@ async fn a_renewal_of_tokens_between_two_checks_keeps_the_roles_and_the_end_of_t
     sign_in(&world, &mut browser, "member").await;
     world.stand_in.expire_tokens_in(172_800);
     world.later(MINUTE * 14);
+    assert_eq!(page(&world, &browser).await, "renewal_required", "the rules are not the reason");
 
     renew(&world, &mut browser).await.assert_redirect(302, "https://gateway.example/files");
 
