@@ -11,6 +11,7 @@ use crate::{
     globus::Globus,
     log::Reason,
     request,
+    return_path::ReturnPath,
     session::{Session, Visitor},
     storage::{CookieStorage, DynamoDbStorage, TokenStorage},
     timestamp::Timestamp,
@@ -87,12 +88,13 @@ impl App {
     }
 
     /// The visitor who sent the request. One who opens a page is sent to the check of the access rules ahead of time, from
-    /// half of the period on: so nobody waits for Globus when it must be.
+    /// half of the period on: so nobody waits for Globus when it must be. A page that no redirect leads back to is left out.
     pub async fn visitor(&self, request: &Request, now: Timestamp) -> Result<Visitor> {
         Ok(match self.storage.visitor(request, now).await? {
             Visitor::SignedIn(session)
                 if request::is_navigation(request)
                     && request::wants_html(request)
+                    && ReturnPath::is_kept(request)
                     && session.check_is_due(&self.config.limits(), now) =>
             {
                 Visitor::NeedsRenewal(session)
@@ -103,8 +105,8 @@ impl App {
 
     /// The error for a session that must be renewed before it can be used: it leads to where that is done.
     pub fn renewal_of(&self, session: &Session, now: Timestamp) -> Error {
-        let rules = self.config.rules.as_ref().filter(|_| session.lacks_check(&self.config.limits(), now));
-        rules.map_or(Kind::RenewalRequired, |rules| Kind::CheckRequired(rules.hash().to_owned())).into()
+        let rules = self.config.rules.as_ref().filter(|_| session.is_stopped_by_rules(&self.config.limits(), now));
+        rules.map_or(Kind::RenewalRequired, |rules| Kind::CheckRequired(rules.version())).into()
     }
 
     fn signed_in(&self, visitor: Visitor, now: Timestamp) -> Result<Session> {

@@ -33,7 +33,7 @@ use crate::{
     http_client,
     log::{self, Event, Outcome, Reason},
     paths,
-    session::{GLOBUS_AUTH, Identity, Session, Token},
+    session::{Admission, GLOBUS_AUTH, Identity, Session, Token},
     timestamp::Timestamp,
 };
 pub use groups::Membership;
@@ -137,12 +137,16 @@ impl Globus {
     }
 
     /// The session that a sign-in usually gives: with a token for each service that the configured scopes name, as long as
-    /// Globus's tokens are, and a user with names of usual length. To find out whether it can be kept: none for so few scopes
-    /// that it always can, so that a usual cold start estimates nothing.
+    /// Globus's tokens are, and a user with names of usual length and every role. To find out whether it can be kept: none
+    /// for so few scopes that it always can, so that a usual cold start estimates nothing.
     pub fn usual_session(&self) -> Option<Session> {
         const FEW: usize = 5;
         let scopes = self.scopes.iter().map(|scope| scope.as_str());
-        (self.scopes.len() > FEW).then(|| scopes::usual_session(scopes))
+        (self.scopes.len() > FEW).then(|| {
+            let mut session = scopes::usual_session(scopes);
+            session.admission = self.rules.as_ref().map(|rules| Admission::of_every_role(rules, session.begun()));
+            session
+        })
     }
 
     /// Begins a sign-in: the attempt to keep in the browser, and the URL at Globus to send the browser to.

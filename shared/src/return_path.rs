@@ -49,9 +49,18 @@ impl ReturnPath {
 
     /// The page that was requested, with its query. Home if a form was sent: it cannot be sent again.
     pub fn requested(request: &Request) -> Self {
+        Self::accept(&Self::page(request))
+    }
+
+    /// Whether a redirect can lead back to the page that was requested.
+    pub fn is_kept(request: &Request) -> bool {
+        Self::try_parse(&Self::page(request)).is_ok()
+    }
+
+    fn page(request: &Request) -> String {
         let is_page = matches!(*request.method(), Method::GET | Method::HEAD);
         let page = request.uri().path_and_query().filter(|_| is_page).map(PathAndQuery::as_str);
-        Self::accept(&page.map_or(paths::HOME.to_owned(), |page| gateway::mount(request).to_owned() + page))
+        page.map_or(paths::HOME.to_owned(), |page| gateway::mount(request).to_owned() + page)
     }
 
     fn try_parse(next: &str) -> Result<Self, Reason> {

@@ -229,9 +229,9 @@ impl Session {
         }
     }
 
-    /// Whether it has not been checked by the present rules that its user may come in.
-    pub(crate) fn lacks_check(&self, limits: &Limits, now: Timestamp) -> bool {
-        self.standing(limits, now) == Standing::OtherRules
+    /// Whether the access rules are a reason to renew the session, or to have its user log in again.
+    pub(crate) fn is_stopped_by_rules(&self, limits: &Limits, now: Timestamp) -> bool {
+        self.check_is_due(limits, now) || !self.is_admitted(limits, now)
     }
 
     /// Whether the access rules should be checked again: from half of the period on, unless that was just tried.

@@ -137,13 +137,13 @@ pub fn session(begun: Timestamp) -> Session {
     Session::new("session-id-1".to_owned(), identity, tokens, begun)
 }
 
-/// The same session of a user who was let in at `begun` by the access rules in these settings, with these roles.
+/// The session of a user whom these access rules let in when it began, with these roles, for a login that is good for as
+/// long as they say.
 pub fn admitted(pairs: &[(&str, &str)], roles: &[&str], begun: Timestamp) -> Session {
-    let names = roles.iter().map(|&role| role.to_owned()).collect();
     let mut session = session(begun);
-    session.admission = configure(pairs, AccessRules::read).ok().flatten().map(|rules| {
-        let until = rules.max_authentication.map(|max| begun + max);
-        Admission::new(&rules, names, until, begun)
+    session.admission = configure(pairs, AccessRules::read).ok().flatten().map(|by| {
+        let roles = roles.iter().map(|&role| role.to_owned()).collect();
+        Admission::new(&by, roles, by.max_authentication.map(|max| begun + max), begun)
     });
     session
 }

@@ -14,7 +14,7 @@ use lambda_http::Request;
 use serde_json::json;
 use shared::{
     App, Timestamp,
-    config::{Environment, TableConfig},
+    config::{Config, Environment, TableConfig},
     log::Reason,
     session::{DisplayText, Session, Visitor},
     storage::{

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use shared::{
     logout_mark,
-    testing::{Browser, Event, Log, REQUEST_ID, SESSION, TABLE_DOWN, function, noon, session, ticket},
+    testing::{Browser, Event, Log, REQUEST_ID, SESSION, TABLE_DOWN, admitted, function, noon, session, ticket},
 };
 
 use super::*;
@@ -234,7 +234,7 @@ async fn a_session_from_before_a_logout_is_not_logged_in() {
 /// The largest values that a session can have, each character of which is escaped in JSON.
 #[tokio::test]
 async fn the_largest_context_is_below_four_kilobytes() {
-    let mut session = session(noon());
+    let mut session = admitted(&[rules::GROUP], &[&"r".repeat(256)], noon());
     session.identity.sub = "s".repeat(255);
     let longest = || shared::session::DisplayText::new(&"é".repeat(200));
     let identity = &mut session.identity;

@@ -55,10 +55,13 @@ pub(crate) fn denied(visit: &Visit<'_>, identity: &Identity, refusal: &Refusal) 
 
 /// Refuses a renewal for a function with other access rules than this one: while functions are updated one after the other,
 /// each would send the browser to the other, and round in a circle.
-pub(crate) fn check_same_rules(visit: &Visit<'_>) -> Result<()> {
-    let here = visit.app.config.rules.as_ref().map(AccessRules::hash);
-    match parameter(visit.request, paths::RULES)? {
-        Some(there) if here != Some(there.as_str()) => Err(Kind::RulesDiffer.into()),
-        _ => Ok(()),
+pub(crate) async fn check_same_rules(visit: &Visit<'_>) -> Result<()> {
+    let Visit { app, request, now, .. } = visit;
+    let there = parameter(request, paths::RULES)?;
+    if there.is_none() || there == app.config.rules.as_ref().map(AccessRules::version) {
+        return Ok(());
     }
+    // Without a session, a login begins: nobody can cause an error of this site by an address alone.
+    let has_session = app.storage.look(request, *now).await?.living().is_some();
+    if has_session { Err(Kind::RulesDiffer.into()) } else { Ok(()) }
 }

@@ -25,7 +25,7 @@ use shared::{
     request::{self, parameter},
     response::{redirect, with_cookies},
     return_path::ReturnPath,
-    session::{self, Session},
+    session::{self, Session, Visitor},
     storage::{self, Created},
 };
 
@@ -169,7 +169,8 @@ async fn finish(visit: &Visit<'_>, attempt: &Attempt, callback: Callback) -> Res
         not_created => {
             // No session has these tokens: nothing else could ever use or revoke them.
             globus.revoke_unless_in(&session.tokens, in_use).await;
-            return not_created.map(|_| None).map_err(|error| error.during(Event::SignIn));
+            let Err(error) = not_created else { return Ok(None) };
+            return Err(end_if_denied(visit, &present, &session.identity.sub, error).await.during(Event::SignIn));
         }
     };
     // The tokens of the same user's session stay, unless a logout was to revoke them: other sessions may have them too.
@@ -191,6 +192,21 @@ async fn create(visit: &Visit<'_>, session: &mut Session, intent: &Intent) -> Re
         Checked::Refused(refusal) => Err(admission::denied(visit, &session.identity, &refusal)),
         Checked::WithoutToken => Err(Kind::ResponseRefused(Reason::CheckTokenRefused).into()),
     }
+}
+
+/// Ends the session that a user who may not come in still has in this browser, as its next check would, and revokes its
+/// tokens: the page that says so would otherwise lead on into the site.
+async fn end_if_denied(visit: &Visit<'_>, present: &Visitor, sub: &str, error: Error) -> Error {
+    let Visit { app, globus, request, .. } = visit;
+    let is_theirs = present.living().is_some_and(|session| session.identity.sub == sub);
+    if !is_theirs || !matches!(error.kind(), Kind::NotAdmitted(_)) {
+        return error;
+    }
+    if let Err(failure) = app.storage.end(request).await {
+        log::write(Event::SignIn, Outcome::Partial, failure.row().reason.into());
+    }
+    globus.revoke(present.tokens()).await;
+    storage::removals(request, &app.cookies).fold(error, Error::with_cookie)
 }
 
 #[cfg(test)]

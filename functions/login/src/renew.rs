@@ -41,7 +41,8 @@ pub(crate) async fn for_browser(visit: &Visit<'_>) -> Result<Response<Body>> {
             if let Some((reason, session)) = refused {
                 log_result(Outcome::Refused, Some(reason), &session);
             }
-            begin(visit, log_in_again)?
+            // If no login can begin, the browser must still not keep a session that has ended.
+            begin(visit, log_in_again).map_err(|error| cookies.iter().cloned().fold(error, Error::with_cookie))?
         }
     };
     Ok(with_cookies(response, cookies))
@@ -61,7 +62,7 @@ pub(crate) async fn for_script(visit: &Visit<'_>) -> Result<Response<Body>> {
 }
 
 async fn renew(visit: &Visit<'_>) -> Result<(Next, Vec<Cookie<'static>>)> {
-    admission::check_same_rules(visit)?;
+    admission::check_same_rules(visit).await.map_err(|error| error.during(Event::Renewal))?;
     let renewal = visit.app.storage.begin_renewal(visit.request, visit.now).await;
     match renewal.map_err(|error| error.during(Event::Renewal))? {
         Renewal::Ours(session, lease) => carry_out(visit, *session, lease).await,

@@ -151,6 +151,20 @@ async fn the_tokens_of_an_expired_session_are_revoked_as_well() {
 }
 
 #[tokio::test]
+async fn a_user_whose_login_is_too_old_for_the_access_rules_can_log_out() {
+    let world = World::with(&[("MAX_AUTHENTICATION_MINUTES", "30")]).await;
+    let mut user = SignedIn { world, browser: Browser::default() };
+    user.world.sign_in(login::handle, &mut user.browser, "ada").await;
+    user.world.later(Duration::from_mins(31));
+
+    user.send(Event::get("/logout")).await.assert_page(200, "Your login has expired");
+    user.send(Event::post("/logout")).await.assert_redirect(303, "https://gateway.example/logout");
+
+    assert!(!user.is_signed_in());
+    assert_eq!(user.world.revoked(), user.world.stand_in.issued_tokens().len());
+}
+
+#[tokio::test]
 async fn a_logout_without_a_readable_session_succeeds() {
     let mut user = SignedIn::start().await;
     for cookie in [None, Some("unreadable")] {

@@ -1,7 +1,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use shared::testing::{Event, Log, REQUEST_ID, SESSION, TABLE_DOWN, admitted, function, noon, session, ticket};
+use shared::{
+    session::Session,
+    testing::{Event, Log, REQUEST_ID, SESSION, TABLE_DOWN, admitted, function, noon, session, ticket},
+};
 
 use super::*;
 
@@ -63,20 +66,23 @@ async fn without_a_good_token_the_answer_is_the_way_to_one() {
 }
 
 #[tokio::test]
-async fn a_session_that_must_be_checked_gives_no_token_and_the_way_to_the_check() {
-    let group = [("ALLOWED_GROUPS", "69070000-0001-4ba1-8f4e-2ea86a5b4c01")];
-    let app = function(&group, App::read).state.unwrap();
-    let session = admitted(&group, &[], noon());
-    let created = app.storage.create(&Event::get("/").request(), &session, noon()).await;
-    let checked = order(&json!([created.unwrap().cookie.stripped().to_string()]), TRANSFER);
-    let unchecked = order(&json!([cookie().await]), TRANSFER);
+async fn a_user_whom_the_access_rules_did_not_let_in_gets_no_token() {
+    let rules = [("ALLOWED_GROUPS", "69070000-0001-4ba1-8f4e-2ea86a5b4c01")];
+    let app = function(&rules, App::read).state.unwrap();
+    let answers = async |session: Session, minutes: u64| {
+        let created = app.storage.create(&Event::get("/").request(), &session, noon()).await.unwrap();
+        let order = order(&json!([created.cookie.stripped().to_string()]), TRANSFER).to_string();
+        let now = noon() + Duration::from_mins(minutes);
+        let answer = function(&rules, App::read).result(&handle, &order, REQUEST_ID, now).await;
+        serde_json::to_value(answer.unwrap()).unwrap()
+    };
+    let version = app.config.rules.as_ref().unwrap().version();
+    let login = json!({ "login": format!("/login?refresh&rules={version}&next=%2Freport%3Fyear%3D2026") });
 
-    let renewal = json!({ "login": "/login?refresh&next=%2Freport%3Fyear%3D2026" });
-    assert_eq!(answer_of(&group, &checked, 0).await["expires_at"], 1_800_172_800);
-    assert_eq!(answer_of(&group, &checked, 1).await, renewal);
-    let hash = app.config.rules.unwrap().hash().to_owned();
-    let check = json!({ "login": format!("/login?refresh&rules={hash}&next=%2Freport%3Fyear%3D2026") });
-    assert_eq!(answer_of(&group, &unchecked, 0).await, check);
+    assert_eq!(answers(session(noon()), 0).await, login);
+    let admitted = admitted(&rules, &[], noon());
+    assert_eq!(answers(admitted.clone(), 59).await["access_token"], "access-canary-transfer.api.globus.org");
+    assert_eq!(answers(admitted, 60).await, login);
 }
 
 #[tokio::test]

@@ -65,6 +65,12 @@ impl AccessRules {
         &self.hash
     }
 
+    /// Names these rules together with the period: a function that sends a browser to the check and the one that checks
+    /// must agree on both, or the browser would go round in a circle.
+    pub fn version(&self) -> String {
+        format!("{}.{}", self.hash, self.every.as_secs() / 60)
+    }
+
     /// Whether a rule asks for groups: then a sign-in needs a token of Globus Groups.
     pub const fn need_groups(&self) -> bool {
         !self.groups.is_empty() || !self.roles.is_empty()
@@ -183,6 +189,7 @@ mod tests {
                     "аnl.gov",
                     "anl_x.gov",
                     "-anl.gov",
+                    "anl-.gov",
                     "anl.gov/",
                     "\u{fffd}",
                 ][..],
@@ -202,6 +209,7 @@ mod tests {
                     &format!("1st={GROUP}"),
                     &format!("admin={GROUP}={OTHER}"),
                     &format!("{}={GROUP}", "a".repeat(257)),
+                    &format!("{}={GROUP},{}={GROUP}", "a".repeat(128), "b".repeat(128)),
                 ],
             ),
             ("MAX_AUTHENTICATION_MINUTES", &[" ", "0", "-1", "30m", "1.5", "525601", "soon"]),
@@ -216,6 +224,20 @@ mod tests {
     }
 
     #[test]
+    fn the_names_of_roles_can_have_256_characters_each_counted_once() {
+        let (admin, editor) = ("a".repeat(128), "b".repeat(127));
+        let roles = format!("{admin}={GROUP},{editor}={GROUP},{admin}={OTHER}");
+        assert_eq!(rules(&[("ROLE_GROUPS", &roles)]).roles.len(), 3);
+    }
+
+    #[test]
+    fn the_version_names_the_period_too() {
+        let version = |minutes: &str| rules(&[("ALLOWED_GROUPS", GROUP), ("RULES_EVERY_MINUTES", minutes)]).version();
+        let hash = rules(&[("ALLOWED_GROUPS", GROUP)]).hash().to_owned();
+        assert_eq!([version(""), version("5")], [format!("{hash}.60"), format!("{hash}.5")]);
+    }
+
+    #[test]
     fn the_hash_changes_with_each_rule_and_not_with_the_period_or_the_order() {
         let of = |pairs: &[(&str, &str)]| rules(pairs).hash().to_owned();
         let roles = |admin: &str| format!("admin={admin}");
@@ -225,6 +247,7 @@ mod tests {
             of(&[("ALLOWED_GROUPS", GROUP)]),
             of(&[("ALLOWED_GROUPS", OTHER)]),
             of(&[("REQUIRED_POLICIES", GROUP)]),
+            of(&[("REQUIRED_POLICIES", OTHER)]),
             of(&[("ROLE_GROUPS", &roles(GROUP))]),
             of(&[("ROLE_GROUPS", &roles(OTHER))]),
             of(&[("ROLE_GROUPS", &format!("editor={GROUP}"))]),

@@ -27,8 +27,8 @@ pub enum Kind {
     SignInRequired,
     /// A token expires soon. A browser is sent to renew it and back; an API client gets a 401.
     RenewalRequired,
-    /// It is not known whether the user may come in under the access rules of this function, which have this hash. A browser
-    /// is sent to the check and back; an API client gets a 401.
+    /// The access rules of this function, which have this version, are to be checked. A browser is sent to the check and
+    /// back; an API client gets a 401.
     CheckRequired(String),
     /// The access rules are others than those of the function that sent the browser here: the functions are being updated.
     RulesDiffer,
@@ -167,7 +167,7 @@ impl Kind {
             Self::CheckRequired(_) => row(
                 (StatusCode::UNAUTHORIZED, Reason::RulesNotChecked, Request, StartAgain),
                 "Please log in again",
-                "Who may come in has changed. Open /login?refresh in a browser to be checked.",
+                "Who may come in is checked from time to time. Open /login?refresh in a browser to be checked.",
             ),
             Self::RulesDiffer => row(
                 (StatusCode::SERVICE_UNAVAILABLE, Reason::RulesDiffer, Event::Renewal, RenewAgain),
@@ -294,7 +294,7 @@ impl Kind {
         match self {
             Self::SignInRequired => Some(paths::LOGIN.into()),
             Self::RenewalRequired => Some(paths::RENEW.into()),
-            // With the hash, a login function that has other rules does not send the browser back and round in a circle.
+            // With the version, a login function that has other rules does not send the browser back and round in a circle.
             Self::CheckRequired(rules) => Some(format!("{}&{}={rules}", paths::RENEW, paths::RULES).into()),
             _ => None,
         }

@@ -76,7 +76,7 @@ mod tests {
     fn each_membership_is_read_with_its_status() {
         let body = r#"[{"id":"G1","name":"x","my_memberships":[
             {"group_id":"g1","identity_id":"I1","role":"admin","status":"active"},
-            {"group_id":"g1","identity_id":"i2","role":"member","status":"pending"}]},
+            {"group_id":"G1","identity_id":"i2","role":"member","status":"pending"}]},
             {"id":"g2","my_memberships":[{"identity_id":"i1","status":"Active"}]}]"#;
         let expected = [("g1", "i1", true), ("g1", "i2", false), ("g2", "i1", false)];
         let expected = expected.map(|(group, identity, active)| (group.to_owned(), identity.to_owned(), active));

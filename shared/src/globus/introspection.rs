@@ -143,7 +143,7 @@ mod tests {
             "session_info":{{"session_id":"s","authentications":{{"{upper}":{{"idp":"p","auth_time":1800000000,"acr":null,
             "amr":["mfa"],"custom_claims":{{}}}}}}}},
             "identity_set_detail":[{{"sub":"{ADA}","username":"Ada@ANL.gov","identity_type":"login","status":"used"}},
-            {{"id":"{ADA}","username":"ada@anl.gov","status":"unused"}}],
+            {{"id":"{upper}","username":"ada@anl.gov","status":"unused"}}],
             "policy_evaluations":{{"P1":{{"evaluation":true}},"p2":{{"evaluation":false}}}}}}"#,
             upper = ADA.to_uppercase()
         );
@@ -175,6 +175,14 @@ mod tests {
         }
         for body in ["", "[]", "null", "<html>", r#"{"active":true,"active":false}"#, r#"{"active":true"#] {
             assert_eq!(parse(body), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn an_identity_is_in_use_only_if_its_status_is_that_word() {
+        for (status, is_used) in [("\"used\"", true), ("\"Used\"", false), ("\"unused\"", false), ("true", false)] {
+            let body = format!(" {{\"identity_set_detail\":[{{\"sub\":\"{ADA}\",\"status\":{status}}}]}}");
+            assert_eq!(parse(&body).unwrap().identities[0].is_used, is_used, "{status}");
         }
     }
 

@@ -110,7 +110,7 @@ words! {
         ReturnPathForeign "return_path_foreign" "The page to return to is not one of this site.",
         ReturnPathTooLong "return_path_too_long" "The page to return to has more than 512 bytes.",
         RulesDiffer "rules_differ" "The functions have different access rules, as during an update.",
-        RulesNotChecked "rules_not_checked" "The session was not checked by the present access rules.",
+        RulesNotChecked "rules_not_checked" "The access rules were not checked, or not recently.",
         ServerError "server_error" "Globus reports an error of its own.",
         ServiceConnectionLost "service_connection_lost" "The connection to a service that a page needs ended.",
         ServiceConsentMissing "service_consent_missing" "The user has not consented to what a service needs.",

@@ -191,3 +191,15 @@ fn a_login_too_large_for_a_cookie_is_logged_with_its_size() {
     assert_eq!(response.status(), 500);
     assert!(log.text().contains("detail=\"5000 bytes, at most 4096\""), "{}", log.text());
 }
+
+#[test]
+fn a_program_of_a_user_who_may_not_come_in_learns_where_to_use_another_account() {
+    let site = crate::config::Site {
+        base_url: crate::config::Address::parse("https://gateway.example/portal"),
+        ..crate::config::Site::default()
+    };
+    let error = Error::from(Kind::NotAdmitted(Box::new(crate::testing::denial()))).for_program();
+    let response = respond(&Event::get("/").request_to(&site), Err(error));
+    let told: Value = serde_json::from_str(body(&response)).unwrap();
+    assert_eq!((&told["error"], &told["login"]), (&json!("domain_not_allowed"), &json!("/portal/login?account=other")));
+}

@@ -298,6 +298,7 @@ fn a_login_is_asked_for_only_where_it_can_help() {
         |pairs: &[(&str, &str)], user: &Introspection| judge(&rules(pairs), &facts(user, &[]), noon()).unwrap_err();
     let unknown = active();
     let elsewhere = logged_in(&["ada@gmail.com"]);
+    let old = logged_in_at(&[("ada@anl.gov", Some(noon() - MINUTE * 31))]);
     let group = ("ALLOWED_GROUPS", GROUP);
 
     for (pairs, user, needs_login, can_be_cured) in [
@@ -307,10 +308,29 @@ fn a_login_is_asked_for_only_where_it_can_help() {
         (&[ANL[0], group][..], &unknown, false, false),
         (&[("REQUIRED_POLICIES", POLICY)][..], &unknown, true, true),
         (&[("REQUIRED_POLICIES", POLICY)][..], &elsewhere, false, true),
+        (&[("REQUIRED_POLICIES", POLICY), HALF_AN_HOUR][..], &old, false, true),
+        (&[HALF_AN_HOUR][..], &old, true, true),
+        (&[HALF_AN_HOUR, group][..], &old, false, false),
     ] {
         let refusal = refusal(pairs, user);
         assert_eq!((refusal.needs_login(), refusal.can_be_cured()), (needs_login, can_be_cured), "{pairs:?} {user:?}");
     }
+}
+
+#[test]
+fn the_log_says_the_first_reason_of_several() {
+    let all = [ANL[0], ("ALLOWED_GROUPS", GROUP), ("REQUIRED_POLICIES", POLICY)];
+    let refusal = judge(&rules(&all), &facts(&logged_in(&["ada@gmail.com"]), &[]), noon()).unwrap_err();
+    assert_eq!(refusal.reason(), Some(Reason::DomainNotAllowed));
+}
+
+#[test]
+fn the_denied_page_speaks_of_one_group_and_of_one_minute() {
+    let rules = rules(&[("ALLOWED_GROUPS", GROUP), ("MAX_AUTHENTICATION_MINUTES", "1")]);
+    let group = Missing::new(Unmet::Groups, &rules);
+    let link = ("Ask to join the group".to_owned(), format!("https://app.globus.org/groups/{GROUP}/about"));
+    assert_eq!((group.text.as_str(), group.links), ("Membership in the group of this site.", vec![link]));
+    assert_eq!(Missing::new(Unmet::Age, &rules).text, "A login within the last minute.");
 }
 
 #[test]
@@ -325,6 +345,8 @@ fn the_denied_page_names_each_rule_as_it_is_configured() {
     assert_eq!(missing(Unmet::Domains).rule, "ALLOWED_DOMAINS");
     assert_eq!(missing(Unmet::Domains).text, "A login with an account of anl.gov or uchicago.edu.");
     assert_eq!(missing(Unmet::Groups).rule, "ALLOWED_GROUPS");
+    assert_eq!(missing(Unmet::Groups).text, "Membership in one of the groups of this site.");
+    assert_eq!(missing(Unmet::Groups).links[0].0, format!("Ask to join group {GROUP}"));
     let addresses: Vec<_> = missing(Unmet::Groups).links.into_iter().map(|(_, address)| address).collect();
     assert_eq!(addresses, [GROUP, OTHER_GROUP].map(|id| format!("https://app.globus.org/groups/{id}/about")));
     assert_eq!(missing(Unmet::Policies).rule, "REQUIRED_POLICIES");

@@ -55,6 +55,14 @@ impl Admission {
         Self { rules: by.hash().to_owned(), checked: now, until, roles }
     }
 
+    /// The longest that these rules can give.
+    pub(crate) fn of_every_role(by: &AccessRules, now: Timestamp) -> Self {
+        let mut roles: Vec<_> = by.roles.iter().map(|(role, _)| role.clone()).collect();
+        // They are sorted.
+        roles.dedup();
+        Self::new(by, roles, Some(now), now)
+    }
+
     /// Whether these rules were checked.
     pub(super) fn is_by(&self, limits: &Limits) -> bool {
         limits.rules.as_ref().is_some_and(|(hash, _)| *hash == self.rules)

@@ -314,7 +314,7 @@ mod rules {
         let unchecked = session(172_800, 172_800);
         for session in [&checked(&old, None), &unchecked] {
             assert_eq!(standing_by(&limits(&new), session, noon()), "needs renewal");
-            assert!(session.lacks_check(&limits(&new), noon()));
+            assert!(session.is_stopped_by_rules(&limits(&new), noon()));
             assert_eq!(session.need(&limits(&new), noon()), Need::Renewal);
         }
         assert_eq!(standing_by(&LIMITS, &checked(&old, None), noon()), "signed in", "without rules, all may come in");
@@ -329,6 +329,9 @@ mod rules {
         assert_eq!(standing_by(&limits, &session, after(1_800)), "login too old");
         assert_eq!(standing_by(&limits, &session, after(HOUR)), "login too old");
         assert_eq!(session.expires(&limits), after(1_800));
+        assert_eq!(checked(&rules, Some(2 * HOUR)).expires(&limits), after(HOUR), "the check comes first");
+        let visitor = session.clone().visitor(Timestamp::default(), &limits, after(1_800));
+        assert_eq!((visitor.living(), visitor.tokens().len()), (None, 2), "another user may log in here");
         let other = super::rules::rules("uchicago.edu");
         assert_eq!(
             standing_by(&super::rules::limits(&other), &session, after(1_800)),
@@ -372,6 +375,9 @@ mod rules {
         }
         assert!(!self::session(1, 1).has_role("admin"));
         assert_eq!(session.who().last(), Some(("roles", "admin".to_owned())));
+        let two = Admission::new(&rules("anl.gov"), vec!["admin".to_owned(), "editor".to_owned()], None, noon());
+        let session = Session { admission: Some(two), ..session };
+        assert_eq!(session.who().last(), Some(("roles", "admin,editor".to_owned())));
     }
 
     #[test]

@@ -171,3 +171,34 @@ async fn a_check_in_flight_does_not_bring_back_a_session_that_another_check_has_
     assert_eq!(table.scan()?, [json!(null); 0]);
     Ok(())
 }
+
+/// A storage of a site with these access rules.
+fn storage_with_rules(rules: &[(&str, &str)]) -> Result<DynamoDbStorage> {
+    let mut pairs = DynamoDb::shared()?.table()?.variables();
+    pairs.extend(rules.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    storage_on(pairs)
+}
+
+#[tokio::test]
+async fn one_request_checks_the_access_rules_and_the_others_wait_only_if_it_must_be() -> Result<()> {
+    let rules = [("ALLOWED_GROUPS", "69070000-0001-4ba1-8f4e-2ea86a5b4c01"), ("MAX_AUTHENTICATION_MINUTES", "120")];
+    let (storage, limits) = (storage_with_rules(&rules)?, configure(&rules, Config::read).unwrap().limits());
+    let at = |minutes| noon() + Duration::from_mins(minutes);
+
+    let request = begin(&storage, &admitted(&rules, &[], noon())).await;
+    let (_, _held) = begin_renewal(&storage, &request, at(30)).await;
+    let Visitor::SignedIn(other) = visitor(&storage, &request, at(30)).await else {
+        return Err("the period is not over".to_owned());
+    };
+    assert!(!other.check_is_due(&limits, at(30)), "a page is not sent to the check as well");
+    assert!(matches!(storage.begin_renewal(&request, at(30)).await, Ok(Renewal::NotNeeded)));
+
+    let (_, _held) = begin_renewal(&storage, &request, at(60)).await;
+    assert!(matches!(visitor(&storage, &request, at(60)).await, Visitor::NeedsRenewal(_)));
+    let refused = storage.begin_renewal(&request, at(60)).await.unwrap_err();
+    assert_eq!(refused.row().reason.as_str(), "renewal_takes_too_long");
+
+    assert!(matches!(visitor(&storage, &request, at(120)).await, Visitor::LoginTooOld(_)));
+    assert!(matches!(storage.begin_renewal(&request, at(120)).await, Ok(Renewal::LoginNeeded)));
+    Ok(())
+}

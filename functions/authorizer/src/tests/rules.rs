@@ -1,62 +1,68 @@
-//! The access rules, as the guard reads their result in the session.
-
-use std::time::Duration;
-
-use shared::testing::admitted;
+//! The access rules, as an authorizer knows them: by the session alone.
 
 use super::*;
 
-const GROUP: (&str, &str) = ("ALLOWED_GROUPS", "69070000-0001-4ba1-8f4e-2ea86a5b4c01");
-const OTHER: (&str, &str) = ("ALLOWED_GROUPS", "69070000-0002-4ba1-8f4e-2ea86a5b4c02");
-const RECENT: (&str, &str) = ("MAX_AUTHENTICATION_MINUTES", "20");
+pub(super) const GROUP: (&str, &str) = ("ALLOWED_GROUPS", "69070000-0001-4ba1-8f4e-2ea86a5b4c01");
+const RECENT: (&str, &str) = ("MAX_AUTHENTICATION_MINUTES", "90");
+const MINUTE: Duration = Duration::from_mins(1);
 
-/// What a user who was let in at noon by the rule `by` is told by a guard with these settings, this number of minutes
-/// later: the name, `no`, or the login.
-async fn told(by: (&str, &str), here: &[(&str, &str)], minutes: u64) -> String {
-    let authorizer = authorizer(&[by]);
+/// A browser with this session.
+async fn with(session: &shared::session::Session) -> Browser {
+    let authorizer = authorizer(&[]);
     let (app, _) = authorizer.state().unwrap();
-    let session = admitted(&[by], &["admin", "editor"], noon());
     let mut browser = Browser::default();
-    browser.keep(&app.storage.create(&Event::get("/").request(), &session, noon()).await.unwrap().cookie);
+    browser.keep(&app.storage.create(&Event::get("/").request(), session, noon()).await.unwrap().cookie);
+    browser
+}
+
+/// The verdicts in both modes at this number of minutes after noon, under these rules.
+async fn verdicts(browser: &Browser, rules: &[(&str, &str)], minutes: u32) -> [Value; 2] {
     let event = browser.with_cookies(Event::get("/report"));
-    let result = result(here, &event, noon() + Duration::from_mins(minutes)).await;
-    let context = &result["context"];
-    match result["isAuthorized"].as_bool() {
-        Some(true) => context["name"].as_str().or(context["login"].as_str()).unwrap_or_default().to_owned(),
-        _ => "no".to_owned(),
+    let now = noon() + MINUTE * minutes;
+    let [strict, lenient] = [SIGNED_IN, VISITOR].map(|mode| [rules, &[mode]].concat());
+    [result(&strict, &event, now).await, result(&lenient, &event, now).await]
+}
+
+#[track_caller]
+fn assert_stopped(verdicts: &[Value; 2], rules: &[(&str, &str)]) {
+    let version = shared::testing::configure(rules, shared::config::AccessRules::read).unwrap().unwrap().version();
+    let login = format!("/login?refresh&rules={version}&next=%2Freport");
+    assert_eq!(verdicts[0], json!({ "isAuthorized": false, "context": {} }));
+    assert_eq!(verdicts[1], json!({ "isAuthorized": true, "context": { "login": login } }));
+}
+
+#[tokio::test]
+async fn a_user_who_was_let_in_is_passed_on_with_the_roles_until_the_end_of_the_period() {
+    let browser = with(&admitted(&[GROUP], &["admin", "editor"], noon())).await;
+    for minutes in [0, 30, 59] {
+        for verdict in verdicts(&browser, &[GROUP], minutes).await {
+            assert_eq!(verdict["context"]["roles"], "admin,editor", "{minutes}");
+            assert_eq!(verdict["context"]["expires"], (noon() + MINUTE * 60).seconds().to_string());
+        }
+    }
+    assert_stopped(&verdicts(&browser, &[GROUP], 60).await, &[GROUP]);
+}
+
+#[tokio::test]
+async fn a_session_that_was_never_checked_or_by_other_rules_is_no_one_logged_in() {
+    let rules = [GROUP];
+    for session in [session(noon()), admitted(&[RECENT], &["admin"], noon())] {
+        assert_stopped(&verdicts(&with(&session).await, &rules, 0).await, &rules);
     }
 }
 
 #[tokio::test]
-async fn a_route_is_open_until_the_check_must_be_repeated_and_no_longer() {
-    for (mode, over) in [(SIGNED_IN, "no"), (VISITOR, "/login?refresh&next=%2Freport")] {
-        assert_eq!(told(GROUP, &[GROUP, mode], 59).await, "Grace Hopper", "no page is sent away ahead of time");
-        assert_eq!(told(GROUP, &[GROUP, mode], 60).await, over);
-        assert_eq!(told(RECENT, &[RECENT, mode], 19).await, "Grace Hopper");
-        assert_eq!(told(RECENT, &[RECENT, mode], 20).await, over);
-    }
+async fn a_login_that_is_too_old_is_no_one_logged_in() {
+    let rules = [RECENT, ("RULES_EVERY_MINUTES", "120")];
+    let browser = with(&admitted(&rules, &[], noon())).await;
+    assert_eq!(verdicts(&browser, &rules, 89).await.map(|verdict| verdict["isAuthorized"].clone()), [true, true]);
+    assert_stopped(&verdicts(&browser, &rules, 90).await, &rules);
 }
 
 #[tokio::test]
-async fn a_route_is_closed_to_a_session_by_other_rules() {
-    let hash = authorizer(&[OTHER]).state().unwrap().0.config.rules.clone().unwrap().hash().to_owned();
-    assert_eq!(told(GROUP, &[OTHER, SIGNED_IN], 0).await, "no");
-    let login = format!("/login?refresh&rules={hash}&next=%2Freport");
-    assert_eq!(told(GROUP, &[OTHER, VISITOR], 0).await, login);
-}
-
-#[tokio::test]
-async fn the_function_behind_is_told_the_roles_and_until_when_the_check_is_good() {
-    let authorizer = authorizer(&[GROUP]);
-    let (app, _) = authorizer.state().unwrap();
-    let mut browser = Browser::default();
-    for (roles, expected) in [(&["admin", "editor"][..], json!("admin,editor")), (&[], Value::Null)] {
-        let session = admitted(&[GROUP], roles, noon());
-        browser.keep(&app.storage.create(&Event::get("/").request(), &session, noon()).await.unwrap().cookie);
-        let event = browser.with_cookies(Event::get("/report"));
-        let context = &result(&[GROUP], &event, noon()).await["context"];
-        assert_eq!((&context["roles"], &context["expires"]), (&expected, &json!("1800003600")));
-        let without_rules = &result(&[], &event, noon()).await["context"];
-        assert_eq!(without_rules["roles"], Value::Null, "roles by rules that are gone");
+async fn without_rules_there_are_no_roles() {
+    let browser = with(&admitted(&[GROUP], &["admin"], noon())).await;
+    for verdict in verdicts(&browser, &[], 600).await {
+        assert_eq!((&verdict["isAuthorized"], &verdict["context"]["roles"]), (&json!(true), &json!(null)));
     }
 }

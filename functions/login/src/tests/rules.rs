@@ -109,6 +109,16 @@ async fn the_rules_are_sent_to_globus_with_the_sign_in() {
 }
 
 #[tokio::test]
+async fn a_rule_that_is_not_set_and_a_scope_that_is_configured_are_not_sent_once_more() {
+    let scope = "urn:globus:auth:scope:groups.api.globus.org:view_my_groups_and_memberships";
+    let world = World::with(&[DOMAIN, GROUP, ("GLOBUS_SCOPES", &format!("openid {scope}"))]).await;
+    let url = begin(&world, &mut Browser::default(), "/login").await;
+
+    assert_eq!(query(&url, "scope"), format!("openid+{}", scope.replace(':', "%3A")));
+    assert!(!url.contains("session_required_policies"), "{url}");
+}
+
+#[tokio::test]
 async fn one_introspection_and_one_request_to_groups_answer_all_rules() {
     let world = World::with(&[DOMAIN, RECENT, GROUP, ("ROLE_GROUPS", &format!("user={BEAMLINE}"))]).await;
     world.stand_in.set_membership("lab", BEAMLINE, Status::Active).unwrap();
@@ -217,6 +227,24 @@ async fn an_introspection_that_cannot_be_used_lets_nobody_in() {
         let world = World::with(&[DOMAIN]).await;
         world.stand_in.fault(Endpoint::Introspect, fault.clone());
         assert_eq!(enter(&world, "lab").await, End::Failed(status), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_introspection_counts_only_if_it_is_a_success() {
+    let (sub, linked) = ("1ab00001-0101-4a01-8b01-0a1b2c3d4e01", "1ab00001-0201-4a01-8b01-0a1b2c3d4e01");
+    let about = json!({
+        "active": true,
+        "sub": sub,
+        "session_info": { "authentications": { linked: { "auth_time": 1 } } },
+        "identity_set_detail": [{ "sub": linked, "username": "rosalind@lab.example", "status": "used" }],
+    });
+    for (status, reason) in [(200, ""), (404, "introspection_unreadable"), (401, "client_refused")] {
+        let (world, log) = (World::with(&[DOMAIN]).await, Log::listen());
+        world.stand_in.fault(Endpoint::Introspect, respond(status, &about.to_string()));
+        let expected = if status == 200 { End::In } else { End::Failed(502) };
+        assert_eq!(enter(&world, "lab").await, expected, "{status}");
+        assert!(log.text().contains(reason), "{}", log.text());
     }
 }
 
@@ -368,6 +396,22 @@ async fn a_user_who_is_denied_takes_no_session_from_the_one_who_is_in() {
     let session = world.session_of(&browser).await.unwrap();
     assert_eq!(session.identity.sub, "9e0b000a-010a-4a0a-8b0a-0a1b2c3d4e0a");
     assert!(session.tokens.iter().flat_map(Token::secrets).all(|token| world.stand_in.is_active(token.expose())));
+}
+
+/// One who is removed from the group, and logs in again before the next check.
+#[tokio::test]
+async fn a_user_who_is_denied_keeps_no_earlier_session_of_their_own() {
+    let (world, mut browser) = (World::with(&[GROUP]).await, Browser::default());
+    sign_in(&world, &mut browser, "member").await.assert_redirect(302, "https://gateway.example/");
+    world.stand_in.remove_from_group("member", BEAMLINE).unwrap();
+
+    let response = sign_in(&world, &mut browser, "member").await;
+
+    response.assert_page(403, "This account has no access").assert_cleared(SESSION);
+    assert!(world.session_of(&browser).await.is_none());
+    assert_eq!(world.revoked(), world.stand_in.issued_tokens().len());
+    world.stand_in.set_membership("member", BEAMLINE, Status::Active).unwrap();
+    sign_in(&world, &mut browser, "member").await.assert_redirect(302, "https://gateway.example/");
 }
 
 #[tokio::test]

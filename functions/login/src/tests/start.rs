@@ -51,6 +51,32 @@ fn nothing_is_logged_at_start_if_there_is_room() {
     assert_eq!(logged_at_start(&[("GLOBUS_SCOPES", &dependent)]), "");
 }
 
+/// A whole sign-in of a user whose names are of usual length.
+async fn sign_in_with_usual_names(world: &World, person: &str) -> Received {
+    world.stand_in.edit_id_token(|claims| {
+        for name in ["name", "preferred_username", "email", "organization", "identity_provider_display_name"] {
+            claims[name] = "a name of usual length...".into();
+        }
+    });
+    sign_in(world, &mut Browser::default(), person).await
+}
+
+/// Of eight services, Globus Groups is one.
+#[tokio::test]
+async fn roles_count_in_the_room_of_a_cookie_at_start_as_at_a_login() {
+    let beamline = globus_stand_in::groups::BEAMLINE;
+    for (length, expected) in [(5, (false, 302)), (250, (true, 500))] {
+        let (scopes, roles) = (scopes_of(7, false), format!("{}={beamline}", "r".repeat(length)));
+        let settings = [("GLOBUS_SCOPES", scopes.as_str()), ("ROLE_GROUPS", &roles)];
+        let warned = !logged_at_start(&settings).is_empty();
+        let world = World::with(&settings).await;
+
+        let status = sign_in_with_usual_names(&world, "member").await.status;
+
+        assert_eq!((warned, status), expected, "{length}");
+    }
+}
+
 /// The README gives these numbers of services.
 #[tokio::test]
 async fn a_user_cannot_log_in_exactly_if_the_log_warns_at_start() {
@@ -60,13 +86,8 @@ async fn a_user_cannot_log_in_exactly_if_the_log_warns_at_start() {
             let scopes = [("GLOBUS_SCOPES", scopes.as_str())];
             let warned = !logged_at_start(&scopes).is_empty();
             let world = World::with(&scopes).await;
-            world.stand_in.edit_id_token(|claims| {
-                for name in ["name", "preferred_username", "email", "organization", "identity_provider_display_name"] {
-                    claims[name] = "a name of usual length...".into();
-                }
-            });
 
-            let status = sign_in(&world, &mut Browser::default(), "ada").await.status;
+            let status = sign_in_with_usual_names(&world, "ada").await.status;
 
             let expected = if services > most { (true, 500) } else { (false, 302) };
             assert_eq!((warned, status), expected, "{services} services");

@@ -41,9 +41,30 @@ async fn a_page_is_sent_to_the_check_from_half_of_the_period_on_and_a_script_at_
     let (mut world, browser) = after(&[GROUP], "member", MINUTE * 29).await;
     assert_eq!((page(&world, &browser).await, api(&world, &browser).await), ("in", "in"));
     world.later(MINUTE);
-    assert_eq!((page(&world, &browser).await, api(&world, &browser).await), ("renewal_required", "in"));
+    assert_eq!((page(&world, &browser).await, api(&world, &browser).await), ("rules_not_checked", "in"));
     world.later(MINUTE * 30);
-    assert_eq!((page(&world, &browser).await, api(&world, &browser).await), ("renewal_required", "renewal_required"));
+    assert_eq!((page(&world, &browser).await, api(&world, &browser).await), ("rules_not_checked", "rules_not_checked"));
+}
+
+/// A script that asks for a part of a page in HTML, and a page that a browser loads before the user opens it.
+#[tokio::test]
+async fn a_request_that_opens_no_page_is_not_sent_to_a_check_ahead_of_time() {
+    let (world, browser) = after(&[GROUP], "member", MINUTE * 30).await;
+    for (name, value) in [("sec-fetch-mode", "cors"), ("sec-fetch-dest", "iframe"), ("sec-purpose", "prefetch")] {
+        let request = browser.with_cookies(Event::get("/").header(name, value)).request();
+        assert!(world.state().0.session(&request, world.now).await.is_ok(), "{name}: {value}");
+    }
+}
+
+#[tokio::test]
+async fn a_check_ahead_of_time_loses_no_page_whose_address_is_too_long_to_come_back_to() {
+    let (mut world, browser) = after(&[GROUP], "member", MINUTE * 30).await;
+    let event = browser.with_cookies(Event::get(&format!("/files?{}", "x".repeat(512))));
+    let app = &world.state().0;
+    assert!(app.session(&event.request(), world.now).await.is_ok());
+    world.later(MINUTE * 30);
+    let app = &world.state().0;
+    assert!(app.session(&event.request(), world.now).await.is_err(), "at the end of the period, it must be");
 }
 
 #[tokio::test]
@@ -59,7 +80,7 @@ async fn the_check_renews_no_token_and_returns_to_the_page() {
     world.later(Duration::from_secs(299));
     assert_eq!(api(&world, &browser).await, "in", "the period begins anew");
     world.later(Duration::from_secs(301));
-    assert_eq!(api(&world, &browser).await, "renewal_required");
+    assert_eq!(api(&world, &browser).await, "rules_not_checked");
 }
 
 #[tokio::test]
@@ -103,8 +124,21 @@ async fn a_policy_that_is_no_longer_fulfilled_leads_to_a_login_and_ends_the_sess
 
     assert!(response.location().starts_with(world.stand_in.url()), "{response:?}");
     assert_eq!(query(response.location(), "session_required_policies"), policies::MFA);
+    assert_eq!(query(response.location(), "prompt"), "", "Globus asks for what is missing");
     assert_eq!(api(&world, &browser).await, "sign_in_required");
     assert_eq!(world.revoked(), world.stand_in.issued_tokens().len());
+}
+
+#[tokio::test]
+async fn an_address_with_a_parameter_twice_keeps_no_cookie_of_a_session_that_was_refused() {
+    let (world, mut browser) = after(&[("REQUIRED_POLICIES", policies::MFA)], "mfa", MINUTE * 30).await;
+    world.stand_in.edit_introspection(|about| about["policy_evaluations"] = json!({}));
+
+    let response = send(&world, &mut browser, Event::get("/login?refresh&account=a&account=b")).await;
+
+    assert_eq!(response.status, 400);
+    response.assert_cleared(SESSION);
+    assert_eq!(api(&world, &browser).await, "sign_in_required");
 }
 
 #[tokio::test]
@@ -130,12 +164,12 @@ async fn a_check_that_fails_leaves_the_session_until_the_end_of_its_period_and_n
         assert!(log.text().contains("outcome=\"failure\" reason=\"globus_error_status\""), "{}", log.text());
         assert_eq!(page(&world, &browser).await, "in", "not twice in a row");
         world.later(MINUTE);
-        assert_eq!(page(&world, &browser).await, "renewal_required");
+        assert_eq!(page(&world, &browser).await, "rules_not_checked");
 
         world.later(MINUTE * 29);
-        assert_eq!(api(&world, &browser).await, "renewal_required");
+        assert_eq!(api(&world, &browser).await, "rules_not_checked");
         renew(&world, &mut browser).await.assert_page(503, "Globus is not responding").assert_page(503, "Try again");
-        assert_eq!(api(&world, &browser).await, "renewal_required");
+        assert_eq!(api(&world, &browser).await, "rules_not_checked");
 
         world.stand_in.clear_faults();
         renew(&world, &mut browser).await.assert_redirect(302, "https://gateway.example/files");
@@ -154,7 +188,7 @@ fn set_login_time(about: &mut serde_json::Value, seconds: u64) {
 #[tokio::test]
 async fn a_login_that_became_too_old_is_repeated_with_prompt_login() {
     let (world, mut browser) = after(&[RECENT], "ada", MINUTE * 31).await;
-    assert_eq!((page(&world, &browser).await, api(&world, &browser).await), ("renewal_required", "renewal_required"));
+    assert_eq!((page(&world, &browser).await, api(&world, &browser).await), ("rules_not_checked", "rules_not_checked"));
 
     let response = renew(&world, &mut browser).await;
 
@@ -173,6 +207,18 @@ async fn a_login_just_before_its_end_is_repeated_too() {
     let response = renew(&world, &mut browser).await;
     assert_eq!(query(response.location(), "prompt"), "login", "{response:?}");
     assert_eq!(api(&world, &browser).await, "sign_in_required");
+}
+
+#[tokio::test]
+async fn a_login_that_is_too_old_is_repeated_also_if_a_policy_is_not_fulfilled_either() {
+    let (world, mut browser) =
+        after(&[RECENT_FOR_HOURS, ("REQUIRED_POLICIES", policies::MFA)], "mfa", MINUTE * 30).await;
+    world.stand_in.edit_introspection(|about| {
+        set_login_time(about, 1);
+        about["policy_evaluations"] = json!({});
+    });
+    let response = renew(&world, &mut browser).await;
+    assert_eq!(query(response.location(), "prompt"), "login", "{response:?}");
 }
 
 /// A session as the release before the rules kept it: without a token of Globus Groups.
@@ -203,6 +249,21 @@ async fn a_consent_that_was_withdrawn_leads_to_a_sign_in() {
     }
 }
 
+#[tokio::test]
+async fn nothing_is_checked_with_tokens_that_globus_no_longer_renews() {
+    let mut world = World::with(&[GROUP, ("RULES_EVERY_MINUTES", "10")]).await;
+    let mut browser = Browser::default();
+    world.stand_in.expire_tokens_in(900);
+    sign_in(&world, &mut browser, "member").await;
+    world.later(MINUTE * 14);
+    world.stand_in.revoke_person("member");
+
+    let response = renew(&world, &mut browser).await;
+
+    assert!(response.location().starts_with(world.stand_in.url()), "{response:?}");
+    assert_eq!(world.stand_in.requests(Endpoint::MyGroups), 1, "at the sign-in");
+}
+
 /// While functions are updated one after the other, home has the new rules and login the old ones, or the reverse.
 #[tokio::test]
 async fn functions_with_different_rules_send_nobody_round_in_a_circle() {
@@ -217,6 +278,67 @@ async fn functions_with_different_rules_send_nobody_round_in_a_circle() {
         let response = send(&world, &mut browser, script).await;
         assert_eq!((response.status, response.error().as_str()), (503, "rules_differ"));
     }
+}
+
+/// The settings of a function in the middle of an update: the rules of before, those of after, or none.
+const VERSIONS: [&[(&str, &str)]; 5] = [
+    &[],
+    &[GROUP],
+    &[GROUP, ("RULES_EVERY_MINUTES", "10")],
+    &[GROUP, RECENT],
+    &[("ALLOWED_DOMAINS", "globusid.example")],
+];
+
+/// Whether home, with these settings, sends a browser away that has just come back from the login, to which home had sent it.
+async fn home_sends_it_twice(settings: &[(&str, &str)], world: &World, browser: &mut Browser) -> bool {
+    let globus = [("GLOBUS_AUTH_URL", world.stand_in.url())];
+    let home = testing::configure(&[settings, &globus].concat(), App::read).unwrap();
+    let remedy = async |browser: &Browser| {
+        let event = browser.with_cookies(Event::get("/"));
+        let error = home.session(&event.request(), world.now).await.err()?;
+        error.kind().remedy().map(std::borrow::Cow::into_owned)
+    };
+    let Some(path) = remedy(browser).await else { return false };
+    let response = send(world, browser, Event::get(&path)).await;
+    let is_back = response.location() == "https://gateway.example/";
+    is_back && remedy(browser).await.is_some_and(|path| path.starts_with("/login?refresh"))
+}
+
+/// Also if one of them has no rules at all, or if only the period has changed.
+#[tokio::test]
+async fn a_page_is_sent_to_the_check_once_whatever_the_rules_of_either_function() {
+    for login in VERSIONS {
+        let mut world = World::with(login).await;
+        for home in VERSIONS {
+            for checked_by in [home, login] {
+                for minutes in [0, 6, 31, 61] {
+                    let mut browser = Browser::default();
+                    let rules = testing::configure(checked_by, shared::config::AccessRules::read).unwrap();
+                    let until = Some(world.now + MINUTE * 30).filter(|_| checked_by.contains(&RECENT));
+                    let mut session = testing::session(world.now);
+                    session.admission = rules.map(|rules| Admission::new(&rules, vec![], until, world.now));
+                    let (app, request) = (&world.state().0, Event::get("/").request());
+                    browser.keep(&app.storage.create(&request, &session, world.now).await.unwrap().cookie);
+                    let began = world.now;
+                    world.later(MINUTE * minutes);
+                    let twice = home_sends_it_twice(home, &world, &mut browser).await;
+                    world.now = began;
+                    assert!(
+                        !twice,
+                        "home {home:?}, login {login:?}, {minutes} minutes after a check by {checked_by:?}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// A 5xx raises an alarm.
+#[tokio::test]
+async fn an_address_alone_causes_no_error_of_the_site() {
+    let world = World::with(&[GROUP]).await;
+    let response = send(&world, &mut Browser::default(), Event::get("/login?refresh&rules=of-another")).await;
+    assert!(response.location().starts_with(world.stand_in.url()), "{response:?}");
 }
 
 #[tokio::test]
@@ -259,4 +381,25 @@ async fn tokens_that_expired_are_renewed_before_the_check() {
     assert_eq!(page(&world, &browser).await, "in");
     let session = world.session_of(&browser).await.unwrap();
     assert!(session.tokens.iter().all(|token| world.stand_in.is_active(Secret::expose(&token.access_token))));
+}
+
+/// What a renewal of the tokens does not ask for stays: some proxies forget the groups of a user here.
+#[tokio::test]
+async fn a_renewal_of_tokens_between_two_checks_keeps_the_roles_and_the_end_of_the_period() {
+    let roles = format!("scientist={BEAMLINE}");
+    let mut world = World::with(&[("ROLE_GROUPS", &roles)]).await;
+    let mut browser = Browser::default();
+    world.stand_in.expire_tokens_in(900);
+    sign_in(&world, &mut browser, "member").await;
+    world.stand_in.expire_tokens_in(172_800);
+    world.later(MINUTE * 14);
+    assert_eq!(page(&world, &browser).await, "renewal_required", "the rules are not the reason");
+
+    renew(&world, &mut browser).await.assert_redirect(302, "https://gateway.example/files");
+
+    let requests = [Endpoint::Token, Endpoint::MyGroups].map(|endpoint| world.stand_in.requests(endpoint));
+    assert_eq!(requests, [4, 1], "three tokens are renewed, and nothing is checked");
+    assert_eq!(world.session_of(&browser).await.unwrap().roles(), ["scientist"]);
+    world.later(MINUTE * 46);
+    assert_eq!(api(&world, &browser).await, "rules_not_checked");
 }
