@@ -42,7 +42,7 @@ impl AccessRules {
         let domains = env.list("ALLOWED_DOMAINS", "must be domains such as anl.gov, separated by commas", domain);
         let groups = env.list("ALLOWED_GROUPS", uuids, uuid);
         let policies = env.list("REQUIRED_POLICIES", uuids, uuid);
-        let roles = roles(env);
+        let roles = env.list("ROLE_GROUPS", "must be roles and groups such as admin=UUID, separated by commas", role);
         let max_authentication = env.minutes("MAX_AUTHENTICATION_MINUTES");
         let every = env.minutes("RULES_EVERY_MINUTES");
         let (domains, groups, policies, roles) = (sorted(domains?), sorted(groups?), sorted(policies?), sorted(roles?));
@@ -55,7 +55,13 @@ impl AccessRules {
         {
             return Ok(None);
         }
-        let text = format!("1\n{domains:?}\n{groups:?}\n{policies:?}\n{roles:?}\n{max_authentication:?}");
+        let minutes = max_authentication.map_or(0, |max| max.as_secs() / 60);
+        let lists = [&domains, &groups, &policies, &roles].map(|list| list.join(","));
+        let text = format!("{}\n{minutes}", lists.join("\n"));
+        let roles = named(&roles);
+        if names_length(&roles) > MOST_ROLES {
+            return Err(env.note("ROLE_GROUPS", "has more names of roles than 256 characters"));
+        }
         let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(text).get(..9).unwrap_or_default());
         Ok(Some(Self { domains, groups, roles, policies, max_authentication, every, hash }))
     }
@@ -83,7 +89,7 @@ impl AccessRules {
 }
 
 /// In one order, whatever the order in the variable.
-fn sorted<T: Ord>(mut list: Vec<T>) -> Vec<T> {
+fn sorted(mut list: Vec<String>) -> Vec<String> {
     list.sort_unstable();
     list.dedup();
     list
@@ -103,17 +109,23 @@ fn uuid(text: &str) -> Option<String> {
     is_uuid(text).then(|| text.to_ascii_lowercase())
 }
 
-fn roles(env: &Environment<'_>) -> Reading<Vec<(String, String)>> {
-    let expected = "must be roles and groups such as admin=UUID, separated by commas";
-    let roles = env.list("ROLE_GROUPS", expected, |entry| {
-        let (role, group) = entry.split_once('=')?;
-        Some((role_name(role.trim())?, uuid(group.trim())?))
-    })?;
-    let names: Vec<_> = sorted(roles.iter().map(|(role, _)| role.as_str()).collect());
-    if names.join(",").len() > MOST_ROLES {
-        return Err(env.note("ROLE_GROUPS", "has more names of roles than 256 characters"));
-    }
-    Ok(roles)
+/// A role and the UUID of its group, in one form.
+fn role(text: &str) -> Option<String> {
+    let (name, group) = text.split_once('=')?;
+    Some(role_name(name.trim())? + "=" + &uuid(group.trim())?)
+}
+
+/// The roles by name; those of one name are beside each other.
+fn named(roles: &[String]) -> Vec<(String, String)> {
+    let parts = roles.iter().filter_map(|role| role.split_once('='));
+    parts.map(|(name, group)| (name.to_owned(), group.to_owned())).collect()
+}
+
+/// How long the names are together, each once, with commas.
+fn names_length(roles: &[(String, String)]) -> usize {
+    let mut names: Vec<_> = roles.iter().map(|(name, _)| name.as_str()).collect();
+    names.dedup();
+    names.join(",").len()
 }
 
 /// A letter, then letters, digits, `-` and `_`: no comma and no blank, which separate roles elsewhere.

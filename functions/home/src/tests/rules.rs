@@ -25,7 +25,7 @@ async fn page(by: &[(&str, &str)], here: &[(&str, &str)], minutes: u64) -> (i64,
 
 #[tokio::test]
 async fn a_user_is_sent_to_the_check_after_half_an_hour_and_stays_on_the_page() {
-    let sent = (302, "/login?refresh&rules=sqrDuKku_FeF.60&next=%2F%3Fx%3D1".to_owned());
+    let sent = (302, "/login?refresh&rules=qeaIBeftuknQ.60&next=%2F%3Fx%3D1".to_owned());
 
     assert_eq!(page(&GROUP, &GROUP, 29).await, (200, String::new()));
     assert_eq!(page(&GROUP, &GROUP, 30).await, sent);
@@ -47,14 +47,14 @@ async fn a_login_that_is_too_old_shows_no_name() {
     assert_eq!(page(&RECENT, &RECENT, 19).await, (200, String::new()));
     assert_eq!(
         page(&RECENT, &RECENT, 20).await,
-        (302, "/login?refresh&rules=9Z7UqsQDI-ZI.60&next=%2F%3Fx%3D1".to_owned())
+        (302, "/login?refresh&rules=lmHWXDVTB9fR.60&next=%2F%3Fx%3D1".to_owned())
     );
 }
 
 /// With the hash of the rules here, a login function with other rules does not send the browser back.
 #[tokio::test]
 async fn a_session_by_other_rules_is_sent_to_the_check_with_the_hash_of_the_present_ones() {
-    let sent = (302, "/login?refresh&rules=Xp_V5Yhe-wUS.60&next=%2F%3Fx%3D1".to_owned());
+    let sent = (302, "/login?refresh&rules=IxKjZBxVMgOY.60&next=%2F%3Fx%3D1".to_owned());
 
     assert_eq!(page(&GROUP, &OTHER, 0).await, sent);
     assert_eq!(page(&[], &OTHER, 0).await, sent);
