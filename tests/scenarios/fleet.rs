@@ -102,8 +102,8 @@ async fn an_instance_that_is_killed_while_it_renews_is_followed_by_another() -> 
 
     let mut survivor = Warm::start(app.url(), app.variables());
     visitor.get(&survivor, "/login?refresh").await?.assert_page(503, "?refresh\">Try again</a>");
-    // Twelve seconds of the lease, and thirty by which clocks may differ.
-    survivor.later(Duration::from_secs(42));
+    // Seventeen seconds of the lease, and thirty by which clocks may differ.
+    survivor.later(Duration::from_secs(47));
     visitor.get(&survivor, "/login?refresh").await?.assert_redirect(302, &format!("{}/", app.url()));
     visitor.is_greeted(&survivor).await?;
     assert_eq!(app.stand_in().requests(Endpoint::Token) - before, 2);
