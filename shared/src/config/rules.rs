@@ -225,6 +225,7 @@ mod tests {
             of(&[("ALLOWED_GROUPS", GROUP)]),
             of(&[("ALLOWED_GROUPS", OTHER)]),
             of(&[("REQUIRED_POLICIES", GROUP)]),
+            of(&[("REQUIRED_POLICIES", OTHER)]),
             of(&[("ROLE_GROUPS", &roles(GROUP))]),
             of(&[("ROLE_GROUPS", &roles(OTHER))]),
             of(&[("ROLE_GROUPS", &format!("editor={GROUP}"))]),
