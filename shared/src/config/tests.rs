@@ -262,6 +262,13 @@ fn a_secret_is_hidden_in_debug_output() {
 }
 
 #[test]
+fn debug_output_of_the_environment_shows_no_value() {
+    let lookup = |_: &str| Some("a-canary-of-at-least-32-characters".to_owned());
+    let shown = format!("{:?}", Environment::new(&lookup));
+    assert!(shown.contains("BASE_URL") && !shown.contains("canary"), "{shown}");
+}
+
+#[test]
 fn a_site_name_is_short_and_visible_and_has_a_default() {
     const DEFAULT: &str = "Web app with authentication delegated to Globus Auth";
     let read = |value: &str| {

@@ -197,7 +197,8 @@ fn the_api_has_its_limits_no_cors_and_an_access_log_without_queries_and_headers(
         let apis = of_type(stack, "AWS::ApiGatewayV2::Api");
         let [api] = apis.values().collect::<Vec<_>>()[..] else { panic!("{apis:?}") };
         assert!(!api.to_string().to_ascii_lowercase().contains("cors"), "{api}");
-        let endpoint = &api["Body"]["x-amazon-apigateway-endpoint-configuration"]["disableExecuteApiEndpoint"];
+        let endpoint = &api["Body"]["servers"][0]["x-amazon-apigateway-endpoint-configuration"];
+        let endpoint = &endpoint["disableExecuteApiEndpoint"];
         assert_eq!(endpoint, is_closed);
     }
     Ok(())
