@@ -14,7 +14,7 @@ use std::{
 use kit::{
     Result,
     mutants::{Mutant, Tests},
-    process::{Output, Process},
+    process::{Output, Process, wait_for},
     tools,
 };
 use serde_json::Value;
@@ -23,6 +23,9 @@ use super::copy;
 
 /// How long tests may go on without a result of any of them. A mutant that makes one wait for ever is caught by it.
 const PATIENCE: Duration = Duration::from_mins(3);
+
+/// How often tests are run of which one fails that then succeeds alone. Such a failure says nothing of a mutant.
+const ATTEMPTS: usize = 3;
 
 /// Scenarios that take long and look at the style of the template, or at what an update would do.
 const LEFT_OUT: [&str; 2] = ["the_linters_", "upgrade::"];
@@ -157,7 +160,14 @@ impl Bench {
         };
         let exactly = names.first().map(|_| "--exact");
         let arguments: Vec<_> = exactly.into_iter().chain(names.iter().map(String::as_str)).collect();
-        first_failure(package, &program, &directory, &arguments)
+        for _ in 0..ATTEMPTS {
+            match first_failure(&program, &directory, &arguments)? {
+                Failure::None => return Ok(Outcome::Lived),
+                Failure::Of(test) if first_failure(&program, &directory, &["--exact", &test])? == Failure::None => {}
+                failure => return Ok(Outcome::Caught(format!("{package}: {}", failure.name()))),
+            }
+        }
+        Ok(Outcome::Worthless(format!("the tests of {package} fail now and then")))
     }
 
     /// Builds a program of tests; or says why it does not build.
@@ -188,8 +198,31 @@ fn scenarios(program: &str, module: &str) -> Result<Vec<String>> {
     Ok(of_it.filter(|name| !LEFT_OUT.iter().any(|part| name.contains(part))).map(ToOwned::to_owned).collect())
 }
 
+/// What has failed in a program of tests.
+#[derive(Debug, PartialEq, Eq)]
+enum Failure {
+    None,
+    /// This test.
+    Of(String),
+    /// All of it: no test has ended for long.
+    Standstill,
+    /// All of it: it has ended before its tests did.
+    End,
+}
+
+impl Failure {
+    fn name(&self) -> &str {
+        match self {
+            Self::None => "nothing",
+            Self::Of(test) => test,
+            Self::Standstill => "a test that does not end",
+            Self::End => "the end of its whole program",
+        }
+    }
+}
+
 /// Runs a program of tests until one fails.
-fn first_failure(package: &str, program: &str, directory: &Path, arguments: &[&str]) -> Result<Outcome> {
+fn first_failure(program: &str, directory: &Path, arguments: &[&str]) -> Result<Failure> {
     let (reader, writer) = io::pipe().map_err(|error| format!("The system has no pipe: {error}."))?;
     let directory = directory.to_string_lossy();
     // What fails is looked for on standard output; what a program of a scenario says beside it is noise here.
@@ -201,21 +234,18 @@ fn first_failure(package: &str, program: &str, directory: &Path, arguments: &[&s
             Ok(line) => {
                 if let Some(test) = line.strip_prefix("test ").and_then(|line| line.strip_suffix(" ... FAILED")) {
                     process.kill();
-                    return Ok(Outcome::Caught(format!("{package}: {test}")));
+                    return Ok(Failure::Of(test.to_owned()));
                 }
             }
             Err(RecvTimeoutError::Timeout) => {
                 process.kill();
-                return Ok(Outcome::Caught(format!("{package}: a test that does not end")));
+                return Ok(Failure::Standstill);
             }
             Err(RecvTimeoutError::Disconnected) => break,
         }
     }
-    let status = kit::process::wait_for(PATIENCE, || process.ended());
-    match status {
-        Some(status) if status.success() => Ok(Outcome::Lived),
-        _ => Ok(Outcome::Caught(format!("{package}: the end of its whole program"))),
-    }
+    let status = wait_for(PATIENCE, || process.ended());
+    Ok(if status.is_some_and(|status| status.success()) { Failure::None } else { Failure::End })
 }
 
 /// The lines of a pipe as they come.
