@@ -93,37 +93,38 @@ impl Bench {
 
     /// What comes of a mutant.
     pub(super) fn outcome(&self, mutant: &Mutant) -> Result<Outcome> {
-        self.kept(mutant, || {
-            let file = self.copy.join(&mutant.file);
-            let said = |error: io::Error| format!("{} is not changed: {error}.", file.display());
-            let text = fs::read_to_string(&file).map_err(said)?;
-            let changed = match mutant.applied_to(&text) {
-                Ok(changed) => changed,
-                Err(problem) => return Ok(Outcome::Worthless(problem)),
-            };
-            fs::write(&file, changed).map_err(said)?;
-            let outcome = self.run_until_caught(&mutant.tests);
-            fs::write(&file, text).map_err(said)?;
-            outcome
-        })
+        if let Some(known) = self.known(mutant) {
+            return Ok(known);
+        }
+        let file = self.copy.join(&mutant.file);
+        let said = |error: io::Error| format!("{} is not changed: {error}.", file.display());
+        let text = fs::read_to_string(&file).map_err(said)?;
+        let changed = match mutant.applied_to(&text) {
+            Ok(changed) => changed,
+            Err(problem) => return Ok(Outcome::Worthless(problem)),
+        };
+        fs::write(&file, changed).map_err(said)?;
+        let outcome = self.run_until_caught(&mutant.tests);
+        fs::write(&file, text).map_err(said)?;
+        let outcome = outcome?;
+        self.keep(mutant, &outcome)?;
+        Ok(outcome)
     }
 
     /// Checks that these tests succeed without any mutant: otherwise they would catch whatever comes.
     pub(super) fn check_without_mutant(&self, tests: &Tests) -> Result<()> {
-        match self.kept(tests, || self.run(tests))? {
-            Outcome::Lived => Ok(()),
+        if self.known(tests) == Some(Outcome::Lived) {
+            return Ok(());
+        }
+        match self.run(tests)? {
+            Outcome::Lived => self.keep(tests, &Outcome::Lived),
             other => Err(format!("Without any mutant, the tests do not succeed: {}.", other.text())),
         }
     }
 
-    fn kept(&self, trial: impl Hash, attempt: impl FnOnce() -> Result<Outcome>) -> Result<Outcome> {
-        if let Some(known) = self.known(&trial) {
-            return Ok(known);
-        }
-        let outcome = attempt()?;
+    fn keep(&self, trial: impl Hash, outcome: &Outcome) -> Result<()> {
         let file = self.file_of(trial);
-        fs::write(&file, outcome.text()).map_err(|error| format!("{} is not written: {error}.", file.display()))?;
-        Ok(outcome)
+        fs::write(&file, outcome.text()).map_err(|error| format!("{} is not written: {error}.", file.display()))
     }
 
     fn file_of(&self, trial: impl Hash) -> PathBuf {
@@ -195,7 +196,12 @@ fn scenarios(program: &str, module: &str) -> Result<Vec<String>> {
     let text = String::from_utf8_lossy(&output.stdout);
     let names = text.lines().filter_map(|line| line.strip_suffix(": test"));
     let of_it = names.filter(|name| name.starts_with(&format!("{module}::")));
-    Ok(of_it.filter(|name| !LEFT_OUT.iter().any(|part| name.contains(part))).map(ToOwned::to_owned).collect())
+    let of_it: Vec<_> = of_it.filter(|name| !LEFT_OUT.iter().any(|part| name.contains(part))).collect();
+    // Without any name, all scenarios would run.
+    if of_it.is_empty() {
+        return Err(format!("There is no scenario in the module {module}."));
+    }
+    Ok(of_it.into_iter().map(ToOwned::to_owned).collect())
 }
 
 /// What has failed in a program of tests.
