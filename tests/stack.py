@@ -166,6 +166,14 @@ def of_type(resolver, kind):
     }
 
 
+def resources(resolver):
+    """Each resource of the stack, with its type and its policies."""
+    found = resolver.template["Resources"].items()
+    # What is said for cfn-lint and checkov is no part of the stack.
+    plain = {name: {key: one for key, one in resource.items() if key != "Metadata"} for name, resource in found}
+    return {name: resolver.resolve(resource) for name, resource in plain.items() if resolver.exists(name)}
+
+
 def functions(resolver):
     found = {}
     for name, resource in resolver.template["Resources"].items():
@@ -263,6 +271,7 @@ def main():
         "outputs": outputs(resolver),
         "policies": of_type(resolver, "AWS::IAM::ManagedPolicy"),
         "processed": resolver.template,
+        "resources": resources(resolver),
         "roles": of_type(resolver, "AWS::IAM::Role"),
         "routes": routes(resolver),
         "tables": of_type(resolver, "AWS::DynamoDB::Table"),

@@ -152,6 +152,36 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_session_that_was_logged_out_opens_no_page_for_users() {
+        let app = configure(&[], App::read).unwrap();
+        let cookie = app.storage.create(&Event::get("/").request(), &session(noon()), noon()).await.unwrap().cookie;
+        let mark =
+            crate::logout_mark::cookie(&Event::get("/").request(), &app.cookies, None, app.config.session_max, noon());
+        let event = Event::get("/").cookie(&cookie.stripped().to_string());
+        let request = event.cookie(&mark.unwrap().stripped().to_string()).request();
+
+        let refused = app.session(&request, noon() + Duration::from_secs(1)).await.unwrap_err();
+
+        assert_eq!(refused.row().reason.as_str(), "sign_in_required");
+    }
+
+    #[tokio::test]
+    async fn a_session_whose_login_is_too_old_opens_no_page_for_users() {
+        let rules = [("MAX_AUTHENTICATION_MINUTES", "30")];
+        let app = configure(&rules, App::read).unwrap();
+        let session = crate::testing::admitted(&rules, &[], noon());
+        let cookie = app.storage.create(&Event::get("/").request(), &session, noon()).await.unwrap().cookie;
+        let request = Event::get("/").cookie(&cookie.stripped().to_string()).request();
+        let after = async |minutes: u64| {
+            let opened = app.session(&request, noon() + Duration::from_mins(minutes)).await;
+            opened.map(drop).map_err(|error| error.row().reason.as_str())
+        };
+
+        assert_eq!(after(29).await, Ok(()));
+        assert_eq!(after(30).await, Err("renewal_required"));
+    }
+
+    #[tokio::test]
     async fn tokens_that_expire_on_arrival_cause_no_redirect_loop() {
         let app = configure(&[], App::read).unwrap();
         let mut short_lived = session(noon());

@@ -108,3 +108,41 @@ fn failure(error: &reqwest::Error) -> Failure {
         _ => Failure::ConnectionLost,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read as _, Write as _},
+        net::TcpListener,
+        process::Command,
+        thread,
+    };
+
+    use super::*;
+    use crate::config::process_environment;
+
+    const NAME: &str = "http_client::tests::a_proxy_that_the_environment_names_is_not_used";
+
+    /// No proxy is at that port. It is named to a process of its own, since tests share their environment.
+    const PROXY: &str = "http://127.0.0.1:9";
+
+    #[tokio::test]
+    async fn a_proxy_that_the_environment_names_is_not_used() {
+        if process_environment("http_proxy").is_none_or(|proxy| proxy != PROXY) {
+            let mut again = Command::new(std::env::current_exe().unwrap());
+            again.args(["--exact", NAME]).envs(["http_proxy", "HTTP_PROXY", "ALL_PROXY"].map(|name| (name, PROXY)));
+            let output = again.env_remove("NO_PROXY").env_remove("no_proxy").output().unwrap();
+            let text = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success() && text.contains("1 passed"), "{text}");
+            return;
+        }
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", server.local_addr().unwrap());
+        thread::spawn(move || {
+            let (mut connection, _) = server.accept().unwrap();
+            assert!(connection.read(&mut [0; 1024]).unwrap() > 0);
+            connection.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+        });
+        assert_eq!(send(new().unwrap().get(url)).await.unwrap().status(), 204);
+    }
+}

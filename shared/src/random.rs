@@ -18,3 +18,28 @@ pub(crate) fn bytes<const LENGTH: usize>() -> Result<[u8; LENGTH]> {
 pub(crate) fn text<const LENGTH: usize>() -> Result<String> {
     Ok(URL_SAFE_NO_PAD.encode(bytes::<LENGTH>()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_thousand_random_numbers_are_all_different_and_each_of_their_bits_occurs() {
+        let numbers: Vec<[u8; 12]> = (0..1000).map(|_| bytes().unwrap()).collect();
+
+        assert_eq!(numbers.iter().collect::<BTreeSet<_>>().len(), 1000);
+        for at in 0..12 {
+            let (any, all) = numbers.iter().fold((0, 0xff), |(any, all), number| (any | number[at], all & number[at]));
+            assert_eq!((any, all), (0xff, 0), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn text_has_all_random_bytes() {
+        let texts: BTreeSet<_> = (0..1000).map(|_| text::<16>().unwrap()).collect();
+        assert_eq!(texts.len(), 1000);
+        assert!(texts.iter().all(|text| text.len() == 22), "{texts:?}");
+    }
+}

@@ -201,6 +201,7 @@ mod tests {
 
         for other in [
             login().header("sec-purpose", "prefetch;prerender"),
+            login().header("sec-purpose", "prerender"),
             login().header("purpose", "prefetch"),
             login().header("purpose", "Prefetch"),
             login().header("x-moz", "prefetch"),

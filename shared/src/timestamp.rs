@@ -72,3 +72,18 @@ pub(crate) mod duration {
         u64::deserialize(from).map(Duration::from_secs)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_stops_at_the_ends_of_its_range() {
+        let (first, last) = (Timestamp::from_seconds(0), Timestamp::from_seconds(18_446_744_073_709_551_615));
+        assert_eq!(first - Duration::from_secs(1), first);
+        assert_eq!(last + Duration::from_secs(1), last);
+        assert_eq!(Timestamp::from_seconds(5) + Duration::MAX, last);
+        assert_eq!(Timestamp::from_seconds(5) - Duration::MAX, first);
+        assert_eq!(first.since(last), Duration::ZERO);
+    }
+}

@@ -2,6 +2,7 @@
 
 mod checks;
 mod doctor;
+mod mutants;
 mod ops;
 mod plan;
 mod run;
@@ -15,7 +16,10 @@ use kit::{
     tools::{eprintln_step, println_step},
 };
 
-use crate::plan::{Options, Plan};
+use crate::{
+    mutants::Choice,
+    plan::{Options, Plan},
+};
 
 const USAGE: &str = "\
 cargo dev                 runs the app on this machine, with a stand-in for Globus Auth
@@ -26,6 +30,8 @@ cargo dev doctor          says what this machine and the settings in .env lack
 cargo dev test            checks everything
 cargo dev test NAME       runs the end-to-end tests whose name contains NAME
 cargo dev test-packages   checks what is packaged for the other processor and for sessions in a table
+cargo dev mutants         says whether the tests notice what tests/mutants breaks; takes hours
+cargo dev mutants NAME    the same for those whose name contains NAME; with --part 2/8 for the second of eight parts
 cargo dev help            says this
 
 cargo ops help            lists the commands for a deployment
@@ -41,6 +47,7 @@ enum Task<'a> {
     Everything,
     EndToEnd(&'a str),
     Packages,
+    Mutants(Choice<'a>),
     Ops(&'a [String]),
 }
 
@@ -58,6 +65,7 @@ async fn main() -> ExitCode {
         Ok(Task::Everything) => checks::everything(),
         Ok(Task::EndToEnd(name)) => checks::end_to_end(name),
         Ok(Task::Packages) => checks::packages(),
+        Ok(Task::Mutants(choice)) => mutants::mutants(&choice),
         Ok(Task::Ops(command)) => ops::run(command),
         Err(sentence) => Err(sentence),
     };
@@ -89,6 +97,7 @@ fn task(arguments: &[String]) -> Result<Task<'_>> {
         ["test-packages", rest @ ..] => (Task::Packages, rest),
         ["test", name, rest @ ..] if !name.starts_with('-') => (Task::EndToEnd(name), rest),
         ["test", rest @ ..] => (Task::Everything, rest),
+        ["mutants", rest @ ..] => (Task::Mutants(Choice::read(rest)?), &[][..]),
         ["event", rest @ ..] => Options::read(rest).map(|(options, rest)| (Task::Event(options), rest))?,
         rest => Options::read(rest).map(|(options, rest)| (Task::Run(options), rest))?,
     };

@@ -11,6 +11,7 @@ pub mod gateway;
 pub mod http;
 pub mod https;
 pub mod local;
+pub mod mutants;
 pub mod operator;
 pub mod packages;
 pub mod process;

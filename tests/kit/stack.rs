@@ -91,6 +91,10 @@ pub struct Stack {
     pub roles: BTreeMap<String, Value>,
     /// Its alarms, as CloudFormation would make them.
     pub alarms: BTreeMap<String, Value>,
+    /// All its resources, as CloudFormation would make them, with their types.
+    pub resources: BTreeMap<String, Value>,
+    /// The parameters of the template.
+    pub parameters: BTreeMap<String, Value>,
     /// What it tells its operator.
     pub outputs: BTreeMap<String, String>,
     /// The names of the metrics that are counted in the log.
@@ -134,6 +138,8 @@ impl Stack {
             policies: object(&said["policies"]),
             roles: object(&said["roles"]),
             alarms: object(&said["alarms"]),
+            resources: object(&said["resources"]),
+            parameters: object(&said["processed"]["Parameters"]),
             outputs: outputs.map(|(name, value)| (name.clone(), text(value))).collect(),
             counted: list(&said["metrics"]["counted"]).iter().map(text).collect(),
             dashboard: said["metrics"]["dashboard"].clone(),

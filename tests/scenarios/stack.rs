@@ -2,6 +2,7 @@
 
 mod domain;
 mod examples;
+mod protection;
 mod upgrade;
 
 use std::{collections::BTreeSet, fs};

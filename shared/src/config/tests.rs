@@ -1,7 +1,7 @@
-use std::time::Duration;
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _, process::Command, time::Duration};
 
 use super::*;
-use crate::testing::configure;
+use crate::{App, testing::configure};
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
@@ -38,6 +38,9 @@ fn the_three_required_variables_are_enough() {
     assert_eq!(config.session_max, Duration::from_hours(168));
     assert!(!config.show_tokens);
     assert_eq!(globus.scopes.len(), 4);
+    assert_eq!(globus.groups.as_str(), "https://groups.api.globus.org");
+    let transfer = configure(&[], TransferConfig::read).unwrap();
+    assert_eq!(transfer.address.as_str(), "https://transfer.api.globus.org");
 }
 
 #[test]
@@ -259,6 +262,13 @@ fn a_secret_is_hidden_in_debug_output() {
 }
 
 #[test]
+fn debug_output_of_the_environment_shows_no_value() {
+    let lookup = |_: &str| Some("a-canary-of-at-least-32-characters".to_owned());
+    let shown = format!("{:?}", Environment::new(&lookup));
+    assert!(shown.contains("BASE_URL") && !shown.contains("canary"), "{shown}");
+}
+
+#[test]
 fn a_site_name_is_short_and_visible_and_has_a_default() {
     const DEFAULT: &str = "Web app with authentication delegated to Globus Auth";
     let read = |value: &str| {
@@ -282,4 +292,40 @@ fn a_site_name_is_short_and_visible_and_has_a_default() {
     for value in ["é".repeat(81), "\u{200b}\u{202e}".to_owned()] {
         assert_eq!(read(&value), (DEFAULT.to_owned(), Err(problem.clone())), "{value:?}");
     }
+}
+
+#[test]
+fn a_session_in_the_table_ends_after_a_day_without_a_page_view_unless_it_is_said() {
+    let table = [
+        ("TOKEN_TABLE", "sessions"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "id"),
+        ("AWS_SECRET_ACCESS_KEY", "key"),
+    ];
+    let idle = |more: &[(&str, &str)]| configure(&[&table[..], more].concat(), TableConfig::read).unwrap().idle;
+    assert_eq!(idle(&[]), Duration::from_hours(24));
+    assert_eq!(idle(&[("SESSION_IDLE_HOURS", "2")]), Duration::from_hours(2));
+}
+
+/// Sessions that were believed to be in a table could not be ended.
+#[test]
+fn a_program_for_cookies_only_refuses_a_table() {
+    let refused = configure(&[("TOKEN_TABLE", "sessions")], App::read_slim).unwrap_err();
+    assert_eq!(refused.to_string(), "TOKEN_TABLE is set, but this program keeps sessions in cookies only");
+    assert!(configure(&[("TOKEN_TABLE", "")], App::read_slim).is_ok());
+}
+
+/// A rule that counted as absent would let everybody in. A variable that is not UTF-8 can only be set for another process.
+#[test]
+fn a_variable_that_is_not_utf8_does_not_count_as_absent() {
+    const NAME: &str = "config::tests::a_variable_that_is_not_utf8_does_not_count_as_absent";
+    if process_environment("IN_A_PROCESS_OF_ITS_OWN").is_some() {
+        assert_eq!(process_environment("ALLOWED_DOMAINS").as_deref(), Some("anl.gov\u{fffd}"));
+        return;
+    }
+    let mut again = Command::new(std::env::current_exe().unwrap());
+    again.args(["--exact", NAME]).env("IN_A_PROCESS_OF_ITS_OWN", "yes");
+    let output = again.env("ALLOWED_DOMAINS", OsStr::from_bytes(b"anl.gov\xff")).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }

@@ -270,3 +270,18 @@ fn a_cookie_of_the_first_release_is_opened_and_removed_under_its_own_name() {
         assert_eq!(of_first.is_some(), removed.contains(&"__Host-session"));
     }
 }
+
+#[test]
+fn debug_output_shows_how_many_keys_there_are_and_none_of_them() {
+    let shown = format!("{:?}", ring(&[]));
+    assert_eq!(shown, "SealedCookies { keys: 1, .. }");
+}
+
+/// The issuer and the client are two parts of the context, and each of them alone tells two deployments apart.
+#[test]
+fn a_session_key_alone_opens_nothing() {
+    let sealed = sent(&seal(&ring(&[]), "value"));
+    let other = [("SESSION_KEYS", "another-session-key-of-at-least-32-characters")];
+    assert_eq!(open(&ring(&other), &[&sealed]), Opened::Unreadable);
+    assert_eq!(open(&ring(&[]), &[&sealed]), Opened::Value("value".to_owned()));
+}

@@ -330,4 +330,41 @@ mod tests {
         assert!(!read(r#"{"iss":"i","aud":"a","exp":1,"iat":1,"sub":"\ud800"}"#));
         assert!(!read(r#"{"iss":"i","aud":"a","exp":1,"iat":1,"sub":7}"#));
     }
+
+    /// The keys of no one, each with its signature of [`SIGNED`]: of 1,024 bits, and of 2,048.
+    const KEYS: [(&str, &str); 2] = [
+        (
+            "nY4vH0zPoxliXb6pS5lePj66iRnE2oQ_C_Ie4gpn3e5WD7D-BzFVOuFK30Ojs_hBmI2MvaccLOvrxkjB912Kp7VsWQbT_25e3w7v\
+    qQOExyodzPuMOlNwYtfN9GQPaF-HgQ0n9lXOIqZ7ruut4fAe7SOmOKcykWufCt7Dwn4UYbM",
+            "HY3ztH_RfDQMtfizpBYmhzs3hY2IjRkLOXdQ876fP3ZPEz0womn8EhHGSwtvHjxGfSQDTgsPJvKQHSbnVPC6XIO-AyKh1pIRqEhs\
+    XL9KzzYhw-gM1Gns9JhN_ttcd6czi6_2FfXBAQl0oFbz5EQLqydFUxqUqAWjaF8_1s4KeSY",
+        ),
+        (
+            "slzilWvg5rJ8WXwlPELqIvA36BkrvNocg8MNGRmCT-rDqtMA7kQMJmCm-q7X-dPC4JTUP3axsqUFnLo1fOgDEAk-tHeqbrHS2JD2\
+    w1xO55t4Sj5I466WAuQGJgbGFxfl6RRMqvdoCC71KVMQTMgd8KsVOcDi80s3Ptad_AZSqIYrvRq7Xysx9iIrrCGnKtJFQd1aRErY\
+    INTWy4dJQhROfYqs0S4QxN78YPnB4t5Kl9dGXF6-slXdpZkMpyZwH7zGoVV0vhdOmDclDeBsEmjz8x3jTfydm-iBNRysfN0JGGNV\
+    CMd9DaZaCzVdiCQ6YEY0joXZxM9MtRdRjD90IdrzDQ",
+            "C12QinAhqaxTxTlvVJizU3Wehh2ErS8vag2MZTbTt3_Dc7v-7sWbvA5jyXDemO9nlxRkK78gTiIZ9Ps5SPKxnnihLtTcvew4f6f2\
+    p63Aei9OtjHcEdqyK4uBE6agtAT0RZh3hIS2ujJ-y7jPcS-0fvoCU0SpwG79Kx0cui9B_YF7gdzyFqKbhzIGgoxToTRNQHqJWtbI\
+    THvyjuNDLotcCeJBsshaDhVfq4Jl-chofXY6S7xmQhEwiJxFivVqSIltbwViVmhAceuEQGH9JGFsiQXfnOneCRgtNjWt34unxmcS\
+    joT-u6S9LxLW7bKGADL58qFGr7z5OBX-vAmrLhXZ2g",
+        ),
+    ];
+
+    /// The claims `iss`: `i`, `aud`: `a`, `exp` in 2096, `iat`: 1, `nonce`: `n`, `sub`: `s`.
+    const SIGNED: &str = "eyJhbGciOiJSUzUxMiJ9.eyJpc3MiOiJpIiwiYXVkIjoiYSIsImV4cCI6NDAwMDAwMDAwMCwiaWF0IjoxLCJub25jZSI6Im4iLCJzdWIiOiJzIn0";
+
+    /// A key of 1,024 bits can be found by others.
+    #[test]
+    fn a_good_signature_by_a_key_of_1024_bits_is_refused() {
+        let expected = |now| Expected { issuer: "i", client_id: "a", nonce: "n", access_token: "", now };
+        let [of_1024, of_2048] = KEYS.map(|(modulus, signature)| {
+            let set = format!(r#"{{"keys":[{{"kty":"RSA","alg":"RS512","use":"sig","e":"AQAB","n":"{modulus}"}}]}}"#);
+            let now = Timestamp::from_seconds(2_000_000_000);
+            let keys = KeySet::parse(set.as_bytes(), now).unwrap();
+            verify(&format!("{SIGNED}.{signature}"), &keys, expected(now)).map(|claims| claims.sub)
+        });
+        assert_eq!(of_2048, Ok("s".to_owned()));
+        assert_eq!(of_1024, Err(Reason::IdTokenSignature));
+    }
 }

@@ -42,6 +42,8 @@ async fn an_id_token_of_another_issuer_client_or_time_is_refused() {
     let seconds = now().seconds();
     for (claim, value, reason) in [
         ("iss", json!("https://evil.example"), "id_token_issuer"),
+        ("iss", json!(format!("{}.evil.example", world.stand_in.url())), "id_token_issuer"),
+        ("iss", json!(format!("{}/", world.stand_in.url())), "id_token_issuer"),
         ("iss", Value::Null, "id_token_claims_unreadable"),
         ("aud", json!("another-client"), "id_token_audience"),
         ("aud", json!([CLIENT_ID, "another-client"]), "id_token_audience"),
@@ -75,6 +77,25 @@ async fn clocks_may_be_five_minutes_apart() {
         set(claims, "exp", &json!(seconds - 290));
     });
     assert!(world.sign_in().await.is_ok());
+}
+
+/// [OpenID Connect Core section 3.1.3.7](https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation)
+#[tokio::test]
+async fn clocks_may_not_be_a_second_more_apart() {
+    let world = World::start().await;
+    let now = now();
+    for (claim, seconds, expected) in [
+        ("exp", now.seconds() - 300, Err("id_token_expired")),
+        ("exp", now.seconds() - 299, Ok(())),
+        ("iat", now.seconds() + 301, Err("id_token_from_the_future")),
+        ("iat", now.seconds() + 300, Ok(())),
+        ("nbf", now.seconds() + 301, Err("id_token_from_the_future")),
+        ("nbf", now.seconds() + 300, Ok(())),
+    ] {
+        world.stand_in.edit_id_token(move |claims| set(claims, claim, &json!(seconds)));
+        let outcome = world.sign_in_as("ada", now).await;
+        assert_eq!(outcome.map(drop).map_err(|error| error.row().reason.as_str()), expected, "{claim}");
+    }
 }
 
 #[tokio::test]

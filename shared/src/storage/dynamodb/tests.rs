@@ -2,10 +2,11 @@
 //! case run against DynamoDB Local, in `tests/`.
 
 use std::{
+    collections::BTreeSet,
     io::{Read as _, Write as _},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -13,10 +14,12 @@ use std::{
 
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
 
 use super::{table::Attributes, *};
 use crate::{
     App,
+    config::Environment,
     testing::{Event, Log, configure, noon, of_the_first_release, session},
 };
 
@@ -24,6 +27,7 @@ use crate::{
 struct Endpoint {
     url: String,
     requests: Arc<AtomicUsize>,
+    bodies: Arc<Mutex<Vec<Value>>>,
 }
 
 impl Endpoint {
@@ -33,18 +37,33 @@ impl Endpoint {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&requests);
+        let bodies = Arc::new(Mutex::new(Vec::new()));
+        let received = Arc::clone(&bodies);
         thread::spawn(move || {
             for mut connection in listener.incoming().flatten() {
                 counter.fetch_add(1, Ordering::Relaxed);
+                let received = Arc::clone(&received);
                 thread::spawn(move || {
-                    let read = connection.read(&mut [0; 16 * 1024]);
+                    received.lock().unwrap().push(read(&mut connection));
                     thread::sleep(delay);
                     let head = format!("HTTP/1.1 {status} x\r\nconnection: close\r\ncontent-length: {}", body.len());
-                    read.and_then(|_| connection.write_all(format!("{head}\r\n\r\n{body}").as_bytes()))
+                    connection.write_all(format!("{head}\r\n\r\n{body}").as_bytes())
                 });
             }
         });
-        Self { url, requests }
+        Self { url, requests, bodies }
+    }
+
+    /// A storage on a table that is reached here.
+    fn storage(&self) -> DynamoDbStorage {
+        let read = |env: &Environment<'_>| Ok((App::read(env)?, TableConfig::read(env)?));
+        let (app, table) = configure(&pairs(&self.url), read).unwrap();
+        DynamoDbStorage::new(&app.config, table, app.cookies).unwrap()
+    }
+
+    /// The body of the last request.
+    fn last(&self) -> Value {
+        self.bodies.lock().unwrap().last().unwrap().clone()
     }
 
     fn app(&self) -> App {
@@ -52,15 +71,33 @@ impl Endpoint {
     }
 }
 
+/// Reads a request to its end; returns its body.
+fn read(connection: &mut TcpStream) -> Value {
+    let (mut text, mut buffer) = (Vec::new(), [0; 16 * 1024]);
+    loop {
+        let length = connection.read(&mut buffer).unwrap_or_default();
+        text.extend_from_slice(&buffer[..length]);
+        let body = String::from_utf8_lossy(&text).split_once("\r\n\r\n").map(|(_, body)| serde_json::from_str(body));
+        match body {
+            Some(Ok(body)) => return body,
+            _ if length == 0 => return Value::Null,
+            _ => {}
+        }
+    }
+}
+
 fn app(endpoint: &str) -> App {
-    let pairs = [
+    configure(&pairs(endpoint), App::read).unwrap()
+}
+
+fn pairs(endpoint: &str) -> [(&str, &str); 5] {
+    [
         ("TOKEN_TABLE", "sessions"),
         ("AWS_ENDPOINT_URL_DYNAMODB", endpoint),
         ("AWS_REGION", "us-east-1"),
         ("AWS_ACCESS_KEY_ID", "id"),
         ("AWS_SECRET_ACCESS_KEY", "secret"),
-    ];
-    configure(&pairs, App::read).unwrap()
+    ]
 }
 
 /// A request with a valid ticket.
@@ -144,6 +181,88 @@ async fn a_request_without_a_ticket_does_not_call_dynamodb() {
     assert_eq!(endpoint.requests.load(Ordering::Relaxed), 0);
 }
 
+/// DynamoDB Local reads what was just written in any case, so only the request shows that it is asked to.
+#[tokio::test]
+async fn every_read_is_strongly_consistent() {
+    let endpoint = Endpoint::start(200, "{}", Duration::ZERO);
+    let (storage, ticket) = (endpoint.storage(), Ticket::new("a-user").unwrap());
+
+    assert!(storage.table.get(&ticket).await.unwrap().is_none());
+    let key = json!({ "sub": { "S": "a-user" }, "session_id": { "S": ticket.id() } });
+    assert_eq!(endpoint.last(), json!({ "TableName": "sessions", "Key": key, "ConsistentRead": true }));
+
+    assert_eq!(storage.table.sessions("a-user").await.unwrap(), []);
+    let query = endpoint.last();
+    assert_eq!((&query["ConsistentRead"], &query["KeyConditionExpression"]), (&json!(true), &json!("#sub = :sub")));
+    assert_eq!(query["ExpressionAttributeValues"], json!({ ":sub": { "S": "a-user" } }));
+}
+
+/// Each condition also holds after the very write that it guards, since the SDK may send that again.
+#[tokio::test]
+async fn every_write_has_its_condition() {
+    let endpoint = Endpoint::start(200, "{}", Duration::ZERO);
+    let (storage, ticket) = (endpoint.storage(), Ticket::new("a-user").unwrap());
+    let session = session(noon());
+
+    storage.table.put(&ticket, &session, noon(), noon() + Duration::from_hours(1)).await.unwrap();
+    let put = endpoint.last();
+    assert_eq!(put["ConditionExpression"], "attribute_not_exists(session_id) OR sealed = :sealed");
+    assert_eq!(put["ExpressionAttributeValues"][":sealed"], put["Item"]["sealed"]);
+    let [created, used, expires] = ["created_at", "last_used_at", "expires_at"].map(|name| &put["Item"][name]["N"]);
+    assert_eq!([created, used, expires], ["1800000000", "1800000000", "1800003600"]);
+
+    assert_eq!(storage.table.note_use(&ticket, noon()).await.unwrap(), Written::Yes);
+    let noted = endpoint.last();
+    assert_eq!(noted["ConditionExpression"], "attribute_exists(session_id)");
+    assert_eq!(noted["UpdateExpression"], "SET last_used_at = :now");
+
+    assert_eq!(storage.table.take_lease(&ticket, 3, "a-lease", noon()).await.unwrap(), Written::Yes);
+    let leased = endpoint.last();
+    assert_eq!(
+        leased["ConditionExpression"],
+        "version = :version AND (attribute_not_exists(lease_until) OR lease_id = :id OR NOT lease_until BETWEEN :past AND \
+         :future)"
+    );
+    let values = json!({
+        ":version": { "N": "3" },
+        ":id": { "S": "a-lease" },
+        ":until": { "N": "1800000017" },
+        ":past": { "N": "1799999971" },
+        ":future": { "N": "1800000047" },
+    });
+    assert_eq!(leased["ExpressionAttributeValues"], values);
+
+    assert_eq!(storage.table.replace(&ticket, &session, 4, "a-lease").await.unwrap(), Written::Yes);
+    let replaced = endpoint.last();
+    assert_eq!(replaced["ConditionExpression"], "lease_id = :lease OR sealed = :sealed");
+    let update = "SET sealed = :sealed, version = :version REMOVE lease_id, lease_until";
+    assert_eq!(replaced["UpdateExpression"], update);
+    let values = &replaced["ExpressionAttributeValues"];
+    assert_eq!((&values[":lease"]["S"], &values[":version"]["N"]), (&json!("a-lease"), &json!("4")));
+}
+
+#[test]
+fn a_thousand_tickets_have_as_many_ids_and_keys_of_full_length() {
+    let tickets: Vec<_> = (0..1000).map(|_| Ticket::new("a-user").unwrap()).collect();
+    let ids: BTreeSet<_> = tickets.iter().map(Ticket::id).collect();
+    let keys: BTreeSet<_> = tickets.iter().map(|ticket| ticket.key().unwrap()).collect();
+
+    assert_eq!((ids.len(), keys.len()), (1000, 1000));
+    assert!(ids.iter().all(|id| URL_SAFE_NO_PAD.decode(id).unwrap().len() == 16), "{ids:?}");
+    assert!(keys.iter().all(|key| key.len() == 32));
+    // The table shows the id.
+    assert!(ids.iter().all(|id| !keys.contains(id.as_bytes()) && !keys.contains(&URL_SAFE_NO_PAD.decode(id).unwrap())));
+}
+
+/// Two texts under one key and nonce would show what they have in common.
+#[test]
+fn no_two_items_have_the_same_nonce() {
+    let ticket = Ticket::new("a-user").unwrap();
+    let nonces: BTreeSet<_> =
+        (0..1000).map(|_| item::seal(&session(noon()), &ticket, 1).unwrap()[..12].to_vec()).collect();
+    assert_eq!(nonces.len(), 1000);
+}
+
 #[test]
 fn a_session_opens_only_with_its_own_ticket_item_and_version() {
     let (ticket, other) = (Ticket::new("a-user").unwrap(), Ticket::new("a-user").unwrap());
@@ -159,6 +278,14 @@ fn a_session_opens_only_with_its_own_ticket_item_and_version() {
     assert_eq!(item(3, &sealed).open(&ticket), Some(session(noon())));
     assert_eq!(item(4, &sealed).open(&ticket), None, "sealed for another version");
     assert_eq!(item(3, &sealed).open(&other), None, "another session of the same user");
+    // With the same key: what is bound to the item is its user and its id.
+    let stored = serde_json::to_value(&ticket).unwrap();
+    for (at, of) in [(1, "user"), (2, "session")] {
+        let mut moved = stored.clone();
+        moved[at] = "another".into();
+        let moved: Ticket = serde_json::from_value(moved).unwrap();
+        assert_eq!(item(3, &sealed).open(&moved), None, "the item of another {of}");
+    }
     for index in 0..sealed.len() {
         let mut edited = sealed.clone();
         edited[index] ^= 1;
@@ -207,6 +334,26 @@ fn a_ticket_and_an_item_of_the_first_release_can_be_read() {
 fn debug_output_shows_no_key() {
     let ticket = Ticket::new("a-user").unwrap();
     assert_eq!(format!("{ticket:?}"), format!("Ticket(1, \"a-user\", \"{}\", [redacted])", ticket.id()));
+}
+
+/// A wrong format counts as if the ticket could not be opened.
+#[test]
+fn a_ticket_or_an_item_of_a_format_to_come_is_not_read() {
+    let (ticket, sessions) = (Ticket::new("a-user").unwrap(), session(noon()));
+    let mut next = serde_json::to_value(&ticket).unwrap();
+    next[0] = 2.into();
+    assert!(ticket.is_known() && !serde_json::from_value::<Ticket>(next).unwrap().is_known());
+
+    let sealed = item::seal(&sessions, &ticket, 1).unwrap();
+    let of_format = |format: u64| {
+        Item::from(Attributes::from([
+            ("format".to_owned(), number(format)),
+            ("version".to_owned(), number(1)),
+            ("sealed".to_owned(), AttributeValue::B(Blob::new(sealed.clone()))),
+        ]))
+    };
+    assert!(of_format(1).open(&ticket).is_some());
+    assert!(of_format(0).open(&ticket).is_none() && of_format(2).open(&ticket).is_none());
 }
 
 fn number(number: u64) -> AttributeValue {
