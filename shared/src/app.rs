@@ -178,7 +178,7 @@ mod tests {
         };
 
         assert_eq!(after(29).await, Ok(()));
-        assert_eq!(after(30).await, Err("renewal_required"));
+        assert_eq!(after(30).await, Err("rules_not_checked"));
     }
 
     #[tokio::test]
