@@ -134,6 +134,22 @@ mod tests {
         assert!(text.contains("log.rs:") && !text.contains("canary"), "{text}");
     }
 
+    /// Below `info` they write what was sent and received.
+    #[test]
+    fn other_crates_write_no_line_below_info_and_the_runtime_none_about_our_errors() {
+        for level in [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE] {
+            let targets = targets(level);
+            assert!(targets.would_enable("sign_in", &level), "{level}");
+            for other in ["hyper::proto", "reqwest::connect", "aws_smithy_runtime", "lambda_runtime::layers::trace"] {
+                assert!(!targets.would_enable(other, &Level::DEBUG), "{other} at {level}");
+                assert!(!targets.would_enable(other, &Level::TRACE), "{other} at {level}");
+            }
+            assert!(targets.would_enable("lambda_runtime", &Level::ERROR), "{level}");
+            assert!(!targets.would_enable("lambda_runtime", &Level::WARN), "{level}");
+            assert!(!targets.would_enable("lambda_runtime::layers::panic", &Level::ERROR), "{level}");
+        }
+    }
+
     #[test]
     fn a_line_is_at_the_level_that_its_outcome_deserves() {
         let level = |outcome, status| {

@@ -1,6 +1,7 @@
 //! Sessions in a table, against AWS's own DynamoDB Local: beyond the contract that every storage holds to, what only a
 //! table can do.
 
+mod functions;
 mod renewal;
 
 use std::time::{Duration, Instant};

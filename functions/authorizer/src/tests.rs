@@ -189,12 +189,18 @@ async fn authorizer_bypass_by_a_header_changes_no_verdict() {
         ("x-origin-secret", "any"),
         ("referer", "https://gateway.example/"),
     ];
+    // What the context has, by names that proxies use.
+    let parts = ["sub", "username", "name", "email", "organization", "expires", "session", "roles", "login"];
+    let prefixes = ["", "x-", "x-forwarded-", "x-auth-request-", "x-amzn-"];
+    let names: Vec<_> = prefixes.iter().flat_map(|prefix| parts.map(|part| format!("{prefix}{part}"))).collect();
+    let headers = headers.into_iter().chain(names.iter().map(|name| (name.as_str(), "mallory@evil.example")));
+    let headers: Vec<_> = headers.collect();
     let grace = signed_in(&[]).await;
     for mode in [SIGNED_IN, VISITOR] {
         for event in [Event::get("/report"), Event::get("/report").of_program(), Event::post("/report")] {
             for event in [event.clone(), grace.with_cookies(event)] {
                 let plain = result(&[mode], &event, noon()).await;
-                for (name, value) in headers {
+                for &(name, value) in &headers {
                     let with = result(&[mode], &event.clone().header(name, value), noon()).await;
                     assert_eq!(with, plain, "{name}: {value} with {event:?}");
                 }

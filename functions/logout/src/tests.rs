@@ -1,7 +1,10 @@
 use std::time::{Duration, Instant};
 
 use globus_stand_in::{CLIENT_ID, Endpoint, Fault};
-use shared::testing::{self, Browser, Event, Log, Received, SESSION, World, now};
+use shared::{
+    Function,
+    testing::{self, Browser, Event, Log, Received, SESSION, TABLE_DOWN, World, function, noon, now, ticket},
+};
 
 use super::*;
 
@@ -361,4 +364,45 @@ async fn a_logout_ends_a_session_of_the_first_release_beside_a_damaged_cookie() 
 
     response.assert_cleared(SESSION).assert_cleared("__Host-session");
     assert_eq!(user.world.revoked(), 4);
+}
+
+/// A function whose table is down, and a browser that has the ticket of a session there.
+fn with_the_table_down() -> (Function<(App, Globus)>, Browser) {
+    let function = function(&TABLE_DOWN, |env| App::with_globus(App::read(env), env));
+    let mut browser = Browser::default();
+    let (ticket, attempt) = (ticket(), "__Host-attempt-0-8af82921");
+    let (name, value) = ticket.split_once('=').unwrap();
+    browser.cookies.insert(name.to_owned(), value.to_owned());
+    browser.cookies.insert(attempt.to_owned(), "of-another-app".to_owned());
+    (function, browser)
+}
+
+#[tokio::test]
+async fn while_the_table_is_down_the_logout_page_can_be_opened() {
+    let (function, mut browser) = with_the_table_down();
+    let log = Log::listen();
+
+    let response = browser.send(&function, handle, Event::get("/logout"), noon()).await;
+
+    response.assert_page(200, "Log out?").assert_no_cookie();
+    log.assert_reason("store_unreachable");
+}
+
+#[tokio::test]
+async fn while_the_table_is_down_a_logout_clears_the_browser_and_says_what_is_left() {
+    const OTHERS: &str = "Not every session in your other browsers has ended.";
+    for (form, everywhere) in [("", false), ("everywhere=yes", true)] {
+        let (function, mut browser) = with_the_table_down();
+        let log = Log::listen();
+
+        let response = browser.send(&function, handle, Event::post("/logout").body(form), noon()).await;
+
+        response.assert_page(503, "Your session there is not ended, and its tokens are not revoked.");
+        assert_eq!(response.body.contains(OTHERS), everywhere, "{}", response.body);
+        let left: Vec<_> = browser.cookies.keys().map(String::as_str).collect();
+        assert_eq!(left, ["__Host-attempt-0-8af82921", "__Host-logout-8af82921"]);
+        log.assert_reason("store_unreachable");
+        let line = log.text();
+        assert!(line.contains("sub=\"8c8b2a0e-0000-4000-8000-000000000001\" status=503"), "{line}");
+    }
 }

@@ -285,3 +285,14 @@ fn a_session_key_alone_opens_nothing() {
     assert_eq!(open(&ring(&other), &[&sealed]), Opened::Unreadable);
     assert_eq!(open(&ring(&[]), &[&sealed]), Opened::Value("value".to_owned()));
 }
+
+/// Not every browser protects the prefix in other letters.
+#[test]
+fn a_name_in_other_letters_plants_no_host_cookie() {
+    let sealed = sent(&seal(&ring(&[]), "value"));
+    let (name, value) = sealed.split_once('=').unwrap();
+    for other in [name.to_uppercase(), name.to_lowercase(), name.replace("__Host-", "__HOST-")] {
+        assert_ne!(other, name);
+        assert_eq!(open(&ring(&[]), &[&format!("{other}={value}")]), Opened::Absent, "{other}");
+    }
+}
