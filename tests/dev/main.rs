@@ -31,7 +31,7 @@ cargo dev test            checks everything
 cargo dev test NAME       runs the end-to-end tests whose name contains NAME
 cargo dev test-packages   checks what is packaged for the other processor and for sessions in a table
 cargo dev mutants         says whether the tests notice what tests/mutants breaks; takes hours
-cargo dev mutants NAME    the same for those whose name contains NAME; with --part 2/8 for the second of eight parts
+cargo dev mutants NAME    the same for the list of that name, or those whose name contains it; --part 2/8 is the second of 8 parts
 cargo dev help            says this
 
 cargo ops help            lists the commands for a deployment

@@ -22,7 +22,7 @@ use bench::{Bench, Outcome};
 pub(crate) struct Choice<'a> {
     /// The part of this number, of so many parts.
     part: (usize, usize),
-    /// What their names contain.
+    /// The name of their list, or what their own names contain.
     name: &'a str,
 }
 
@@ -48,7 +48,7 @@ impl<'a> Choice<'a> {
 
     /// Every so many, and not so many in a row, since those of one list take as long as each other.
     fn among(&self, all: Vec<Mutant>) -> Vec<Mutant> {
-        let named = all.into_iter().filter(|mutant| mutant.name.contains(self.name));
+        let named = all.into_iter().filter(|mutant| mutant.list == self.name || mutant.name.contains(self.name));
         named.skip(self.part.0 - 1).step_by(self.part.1).collect()
     }
 }
@@ -63,7 +63,10 @@ fn read_part(text: &str) -> Option<(usize, usize)> {
 pub(crate) fn mutants(choice: &Choice<'_>) -> Result<()> {
     let chosen = choice.among(mutants::all()?);
     if chosen.is_empty() {
-        return Err(format!("There is no mutant whose name contains {:?} in this part.", choice.name));
+        return Err(format!(
+            "There is no list {:?}, and no mutant whose name contains that, in this part.",
+            choice.name
+        ));
     }
     let bench = Bench::prepare()?;
     let untried: BTreeSet<_> =

@@ -17,7 +17,9 @@ const FUNCTIONS: [&str; 6] = ["login", "home", "logout", "authorizer", "token", 
 /// A change that a test must notice.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Mutant {
-    /// Its name, which no other has.
+    /// The name of its list, which is that of the file there.
+    pub list: String,
+    /// Its own name, which no other has.
     pub name: String,
     /// What it breaks.
     pub breaks: String,
@@ -76,18 +78,19 @@ pub fn all() -> Result<Vec<Mutant>> {
     let mut mutants = Vec::new();
     for file in files {
         let text = fs::read_to_string(&file).map_err(|error| format!("{} is not read: {error}.", file.display()))?;
-        mutants.extend(parse(&text).map_err(|problem| format!("{}: {problem}", file.display()))?);
+        let list = file.file_stem().unwrap_or_default().to_string_lossy();
+        mutants.extend(parse(&list, &text).map_err(|problem| format!("{}: {problem}", file.display()))?);
     }
     Ok(mutants)
 }
 
 /// The mutants of a list.
-fn parse(text: &str) -> Result<Vec<Mutant>> {
-    text.split("\n## ").skip(1).map(Mutant::parse).collect()
+fn parse(list: &str, text: &str) -> Result<Vec<Mutant>> {
+    text.split("\n## ").skip(1).map(|section| Mutant::parse(list, section)).collect()
 }
 
 impl Mutant {
-    fn parse(section: &str) -> Result<Self> {
+    fn parse(list: &str, section: &str) -> Result<Self> {
         let (name, rest) = section.split_once('\n').unwrap_or((section, ""));
         let wrong = |problem: &str| format!("the mutant {name}: {problem}");
         let (text, rest) = rest.split_once("\n```diff\n").ok_or_else(|| wrong("there is no diff."))?;
@@ -107,6 +110,7 @@ impl Mutant {
             None => Tests::for_file(&file),
         };
         Ok(Self {
+            list: list.to_owned(),
             name: name.to_owned(),
             breaks: sentences.join(" ").trim().to_owned(),
             tests: tests.map_err(|problem| wrong(&problem))?,

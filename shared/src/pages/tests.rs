@@ -272,3 +272,12 @@ fn every_page_that_shows_the_user_has_the_script_that_empties_it() {
         assert!(render(&page, "").unwrap().contains(&format!("<script>{PERSONAL}</script>")));
     }
 }
+
+/// A name that is misspelt in a template would be a blank on the page.
+#[test]
+fn a_value_that_a_template_misses_is_an_error() {
+    for templates in [&*TEMPLATES, &*ALL_TEMPLATES] {
+        assert!(templates.render_str("{{ missing }}", Serde(())).is_err());
+        assert_eq!(templates.render_str("{{ login }}", Serde(())).unwrap(), "/login");
+    }
+}

@@ -84,7 +84,7 @@ fn each_promise_of_the_security_document_is_broken_by_a_mutant() {
 fn a_mutant_is_read_as_it_is_written() {
     let list = "# Words\n\n## of-two-lines\nA sentence,\nand more.\n\n- file: shared/src/log.rs\n- guards: one\n- guards: two\n\
         - tests: table, login\n\n```diff\n-before {\n     kept\n-}\n+after\n+\n```\n";
-    let [mutant] = &parse(list).unwrap()[..] else { panic!("not one") };
+    let [mutant] = &parse("words", list).unwrap()[..] else { panic!("not one") };
     assert_eq!(mutant.breaks, "A sentence, and more.");
     assert_eq!(mutant.guards, ["one", "two"]);
     assert_eq!(mutant.tests, [Tests::Scenarios("table".to_owned()), Tests::Of("login".to_owned())]);
@@ -95,8 +95,9 @@ fn a_mutant_is_read_as_it_is_written() {
 
 #[test]
 fn a_list_with_a_mistake_is_refused() {
-    let with =
-        |lines: &str, diff: &str| parse(&format!("# List\n\n## name\nBreaks it.\n\n{lines}\n\n{diff}")).map(drop);
+    let with = |lines: &str, diff: &str| {
+        parse("list", &format!("# List\n\n## name\nBreaks it.\n\n{lines}\n\n{diff}")).map(drop)
+    };
     let diff = "```diff\n-a\n+b\n```\n";
     assert_eq!(with("- file: template.yaml", diff), Ok(()));
     for (lines, diff) in [

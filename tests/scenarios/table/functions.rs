@@ -2,22 +2,52 @@
 
 use std::time::Duration;
 
+use globus_stand_in::{Endpoint, Fault, RefreshTokens, groups::BEAMLINE};
 use kit::{Result, dynamodb::Table};
 use lambda_http::Request;
 use shared::{
     App,
     globus::Globus,
+    session::Token,
     testing::{Browser, Event, Received, World, now, session},
 };
+use tokio::time::sleep;
 
 use super::{DynamoDb, seconds};
 
 /// A site whose sessions are in a table of its own.
-async fn site() -> Result<(World, Table<'static>)> {
+async fn site(settings: &[(&str, &str)]) -> Result<(World, Table<'static>)> {
     let table = DynamoDb::shared()?.table()?;
     let variables = table.variables();
-    let pairs: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let pairs = variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let pairs: Vec<_> = pairs.chain(settings.iter().copied()).collect();
     Ok((World::with(&pairs).await, table))
+}
+
+/// A site, and the browser of a user whose tokens have ended. Globus takes a second for each request for new ones.
+async fn with_ended_tokens() -> Result<(World, Table<'static>, Browser)> {
+    let (mut world, table) = site(&[("SESSION_IDLE_HOURS", "100")]).await?;
+    let mut browser = Browser::default();
+    world.sign_in(login::handle, &mut browser, "ada").await;
+    world.later(Duration::from_hours(48));
+    world.stand_in.refresh_tokens(RefreshTokens::Same);
+    world.stand_in.fault(Endpoint::Token, Fault::Delay(Duration::from_secs(1)));
+    Ok((world, table, browser))
+}
+
+/// Waits until a request for new tokens is on its way.
+async fn while_globus_is_asked() {
+    sleep(Duration::from_millis(300)).await;
+}
+
+/// A renewal by a script of a page.
+fn script() -> Event {
+    Event::post("/login?refresh").header("accept", "application/json")
+}
+
+/// How many of these tokens are revoked.
+fn revoked(world: &World, tokens: &[String]) -> usize {
+    tokens.iter().filter(|token| world.stand_in.is_revoked(token)).count()
 }
 
 /// A browser of the same user as every other.
@@ -37,7 +67,7 @@ async fn visit_home(world: &World, browser: &mut Browser, path: &str) -> Receive
 /// A page whose script asks again and again would keep an idle session alive.
 #[tokio::test]
 async fn a_script_that_asks_who_is_logged_in_does_not_use_the_session() -> Result<()> {
-    let (mut world, table) = site().await?;
+    let (mut world, table) = site(&[]).await?;
     let begun = now();
     let mut browser = logged_in(&world).await;
     let used = table.scan()?[0]["last_used_at"]["N"].clone();
@@ -56,7 +86,7 @@ async fn a_script_that_asks_who_is_logged_in_does_not_use_the_session() -> Resul
 #[tokio::test]
 async fn a_logout_ends_this_session_alone_and_one_everywhere_ends_all() -> Result<()> {
     for (form, left) in [("", 2), ("everywhere=yes", 0)] {
-        let (world, table) = site().await?;
+        let (world, table) = site(&[]).await?;
         let mut browser = logged_in(&world).await;
         logged_in(&world).await;
         logged_in(&world).await;
@@ -65,5 +95,82 @@ async fn a_logout_ends_this_session_alone_and_one_everywhere_ends_all() -> Resul
 
         assert_eq!((response.status, table.scan()?.len()), (303, left), "{form:?}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_tokens_of_a_renewal_that_a_logout_has_overtaken_are_revoked() -> Result<()> {
+    let (world, _table, browser) = with_ended_tokens().await?;
+    let request = browser.with_cookies(Event::get("/")).request();
+    let mut tab = browser.clone();
+    let logout = async {
+        while_globus_is_asked().await;
+        world.state().0.storage.end(&request).await.unwrap();
+    };
+
+    let (response, ()) = tokio::join!(world.send(login::handle, &mut tab, script()), logout);
+
+    assert_eq!((response.status, response.error().as_str()), (401, "sign_in_required"));
+    let new = world.stand_in.issued_tokens().split_off(4);
+    assert_eq!((new.len(), revoked(&world, &new)), (2, 2));
+    Ok(())
+}
+
+/// As if the first instance had stood still until its lease was over.
+#[tokio::test]
+async fn a_renewal_that_another_has_overtaken_revokes_its_own_tokens_and_none_of_the_session() -> Result<()> {
+    let (mut world, _table, browser) = with_ended_tokens().await?;
+    let (mut tab, mut other) = (browser.clone(), browser.clone());
+    let later = world.now + Duration::from_mins(1);
+    let winner = async {
+        while_globus_is_asked().await;
+        other.send(&world.function, login::handle, script(), later).await
+    };
+
+    let (late, won) = tokio::join!(world.send(login::handle, &mut tab, script()), winner);
+
+    assert_eq!((late.status, won.status), (204, 204));
+    world.later(Duration::from_mins(1));
+    let session = world.session_of(&browser).await.unwrap();
+    let held = session.tokens.iter().flat_map(Token::secrets);
+    let held: Vec<_> = held.map(|secret| secret.expose().to_owned()).collect();
+    let new = world.stand_in.issued_tokens().split_off(4);
+    assert_eq!((held.len(), revoked(&world, &held)), (4, 0));
+    assert_eq!((new.len(), revoked(&world, &new)), (4, 2), "those of the late one");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_renewal_that_cannot_be_kept_revokes_its_own_tokens_and_none_of_the_session() -> Result<()> {
+    let (world, table, browser) = with_ended_tokens().await?;
+    let mut tab = browser.clone();
+    let outage = async {
+        while_globus_is_asked().await;
+        table.delete()
+    };
+
+    let (response, deleted) = tokio::join!(world.send(login::handle, &mut tab, script()), outage);
+
+    deleted?;
+    assert_eq!((response.status, response.error().as_str()), (503, "store_table_missing"));
+    let (held, new) = (world.stand_in.issued_tokens(), world.stand_in.issued_tokens().split_off(4));
+    assert_eq!((new.len(), revoked(&world, &new)), (2, 2));
+    assert_eq!(revoked(&world, &held[..4]), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_session_of_a_removed_member_is_deleted_at_the_next_check() -> Result<()> {
+    let (mut world, table) = site(&[("ALLOWED_GROUPS", BEAMLINE)]).await?;
+    let mut browser = Browser::default();
+    world.sign_in(login::handle, &mut browser, "member").await;
+    assert_eq!(table.scan()?.len(), 1);
+    world.later(Duration::from_mins(30));
+    world.stand_in.remove_from_group("member", BEAMLINE)?;
+
+    let response = world.send(login::handle, &mut browser, Event::get("/login?refresh")).await;
+
+    response.assert_page(403, "This account has no access");
+    assert_eq!(table.scan()?.len(), 0);
     Ok(())
 }

@@ -96,6 +96,26 @@ async fn the_failure_of_one_service_does_not_affect_the_others() {
     assert_eq!((issued.len(), revoked), (6, 1));
 }
 
+/// Whichever comes first: what was renewed must not be lost with the error.
+#[tokio::test]
+async fn the_failure_for_globus_auth_keeps_what_was_renewed_for_others() {
+    let (world, mut browser) = with_time_left(Duration::ZERO).await;
+    world.stand_in.edit_token_response(|response| {
+        if response["resource_server"] == GLOBUS_AUTH {
+            response["token_type"] = json!("mac");
+        }
+    });
+
+    let response = renew(&world, &mut browser).await;
+
+    assert_eq!(response.status, 502, "{}", response.body);
+    let event = browser.with_cookies(Event::get("/"));
+    let visitor = world.state().0.visitor(&event.request(), world.now).await.unwrap();
+    let transfer = visitor.tokens().iter().find(|token| token.resource_server == TRANSFER).unwrap();
+    let new = world.stand_in.issued_tokens().split_off(4);
+    assert!(new.iter().any(|token| token == transfer.access_token.expose()), "{:?}", response.cookies);
+}
+
 #[tokio::test]
 async fn a_refused_grant_begins_a_sign_in_and_removes_no_session() {
     for status in [400, 401] {
