@@ -127,6 +127,8 @@ pub enum Page<'a> {
     },
     /// For a user whom the access rules do not let in.
     NotAdmitted {
+        /// The heading.
+        title: &'a str,
         /// The name of the account.
         account: &'a str,
         /// Where the user logged in, if Globus named it.
@@ -200,9 +202,9 @@ impl<'a> Page<'a> {
     }
 
     /// For a user whom the access rules do not let in; `use_another` is the path to a login with another account.
-    pub fn not_admitted(denial: &'a Denial, use_another: String) -> Self {
+    pub fn not_admitted(title: &'a str, denial: &'a Denial, use_another: String) -> Self {
         let Denial { account, provider, missing, link_identity, .. } = denial;
-        Self::NotAdmitted { account, provider: provider.as_deref(), missing, use_another, link_identity }
+        Self::NotAdmitted { title, account, provider: provider.as_deref(), missing, use_another, link_identity }
     }
 
     fn template(&self) -> &'static str {

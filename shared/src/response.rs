@@ -127,7 +127,7 @@ fn page(request: &Request, error: &Error) -> Response<Body> {
         Kind::Config(problems) if problems.lacks_only_the_application() => {
             Page::SetUp { redirect_url: request::address(request).map(|address| address.url(paths::LOGIN)).ok() }
         }
-        Kind::NotAdmitted(denial) => Page::not_admitted(denial, error.leading_on(paths::OTHER_ACCOUNT)),
+        Kind::NotAdmitted(denial) => Page::not_admitted(row.title, denial, error.leading_on(paths::OTHER_ACCOUNT)),
         _ => Page::Message { title: row.title, text: row.text, links: error.links() },
     };
     // If the template fails, the message is still shown.

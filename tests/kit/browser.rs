@@ -260,7 +260,7 @@ fn capabilities() -> Capabilities {
         "--disable-dev-shm-usage",
         // Where no GPU is, a process for it only takes time to start.
         "--in-process-gpu",
-        // The pages below the address bar take a quarter of a browser's time, and nobody sees them.
+        // The pages below the address bar take a quarter of a browser's time, and no test sees them.
         "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup",
         "--window-size=1280,1000",
         // As on a phone, where a scrollbar takes no room: a screenshot of the whole page has none either.

@@ -118,7 +118,7 @@ fn pages() -> BTreeMap<String, Response> {
         ("logged-out-all-left", logged_out(all_left)),
         ("set-up", Page::SetUp { redirect_url }),
         ("set-up-unknown-address", Page::SetUp { redirect_url: None }),
-        ("not-admitted", Page::not_admitted(&denial, "/login?account=other".to_owned())),
+        ("not-admitted", Page::not_admitted("This account has no access", &denial, "/login?account=other".to_owned())),
         ("tasks", Page::Tasks { display_name: USERNAME, list: tasks() }),
         ("tasks-none", Page::Tasks { display_name: TURNED, list: Vec::new() }),
     ];

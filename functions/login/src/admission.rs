@@ -1,5 +1,6 @@
 //! The access rules, at a sign-in and at a renewal.
 
+use cookie::Cookie;
 use shared::{
     Error, Kind, Result,
     config::AccessRules,
@@ -7,7 +8,8 @@ use shared::{
     paths,
     request::parameter,
     rules::{self, Denial, Missing, Refusal},
-    session::{DisplayText, Identity, Session},
+    session::{DisplayText, Identity, Session, Token},
+    storage,
 };
 
 use crate::Visit;
@@ -51,6 +53,15 @@ pub(crate) fn denied(visit: &Visit<'_>, identity: &Identity, refusal: &Refusal) 
         link_identity: visit.globus.page("/v2/web/identities", &home, site_name.as_str()),
     }))
     .into()
+}
+
+/// Ends the session that this browser has, since its user may not come in, and revokes these tokens. Returns the cookies that
+/// remove it from the browser, and the failure of the storage if there was one.
+pub(crate) async fn end_session(visit: &Visit<'_>, tokens: &[Token]) -> (Vec<Cookie<'static>>, Option<Error>) {
+    let Visit { app, globus, request, .. } = visit;
+    let failure = app.storage.end(request).await.err();
+    globus.revoke(tokens).await;
+    (storage::removals(request, &app.cookies).collect(), failure)
 }
 
 /// Refuses a renewal for a function with other access rules than this one: while functions are updated one after the other,

@@ -197,16 +197,15 @@ async fn create(visit: &Visit<'_>, session: &mut Session, intent: &Intent) -> Re
 /// Ends the session that a user who may not come in still has in this browser, as its next check would, and revokes its
 /// tokens: the page that says so would otherwise lead on into the site.
 async fn end_if_denied(visit: &Visit<'_>, present: &Visitor, sub: &str, error: Error) -> Error {
-    let Visit { app, globus, request, .. } = visit;
     let is_theirs = present.living().is_some_and(|session| session.identity.sub == sub);
     if !is_theirs || !matches!(error.kind(), Kind::NotAdmitted(_)) {
         return error;
     }
-    if let Err(failure) = app.storage.end(request).await {
+    let (removals, failure) = admission::end_session(visit, present.tokens()).await;
+    if let Some(failure) = failure {
         log::write(Event::SignIn, Outcome::Partial, failure.row().reason.into());
     }
-    globus.revoke(present.tokens()).await;
-    storage::removals(request, &app.cookies).fold(error, Error::with_cookie)
+    removals.into_iter().fold(error, Error::with_cookie)
 }
 
 #[cfg(test)]

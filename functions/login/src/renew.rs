@@ -123,20 +123,14 @@ async fn carry_out(visit: &Visit<'_>, mut session: Session, lease: Lease) -> Res
 /// Ends a session whose user the access rules no longer let in, and revokes its tokens. If another login may help, one
 /// begins.
 async fn refuse(visit: &Visit<'_>, session: Session, refusal: &Refusal) -> Result<(Next, Vec<Cookie<'static>>)> {
-    let Visit { app, globus, request, .. } = visit;
-    let ended = app.storage.end(request).await;
-    globus.revoke(&session.tokens).await;
-    let removals = storage::removals(request, &app.cookies);
-    let error = match ended {
-        Ok(_) if refusal.can_be_cured() => {
-            let log_in_again = refusal.unmet.contains(&Unmet::Age);
-            let refused = refusal.reason().map(|reason| (reason, session.into()));
-            return Ok((Next::SignIn { log_in_again, refused }, removals.collect()));
-        }
-        Ok(_) => admission::denied(visit, &session.identity, refusal),
-        Err(error) => error,
-    };
-    Err(removals.fold(error.during(Event::Renewal), Error::with_cookie))
+    let (removals, failure) = admission::end_session(visit, &session.tokens).await;
+    if failure.is_none() && refusal.can_be_cured() {
+        let log_in_again = refusal.unmet.contains(&Unmet::Age);
+        let refused = refusal.reason().map(|reason| (reason, session.into()));
+        return Ok((Next::SignIn { log_in_again, refused }, removals));
+    }
+    let error = failure.unwrap_or_else(|| admission::denied(visit, &session.identity, refusal));
+    Err(removals.into_iter().fold(error.during(Event::Renewal), Error::with_cookie))
 }
 
 fn log_result(outcome: Outcome, reason: Option<Reason>, session: &Session) {

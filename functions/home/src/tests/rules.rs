@@ -70,3 +70,32 @@ async fn a_rule_that_cannot_be_read_lets_nobody_in() {
     log.assert_reason("configuration");
     assert!(log.text().contains("ALLOWED_DOMAINS must be domains"), "{}", log.text());
 }
+
+/// From half of the period on, a page goes by way of the check, and a script does not.
+#[tokio::test]
+async fn the_home_page_is_sent_to_the_check_of_the_access_rules_ahead_of_time() {
+    let rules = [("ROLE_GROUPS", "admin=69070000-0001-4ba1-8f4e-2ea86a5b4c01")];
+    let home = function(&rules);
+    let app = home.state().unwrap();
+    let session = admitted(&rules, &["admin"], noon());
+    let mut browser = Browser::default();
+    browser.keep(&app.storage.create(&Event::get("/").request(), &session, noon()).await.unwrap().cookie);
+    let check = format!("/login?refresh&rules={}", app.config.rules.as_ref().unwrap().version());
+
+    for (minutes, page, script) in [(29, 200, 200), (30, 302, 200), (59, 302, 200), (60, 302, 401)] {
+        let now = noon() + Duration::from_mins(minutes);
+        let shown = browser.send(&home, handle, Event::get("/"), now).await;
+        let event = Event::get("/session").header("sec-fetch-mode", "cors").header("sec-fetch-site", "same-origin");
+        let told = browser.send(&home, handle, event, now).await;
+
+        assert_eq!((shown.status, told.status), (page, script), "{minutes}");
+        let body: serde_json::Value = serde_json::from_str(&told.body).unwrap();
+        match script {
+            200 => assert_eq!(body["roles"], "admin"),
+            _ => assert_eq!((&body["error"], &body["login"]), (&"rules_not_checked".into(), &check.as_str().into())),
+        }
+        if page == 302 {
+            shown.assert_redirect(302, &format!("{check}&next=%2F"));
+        }
+    }
+}
