@@ -217,10 +217,10 @@ fn is_fulfilled(policy: &str, introspection: &Introspection) -> bool {
     evaluations.peek().is_some() && evaluations.all(|(_, fulfilled)| *fulfilled)
 }
 
-/// Whether an identity of the user is an active member of a group, and nothing says that the same identity is not.
+/// Whether an identity of the user is an active member of a group: all that is said about its membership says so.
 fn is_member(group: &str, memberships: &[Membership]) -> bool {
     let of_it = || memberships.iter().filter(|membership| membership.group == group);
-    of_it().any(|one| one.is_active && of_it().all(|other| other.identity != one.identity || other.is_active))
+    of_it().any(|one| of_it().all(|other| other.identity != one.identity || other.is_active))
 }
 
 #[cfg(test)]
