@@ -190,6 +190,21 @@ mod tests {
     }
 
     #[test]
+    fn no_mode_of_a_request_makes_up_for_the_site_that_it_comes_from() {
+        for mode in ["navigate", "no-cors", "cors", "same-origin", "websocket", ""] {
+            for destination in ["document", "image", "empty", ""] {
+                let headers = [("sec-fetch-mode", mode), ("sec-fetch-dest", destination)];
+                let form = headers.iter().fold(Event::post("/logout"), |form, (name, value)| form.header(name, value));
+                assert_same_origin(&form, true);
+                for site in ["cross-site", "same-site", "none"] {
+                    assert_same_origin(&form.clone().header("sec-fetch-site", site), false);
+                }
+                assert_same_origin(&form.header("sec-fetch-site", "").header("origin", ""), false);
+            }
+        }
+    }
+
+    #[test]
     fn a_prefetch_or_a_frame_is_not_a_navigation() {
         let login = || Event::get("/login");
 

@@ -165,6 +165,42 @@ mod tests {
         }
     }
 
+    /// Browsers resolve a redirect as this library does (<https://url.spec.whatwg.org>).
+    #[test]
+    fn no_text_of_up_to_four_hostile_parts_leads_off_the_site() {
+        const PARTS: [&str; 16] = [
+            "/",
+            "\\",
+            ".",
+            "..",
+            "%2e",
+            "%2F",
+            "%5C",
+            "%09",
+            "\t",
+            "\n",
+            "\0",
+            "\u{3000}",
+            "@",
+            ":",
+            "?",
+            "evil.example",
+        ];
+        let login = url::Url::parse("https://gateway.example/login").unwrap();
+        let (mut texts, mut kept) = (vec![String::new()], 0);
+        for _ in 0..4 {
+            texts = texts.iter().flat_map(|text| PARTS.map(|part| format!("{text}{part}"))).collect();
+            for text in &texts {
+                let path = ReturnPath::parse(text);
+                kept += usize::from(path != ReturnPath::home());
+                let location = login.join(&format!("https://gateway.example{}", path.as_str())).unwrap();
+                assert_eq!(location.origin(), login.origin(), "{text:?}");
+                assert!(!location.path().starts_with("//"), "{text:?}");
+            }
+        }
+        assert!(kept > 500, "only {kept} were kept");
+    }
+
     #[test]
     fn a_path_to_login_or_logout_leads_home() {
         assert_eq!(ReturnPath::parse("/login?next=/login").as_str(), "/");

@@ -89,10 +89,64 @@ fn a_value_from_another_deployment_with_the_same_key_is_refused() {
     let ours = ring(&[]);
     let value = sent(&seal(&ours, "x"));
 
-    for other in [("GLOBUS_CLIENT_ID", OTHER_CLIENT), ("GLOBUS_AUTH_URL", "https://auth.preview.globus.org")] {
+    for other in [
+        ("GLOBUS_CLIENT_ID", OTHER_CLIENT),
+        ("GLOBUS_AUTH_URL", "https://auth.preview.globus.org"),
+        ("BASE_URL", "https://gateway.example/b"),
+    ] {
         let theirs = ring(&[other]);
         let pasted = format!("{}={}", theirs.name("session"), value.split_once('=').unwrap().1);
         assert_eq!(open(&theirs, &[&pasted]), Opened::Unreadable);
+    }
+}
+
+/// All have the name of the first release, which is the same for all deployments: only the keys differ.
+#[test]
+fn a_value_opens_for_its_own_purpose_client_and_issuer_only() {
+    const PURPOSES: [Purpose; 4] = [Purpose::Session, Purpose::Ticket, Purpose::Login, Purpose::LogoutMark];
+    let others = [("GLOBUS_CLIENT_ID", OTHER_CLIENT), ("GLOBUS_AUTH_URL", "https://auth.preview.globus.org")];
+    let (ours, theirs) = (ring(&[]), others.map(|other| ring(&[other])));
+    for sealed_for in PURPOSES {
+        let cookie = ours.seal_as(sealed_for, "__Host-session".to_owned(), &"x", Duration::ZERO).unwrap();
+        let request = Event::get("/").cookie(&sent(&cookie)).request();
+        for purpose in PURPOSES {
+            let opens = ours.open_first::<String>(&request, purpose, "session") == Opened::Value("x".to_owned());
+            assert_eq!(opens, purpose == sealed_for, "{sealed_for:?} as {purpose:?}");
+            for their in &theirs {
+                assert_eq!(their.open_first::<String>(&request, purpose, "session"), Opened::Absent);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_cookie_is_accepted_in_the_place_of_another() {
+    let ring = ring(&[]);
+    let kinds = [
+        (Purpose::Session, "session"),
+        (Purpose::Ticket, "session"),
+        (Purpose::Login, "attempt-0"),
+        (Purpose::Login, "attempt-1"),
+        (Purpose::LogoutMark, "logout"),
+    ];
+    for (made_for, name) in kinds {
+        let value = ring.seal(made_for, name, &"x", Duration::from_mins(1)).unwrap().value().to_owned();
+        for (purpose, under) in kinds {
+            let pasted = Event::get("/").cookie(&format!("{}={value}", ring.name(under))).request();
+            let opened = matches!(ring.open::<String>(&pasted, purpose, under), Opened::Value(_));
+            assert_eq!(opened, (made_for, name) == (purpose, under), "{made_for:?} {name} as {purpose:?} {under}");
+        }
+    }
+}
+
+#[test]
+fn no_value_adds_an_attribute_or_a_second_cookie() {
+    for value in ["x; Domain=evil.example", "x\r\nSet-Cookie: a=b", "\"; Path=/x; \"", "x, a=b", "\0é"] {
+        let line = seal(&ring(&[]), value).to_string();
+        let (pair, attributes) = line.split_once("; ").unwrap();
+        assert_eq!(attributes, "HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=60", "{value:?}");
+        let sealed = pair.strip_prefix("__Host-session-8af82921=").unwrap();
+        assert!(sealed.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=-_".contains(&byte)), "{sealed}");
     }
 }
 
@@ -141,7 +195,8 @@ fn a_cookie_is_found_among_many_malformed_foreign_ones() {
     let good = sent(&seal(&ring, "x"));
     let long = format!("long={}", "\"\\".repeat(5_000));
     let mut cookies: Vec<_> = (0..20).map(|number| format!("foreign-{number}=%zz")).collect();
-    cookies.extend([good, long, "bell=\u{7}".into(), "=".into(), ";;;".into(), "é".into()]);
+    cookies.extend((0..300).map(|_| "__Host-session-8af82921=x".to_owned()));
+    cookies.extend([good, long, "bell=\u{7}".into(), "=".into(), ";;;".into(), "a;".repeat(3_000), "é".into()]);
 
     let cookies: Vec<_> = cookies.iter().map(String::as_str).collect();
     assert_eq!(open(&ring, &cookies), Opened::Value("x".to_owned()));

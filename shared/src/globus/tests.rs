@@ -183,15 +183,18 @@ async fn a_page_of_globus_names_this_app_and_a_link_back() {
 async fn five_hundred_attempts_have_as_many_states_nonces_and_verifiers_of_full_length() {
     let world = World::start().await;
     let intent = || Intent { next: ReturnPath::home(), other_account: false, log_in_again: false };
-    let begin = || world.globus().begin(REDIRECT_URI, intent(), now()).unwrap().0;
-    let attempts: Vec<_> = (0..500).map(|_| begin()).collect();
+    let begun: Vec<_> = (0..500).map(|_| world.globus().begin(REDIRECT_URI, intent(), now()).unwrap()).collect();
 
-    let secrets = attempts.iter().flat_map(|attempt| [&attempt.state, &attempt.nonce, &attempt.pkce_verifier]);
+    let secrets = begun.iter().flat_map(|(attempt, _)| [&attempt.state, &attempt.nonce, &attempt.pkce_verifier]);
     let all: std::collections::BTreeSet<_> = secrets.map(Secret::expose).collect();
     assert_eq!(all.len(), 1500, "of one attempt, no two are the same either");
-    for Attempt { state, nonce, pkce_verifier, .. } in &attempts {
+    for (Attempt { state, nonce, pkce_verifier, .. }, url) in &begun {
         // 16 bytes and 32 bytes in base64url.
         let lengths = [state, nonce, pkce_verifier].map(|secret| secret.expose().len());
         assert_eq!(lengths, [22, 22, 43]);
+        // RFC 7636, section 4.2.
+        let hash = ring::digest::digest(&ring::digest::SHA256, pkce_verifier.expose().as_bytes());
+        assert_eq!(testing::query(url, "code_challenge"), URL_SAFE_NO_PAD.encode(hash));
+        assert_eq!(testing::query(url, "code_challenge_method"), "S256");
     }
 }

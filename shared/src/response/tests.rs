@@ -108,6 +108,7 @@ fn a_handler_may_set_a_header_to_another_value() {
 fn a_browser_gets_a_page_and_an_api_client_gets_json() {
     let page = refused(&Event::get("/x"), Kind::NotFound);
     assert_eq!(page.status(), 404);
+    assert_eq!(header(&page, "content-type"), "text/html; charset=utf-8");
     assert!(body(&page).contains("<h1>Page not found</h1>"));
 
     let json = refused(&Event::get("/x").header("accept", "application/json"), Kind::NotFound);
@@ -121,6 +122,9 @@ fn a_page_for_signed_in_users_sends_others_to_login_and_back() {
     let files = refused(&Event::get("/files?a=b%26c"), Kind::SignInRequired);
     assert_eq!(files.status(), 302);
     assert_eq!(header(&files, "location"), "/login?next=%2Ffiles%3Fa%3Db%2526c");
+
+    let smuggled = refused(&Event::get("/files?a=b&scope=evil"), Kind::SignInRequired);
+    assert_eq!(header(&smuggled, "location"), "/login?next=%2Ffiles%3Fa%3Db%26scope%3Devil");
 
     let form = refused(&Event::post("/files"), Kind::SignInRequired);
     assert_eq!(header(&form, "location"), "/login?next=%2F");

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use cookie::Cookie;
 use lambda_http::Request;
 
@@ -25,6 +26,7 @@ pub async fn check(storage: &dyn TokenStorage) {
     a_session_comes_back_whole(storage).await;
     no_cookie_differs_from_a_bad_cookie(storage).await;
     a_changed_byte_anywhere_in_the_cookie_is_noticed(storage).await;
+    a_cookie_shows_nothing_when_it_is_decoded(storage).await;
     a_session_needs_renewal_or_expires_without_a_refresh_token(storage).await;
     a_renewed_session_replaces_the_old_one(storage).await;
     good_tokens_are_not_renewed(storage).await;
@@ -61,6 +63,16 @@ async fn a_changed_byte_anywhere_in_the_cookie_is_noticed(storage: &dyn TokenSto
         let changed = format!("{}={}", cookie.name(), String::from_utf8(bytes).unwrap());
         let visitor = storage.visitor(&Event::get("/").cookie(&changed).request(), noon()).await.unwrap();
         assert_eq!(visitor, Visitor::Unusable(Reason::CookieUnreadable), "byte {index}");
+    }
+}
+
+/// Of what is in [`session`]: `canary` is in each of its tokens.
+async fn a_cookie_shows_nothing_when_it_is_decoded(storage: &dyn TokenStorage) {
+    let cookie = storage.create(&Event::get("/").request(), &session(noon()), noon()).await.unwrap().cookie;
+    let bytes = STANDARD.decode(cookie.value()).unwrap();
+    let text = String::from_utf8_lossy(&bytes);
+    for part in ["8c8b2a0e", "Grace", "gateway.example", "canary", "transfer"] {
+        assert!(!text.contains(part), "{part} in {text}");
     }
 }
 

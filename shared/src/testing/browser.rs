@@ -41,8 +41,10 @@ impl Browser {
         self.cookies.iter().fold(event, |event, (name, value)| event.cookie(&format!("{name}={value}")))
     }
 
-    /// Keeps and removes cookies as a response says.
+    /// Keeps and removes cookies as a response says, which must be as every response of this site is.
+    #[track_caller]
     pub fn receive(&mut self, response: &Received) {
+        response.assert_protected();
         for cookie in &response.cookies {
             let (pair, attributes) = cookie.split_once(';').unwrap_or((cookie, ""));
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -109,6 +111,32 @@ impl Received {
         let shown = self.body.replace("<bdi>", "").replace("</bdi>", "");
         assert!(shown.contains(text), "no {text:?} in {}", self.body);
         self
+    }
+
+    /// Asserts what every response of this site must be, whatever it is for.
+    #[track_caller]
+    pub fn assert_protected(&self) {
+        for cookie in &self.cookies {
+            let (pair, attributes) = cookie.split_once("; ").unwrap();
+            let secure = if pair.starts_with("__Host-") { "Secure; " } else { "" };
+            let age = attributes.strip_prefix(&format!("HttpOnly; SameSite=Lax; {secure}Path=/; Max-Age="));
+            assert!(age.is_some_and(|age| age.parse::<u32>().is_ok()), "{cookie}");
+            assert!(cookie.len() <= 4_096, "{} bytes: {cookie}", cookie.len());
+        }
+        for (name, value) in [
+            ("cache-control", "no-store"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("referrer-policy", "same-origin"),
+            ("strict-transport-security", "max-age=31536000"),
+            ("vary", "Cookie, Accept, Sec-Fetch-Mode"),
+            ("x-content-type-options", "nosniff"),
+        ] {
+            assert_eq!(self.headers.get(name).map(String::as_str), Some(value), "{name} of {self:?}");
+        }
+        let policy = self.headers.get("content-security-policy");
+        assert!(policy.is_some_and(|policy| policy.starts_with("default-src 'none'; ")), "{self:?}");
+        // It would reach every site of the domain.
+        assert!(!self.headers.contains_key("clear-site-data"), "{self:?}");
     }
 
     /// Asserts that the response sets no cookie.

@@ -34,6 +34,8 @@ pub(crate) struct Redemption<'a> {
     pub(crate) code: &'a str,
     pub(crate) redirect_uri: &'a str,
     pub(crate) code_verifier: Option<&'a str>,
+    /// Whether the code is redeemed whatever the verifier is.
+    pub(crate) ignore_pkce: bool,
 }
 
 struct Code {
@@ -93,7 +95,7 @@ impl Grants {
         }
         let fits = now < code.expires
             && redemption.redirect_uri == grant.redirect_uri
-            && grant.accepts(redemption.code_verifier);
+            && (redemption.ignore_pkce || grant.accepts(redemption.code_verifier));
         fits.then_some(grant)
     }
 

@@ -40,15 +40,15 @@ pub(crate) fn make(
     if let Some(edit) = &settings.edit_id_token {
         edit(&mut claims);
     }
-    sign(settings, &claims)
+    sign(settings, issuer, &claims)
 }
 
-fn sign(settings: &Settings, claims: &Value) -> io::Result<String> {
-    let message = |alg| {
-        let header = json!({ "typ": "JWT", "alg": alg });
+fn sign(settings: &Settings, issuer: &str, claims: &Value) -> io::Result<String> {
+    let with_header = |header: &Value| {
         let part = |json: &Value| URL_SAFE_NO_PAD.encode(json.to_string());
-        format!("{}.{}", part(&header), part(claims))
+        format!("{}.{}", part(header), part(claims))
     };
+    let message = |alg| with_header(&json!({ "typ": "JWT", "alg": alg }));
     let (message, signature) = match settings.signing {
         Signing::Normal => {
             let message = message("RS512");
@@ -58,6 +58,15 @@ fn sign(settings: &Settings, claims: &Value) -> io::Result<String> {
         Signing::OtherKey => {
             let message = message("RS512");
             let signature = settings.keys.other()?.sign(message.as_bytes())?;
+            (message, signature)
+        }
+        Signing::OtherKeyInHeader => {
+            let key = settings.keys.other()?;
+            let there = format!("{issuer}/other-jwk.json");
+            let header =
+                json!({ "typ": "JWT", "alg": "RS512", "jwk": key.jwk(), "jku": there, "x5u": there, "kid": "0" });
+            let message = with_header(&header);
+            let signature = key.sign(message.as_bytes())?;
             (message, signature)
         }
         Signing::Unsigned => (message("none"), Vec::new()),

@@ -81,7 +81,7 @@ impl Key {
         self.0.public_key().as_ref()
     }
 
-    fn jwk(&self) -> Value {
+    pub(crate) fn jwk(&self) -> Value {
         let public = PublicKeyComponents::<Vec<u8>>::from(self.0.public());
         json!({
             "alg": "RS512",

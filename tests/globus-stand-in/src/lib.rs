@@ -84,6 +84,9 @@ pub enum Signing {
     Normal,
     /// RS512, with a key that is not listed.
     OtherKey,
+    /// The same, with this key in the header (`jwk`), where it cannot be believed
+    /// ([RFC 7515, section 4.1.3](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.3)).
+    OtherKeyInHeader,
     /// No signature (`alg` is `none`).
     Unsigned,
     /// HS512, with the bytes of the public key as the secret: algorithm confusion
@@ -292,9 +295,14 @@ impl StandIn {
         self.set(|settings| settings.all_memberships = all);
     }
 
+    /// Whether codes are redeemed whatever their verifiers are, as by an authorization server without PKCE.
+    pub fn ignore_pkce(&self, ignore: bool) {
+        self.set(|settings| settings.ignore_pkce = ignore);
+    }
+
     /// Sets how ID tokens are signed. The default is [`Signing::Normal`].
     pub fn sign_id_tokens(&self, signing: Signing) {
-        if signing == Signing::OtherKey {
+        if matches!(signing, Signing::OtherKey | Signing::OtherKeyInHeader) {
             // Generated now rather than during a request. A failure shows in the request.
             drop(self.keys().other());
         }

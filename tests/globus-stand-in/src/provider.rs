@@ -48,6 +48,8 @@ pub(crate) struct Settings {
     pub(crate) refresh_tokens: RefreshTokens,
     pub(crate) invalid_grant_status: StatusCode,
     pub(crate) signing: Signing,
+    /// Whether a code is redeemed whatever its verifier is.
+    pub(crate) ignore_pkce: bool,
     pub(crate) keys: KeyRing,
     pub(crate) edit_token_response: Option<Edit>,
     pub(crate) edit_id_token: Option<Edit>,
@@ -70,6 +72,7 @@ impl Default for Settings {
             refresh_tokens: RefreshTokens::Same,
             invalid_grant_status: StatusCode::BAD_REQUEST,
             signing: Signing::Normal,
+            ignore_pkce: false,
             keys: KeyRing::default(),
             edit_token_response: None,
             edit_id_token: None,

@@ -114,6 +114,26 @@ async fn algorithm_confusion_is_refused() {
     }
 }
 
+#[tokio::test]
+async fn a_key_in_the_header_of_an_id_token_is_not_believed() {
+    let world = World::start().await;
+    world.stand_in.sign_id_tokens(Signing::OtherKeyInHeader);
+    world.assert_refused("id_token_signature").await;
+    assert_eq!(world.stand_in.requests(Endpoint::Jwks), 1, "no other keys were asked for");
+}
+
+#[tokio::test]
+async fn a_claim_in_a_list_is_refused_although_the_list_has_the_right_value() {
+    let world = World::start().await;
+    for claim in ["iss", "azp", "nonce", "exp", "iat", "at_hash", "sub"] {
+        world.stand_in.edit_id_token(move |claims| {
+            let right = if claim == "azp" { json!(CLIENT_ID) } else { claims[claim].clone() };
+            claims[claim] = json!([right]);
+        });
+        world.assert_refused("id_token_claims_unreadable").await;
+    }
+}
+
 /// [RFC 7515 section 4.1.11](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.11)
 #[tokio::test]
 async fn an_id_token_with_a_critical_extension_is_refused() {

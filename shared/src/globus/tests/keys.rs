@@ -34,6 +34,19 @@ async fn new_keys_are_fetched_after_a_wrong_signature_at_most_once_a_minute() {
 }
 
 #[tokio::test]
+async fn many_forged_id_tokens_have_the_keys_fetched_once_a_minute() {
+    let (world, begun) = (World::start().await, now());
+    world.sign_in_as("ada", begun).await.unwrap();
+    world.stand_in.sign_id_tokens(Signing::OtherKey);
+    for second in (0..180).step_by(3) {
+        let refused = world.sign_in_as("ada", begun + Duration::from_secs(second)).await.unwrap_err();
+        assert_eq!(refused.row().reason.as_str(), "id_token_signature");
+        let fetched = world.stand_in.requests(Endpoint::Jwks);
+        assert_eq!(u64::try_from(fetched).unwrap(), 1 + second / 60, "after {second} seconds");
+    }
+}
+
+#[tokio::test]
 async fn a_key_that_globus_has_withdrawn_is_trusted_for_an_hour_at_most() {
     let world = World::start().await;
     world.sign_in().await.unwrap();

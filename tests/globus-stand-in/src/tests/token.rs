@@ -284,7 +284,7 @@ fn a_code_can_be_redeemed_for_ten_minutes() {
             offline: false,
         };
         let code = grants.code(grant, 1_000);
-        let redemption = Redemption { code: &code, redirect_uri: CALLBACK, code_verifier: None };
+        let redemption = Redemption { code: &code, redirect_uri: CALLBACK, code_verifier: None, ignore_pkce: false };
         grants.redeem(&redemption, 1_000 + seconds).is_some()
     };
     assert!(redeemed_after(599));
