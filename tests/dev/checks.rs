@@ -14,7 +14,7 @@ use kit::{
     tools::{self, cargo, println_step, run},
 };
 
-use crate::times::Times;
+use crate::{record::Record, times::Times};
 
 /// What the names of the tests contain that are left to [`packages()`].
 const MORE_PACKAGES: &str = "more_packages";
@@ -23,6 +23,7 @@ const MORE_PACKAGES: &str = "more_packages";
 /// processor of this machine.
 pub(crate) fn everything() -> Result<()> {
     tools::system_for_tests()?;
+    let mut record = Record::default();
     Times::of(|times| {
         // The tools come over the network, and the first parts need none of them.
         thread::scope(|scope| {
@@ -31,10 +32,11 @@ pub(crate) fn everything() -> Result<()> {
             times.part("Tools", || tools.join().unwrap_or_else(|_| Err("The tools cannot be fetched.".to_owned())))
         })?;
         times.part("Supply chain", supply_chain)?;
-        times.part("Unit tests", unit_tests)?;
+        times.part("Unit tests", || unit_tests(&mut record))?;
         times.part("Debug builds", programs::build)?;
         times.part("Packages", || Package::here(Storage::Cookies).build().map(drop))?;
-        times.part("End-to-end tests", || run_scenarios(&["--skip", MORE_PACKAGES]))
+        times.part("End-to-end tests", || run_scenarios(&["--skip", MORE_PACKAGES], &mut record))?;
+        times.part("Requirements", || record.has_what_the_requirements_name())
     })
 }
 
@@ -50,7 +52,7 @@ pub(crate) fn packages() -> Result<()> {
             Package::elsewhere(Storage::Table).build().map(drop)
         })?;
         times.part("Packages for the table", || Package::here(Storage::Table).build().map(drop))?;
-        times.part("Tests of these packages", || run_scenarios(&[MORE_PACKAGES]))
+        times.part("Tests of these packages", || run_scenarios(&[MORE_PACKAGES], &mut Record::default()))
     })
 }
 
@@ -68,7 +70,7 @@ pub(crate) fn end_to_end(name: &str) -> Result<()> {
     }
     tools::for_tests()?;
     programs::build()?;
-    run_scenarios(&choice)?;
+    run_scenarios(&choice, &mut Record::default())?;
     println_step("\nAll is well.");
     Ok(())
 }
@@ -98,9 +100,10 @@ fn supply_chain() -> Result<()> {
 
 /// The tests beside the code, those of the kit included, and the examples in the documentation. `--workspace` and no less:
 /// with fewer packages, cargo would choose other features for what they depend on, and compile all of it once more.
-fn unit_tests() -> Result<()> {
+fn unit_tests(record: &mut Record) -> Result<()> {
+    let is_shown = |line: &str| !line.ends_with(" ... ok");
     for which in ["--lib", "--doc"] {
-        run(&mut cargo(&["test", "--workspace", which, "--locked", "--quiet"]), "A test fails")?;
+        record.run(cargo(&["test", "--workspace", which, "--locked"]), "A test fails", is_shown)?;
     }
     Ok(())
 }
@@ -115,10 +118,10 @@ fn scenarios(choice: &[&str]) -> Command {
     scenarios
 }
 
-fn run_scenarios(choice: &[&str]) -> Result<()> {
+fn run_scenarios(choice: &[&str], record: &mut Record) -> Result<()> {
     tools::clear_logs()?;
     let failure = format!("An end-to-end test fails; {} has logs and screenshots", tools::target().display());
-    run(&mut scenarios(choice), &failure)
+    record.run(scenarios(choice), &failure, |_| true)
 }
 
 /// Whether these arguments choose any scenario at all.

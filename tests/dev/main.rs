@@ -5,6 +5,7 @@ mod doctor;
 mod mutants;
 mod ops;
 mod plan;
+mod record;
 mod run;
 mod session_key;
 mod times;

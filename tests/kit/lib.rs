@@ -22,6 +22,7 @@ pub mod python;
 pub mod rebuild;
 pub mod recorder;
 mod requests;
+pub mod requirements;
 pub mod runtime;
 pub mod sam;
 pub mod sample_event;

@@ -21,6 +21,7 @@ async fn a_user_who_is_turned_away_reads_why_and_comes_in_with_another_account(s
     scene.begin().await?;
     scene.choose("ada").await?;
     scene.browser.shows("This account has no access").await?;
+    scene.is_at("/login").await?;
     scene.browser.shows("ada@uchicago.example").await?;
     scene.browser.shows("ALLOWED_GROUPS").await?;
     scene.is_in_order("not-admitted").await?;

@@ -188,12 +188,15 @@ async fn authorizer_bypass_by_a_header_changes_no_verdict() {
         ("host", "evil.example"),
         ("x-origin-secret", "any"),
         ("referer", "https://gateway.example/"),
+        ("x-middleware-subrequest", "middleware"),
     ];
     // What the context has, by names that proxies use.
     let parts = ["sub", "username", "name", "email", "organization", "expires", "session", "roles", "login"];
     let prefixes = ["", "x-", "x-forwarded-", "x-auth-request-", "x-amzn-"];
     let names: Vec<_> = prefixes.iter().flat_map(|prefix| parts.map(|part| format!("{prefix}{part}"))).collect();
-    let headers = headers.into_iter().chain(names.iter().map(|name| (name.as_str(), "mallory@evil.example")));
+    let with_underscores = names.iter().map(|name| name.replace('-', "_")).collect::<Vec<_>>();
+    let names = names.iter().chain(&with_underscores).map(|name| (name.as_str(), "mallory@evil.example"));
+    let headers = headers.into_iter().chain(names);
     let headers: Vec<_> = headers.collect();
     let grace = signed_in(&[]).await;
     for mode in [SIGNED_IN, VISITOR] {
@@ -206,6 +209,31 @@ async fn authorizer_bypass_by_a_header_changes_no_verdict() {
                 }
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn authorizer_bypass_by_a_path_changes_no_verdict() {
+    for path in [
+        "/",
+        "/login",
+        "/logout",
+        "/health",
+        "/report?/health",
+        "/report%23/health",
+        "/report%3F/health",
+        "/health/../report",
+        "/report/..%2Fhealth",
+        "/login/../report",
+        "/LOGIN",
+        "/report;/health",
+        "/.well-known/x",
+    ] {
+        let strict = result(&[SIGNED_IN], &Event::get(path), noon()).await;
+        assert_eq!(strict, json!({ "isAuthorized": false, "context": {} }), "{path}");
+        let page = result(&[VISITOR], &Event::get(path), noon()).await;
+        let names: Vec<_> = page["context"].as_object().unwrap().keys().collect();
+        assert!(names == ["login"] && page["isAuthorized"] == true, "{path}: {page}");
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use shared::{
     Function, logout_mark,
     session::DisplayText,
-    testing::{self, Browser, Event, Log, Received, SESSION, noon, session},
+    testing::{self, Browser, Event, Log, Received, SESSION, TABLE_DOWN, noon, session, ticket},
 };
 
 use super::*;
@@ -313,6 +313,12 @@ async fn an_event_with_an_invalid_host_or_query_gets_a_response() {
         let response = visit(&mut Browser::default(), &[], Event::get("/").header(name, value)).await;
         response.assert_page(200, "Log in with Globus");
     }
+    for name in ["accept", "authorization", "cookie", "origin", "purpose", "sec-fetch-mode", "sec-fetch-site"] {
+        for value in ["%", "%zz", "Bearer %", "é\u{fffd}", "\u{7}"] {
+            let response = visit(&mut Browser::default(), &[], Event::get("/").header(name, value)).await;
+            assert!(response.status < 500, "{name}: {value:?}: {response:?}");
+        }
+    }
     for query in ["a b", "a=<b>", "{", "}", "|", "%", "%ff", "%zz", "a=\u{fffd}"] {
         let response = visit(&mut Browser::default(), &[], Event::get(&format!("/?{query}"))).await;
         assert!(matches!(response.status, 200 | 400), "{query}: {response:?}");
@@ -346,5 +352,17 @@ async fn an_unreadable_event_and_a_bad_setting_show_name_and_reference() {
     for (event, status) in [("{}", 400), (Event::get("/").json().as_str(), 503)] {
         let page = Received::from(broken.respond(&handle, event, "id-1", noon()).await);
         page.assert_page(status, "· Beamline 7</title>").assert_page(status, "<code>id-1</code>");
+    }
+}
+
+#[tokio::test]
+async fn while_the_table_is_down_no_visitor_counts_as_signed_out() {
+    for event in [Event::get("/"), Event::get("/").of_program(), Event::get("/session").of_program()] {
+        let log = Log::listen();
+        let response = visit(&mut Browser::default(), &TABLE_DOWN, event.cookie(&ticket())).await;
+        assert_eq!((response.status, response.location()), (503, ""), "{response:?}");
+        response.assert_no_cookie();
+        log.assert_reason("store_unreachable");
+        assert!(!response.body.contains("127.0.0.1"), "{}", response.body);
     }
 }

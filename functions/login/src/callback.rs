@@ -24,7 +24,7 @@ impl Callback {
     }
 
     /// The authorization code, if the callback is a success of this authorization server
-    /// ([RFC 9207](https://www.rfc-editor.org/rfc/rfc9207)). An empty parameter is as if it were absent.
+    /// ([RFC 9207](https://www.rfc-editor.org/rfc/rfc9207)). An empty code or error is as if it were absent; an empty issuer is another one.
     pub(crate) fn code(self, issuer: &Origin) -> Result<String> {
         if self.issuer.is_some_and(|iss| iss != issuer.as_str()) {
             return Err(Kind::ResponseRefused(Reason::CallbackIssuer).into());

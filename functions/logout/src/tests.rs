@@ -33,10 +33,13 @@ impl SignedIn {
 #[tokio::test]
 async fn a_request_for_the_logout_page_changes_nothing() {
     let mut user = SignedIn::start().await;
-    for method in ["GET", "HEAD"] {
-        let response = user.send(Event::get("/logout").method(method)).await;
+    let image = Event::get("/logout").header("sec-fetch-dest", "image").header("sec-fetch-mode", "no-cors");
+    let image = image.header("sec-fetch-site", "cross-site");
+    for event in [Event::get("/logout"), Event::get("/logout").method("HEAD"), image] {
+        let response = user.send(event).await;
         response.assert_page(200, "You are logged in as Ada Lovelace").assert_no_cookie();
     }
+    assert!(user.is_signed_in());
     assert_eq!(user.world.stand_in.requests(Endpoint::Revoke), 0);
 }
 
@@ -80,6 +83,7 @@ async fn cross_site_request_forgery_does_not_log_the_user_out() {
     let form = || Event::post("/logout");
     for forged in [
         form().header("sec-fetch-site", "cross-site"),
+        form().header("sec-fetch-site", "cross-site").header("sec-fetch-mode", "no-cors"),
         form().header("sec-fetch-site", "same-site"),
         form().header("sec-fetch-site", "").header("origin", "null"),
         form().header("sec-fetch-site", "").header("origin", "https://evil.example"),
@@ -404,5 +408,56 @@ async fn while_the_table_is_down_a_logout_clears_the_browser_and_says_what_is_le
         log.assert_reason("store_unreachable");
         let line = log.text();
         assert!(line.contains("sub=\"8c8b2a0e-0000-4000-8000-000000000001\" status=503"), "{line}");
+    }
+}
+
+/// What an operator searches for: all lines of one session, and whose it was.
+#[tokio::test]
+async fn login_renewal_and_logout_are_lines_of_one_session_and_its_user() {
+    let (mut user, log) = (SignedIn::start().await, Log::listen());
+    let mut browser = Browser::default();
+    user.world.sign_in(login::handle, &mut browser, "ada").await;
+    user.browser = browser;
+    let id = user.world.session_of(&user.browser).await.unwrap().log_id();
+    user.world.later(Duration::from_hours(48));
+    user.world.send(login::handle, &mut user.browser, Event::get("/login?refresh")).await;
+    user.send(Event::post("/logout")).await;
+    for event in ["sign_in", "renewal", "logout"] {
+        let line = format!("event=\"{event}\" outcome=\"success\" session=\"{id}\" sub=\"ada10ace-");
+        assert_eq!(log.text().matches(&line).count(), 1, "{event}: {}", log.text());
+    }
+}
+
+#[tokio::test]
+async fn two_sites_at_one_host_keep_apart_from_login_to_logout() {
+    let site = async |path: &str| {
+        let world = World::with(&[("BASE_URL", &format!("https://gateway.example{path}"))]).await;
+        world.stand_in.register_redirect_uri(&format!("https://gateway.example{path}/login"));
+        world
+    };
+    let (a, b, mut browser) = (site("/a").await, site("/b").await, Browser::default());
+    a.sign_in(login::handle, &mut browser, "ada").await;
+    b.sign_in(login::handle, &mut browser, "sparse").await;
+    assert!(a.session_of(&browser).await.is_some());
+
+    a.send(handle, &mut browser, Event::post("/logout")).await;
+
+    assert!(a.session_of(&browser).await.is_none() && b.session_of(&browser).await.is_some());
+    assert_eq!((a.revoked(), b.revoked()), (4, 0));
+}
+
+#[tokio::test]
+async fn a_logout_stays_at_the_address_of_the_site() {
+    for (base_url, stage, path) in [
+        ("https://gateway.example/app", "$default", "/app/logout"),
+        ("https://gateway.example", "prod", "/prod/logout"),
+        ("https://gateway.example/app", "prod", "/prod/app/logout"),
+    ] {
+        let (world, mut browser) = (World::with(&[("BASE_URL", base_url)]).await, Browser::default());
+        let response = world.send(handle, &mut browser, Event::post(path).at_stage(stage)).await;
+        response.assert_redirect(303, &format!("{base_url}/logout"));
+        let page = world.send(handle, &mut browser, Event::get(path).at_stage(stage)).await;
+        let back = format!("redirect_uri={}", base_url.replace(':', "%3A").replace('/', "%2F"));
+        assert!(page.body.replace("&#x2f;", "/").contains(&back), "{}", page.body);
     }
 }

@@ -273,6 +273,15 @@ fn every_page_that_shows_the_user_has_the_script_that_empties_it() {
     }
 }
 
+#[test]
+fn every_page_that_can_end_a_callback_takes_the_code_out_of_its_address() {
+    let denial = crate::testing::denial();
+    let denied = Page::not_admitted("Title", &denial, "/login?account=other".to_owned());
+    for page in [denied, Page::Message { title: "Title", text: "Text.", links: Vec::new() }] {
+        assert!(render(&page, "").unwrap().contains(&format!("<script>{MESSAGE}</script>")));
+    }
+}
+
 /// A name that is misspelt in a template would be a blank on the page.
 #[test]
 fn a_value_that_a_template_misses_is_an_error() {

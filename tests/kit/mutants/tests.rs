@@ -4,8 +4,15 @@ use super::*;
 
 const SECURITY: &str = "docs/security.md";
 
-/// The sections that say what is not protected, what is not code, or what was not tested.
-const OTHER_SECTIONS: [&str; 3] = ["What it cannot do", "Supply chain", "What was tested, and what was not"];
+/// The sections that say what is protected and what is not, what is not code, or what was tested.
+const OTHER_SECTIONS: [&str; 6] = [
+    "Threat model",
+    "What it cannot do",
+    "Supply chain",
+    "What was tested, and what was not",
+    "Requirements",
+    "Advisories",
+];
 
 /// Lines that promise nothing that code could break, by their beginning: they explain, or say what is not protected.
 const EXPLAIN: [&str; 8] = [

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use crate::tests::{signed_in, visit, visit_event_later};
-use shared::testing::{Browser, Event, Log, SESSION};
+use shared::testing::{Browser, Event, Log, SESSION, TABLE_DOWN, ticket};
 
 /// As a script on a page of this site sends it.
 fn script() -> Event {
@@ -108,5 +108,15 @@ async fn any_other_method_is_a_405() {
     for event in [Event::post("/session"), script().method("OPTIONS"), script().method("DELETE")] {
         let response = visit(&mut signed_in(&[]).await, &[], event).await;
         assert_eq!((response.status, response.headers["allow"].as_str()), (405, "GET, HEAD"));
+    }
+}
+
+#[tokio::test]
+async fn while_no_session_can_be_read_the_response_is_a_503_that_names_no_user() {
+    for (pairs, reason) in [(&TABLE_DOWN[..], "store_unreachable"), (&[("SESSION_KEYS", "short")][..], "configuration")]
+    {
+        let response = visit(&mut Browser::default(), pairs, script().cookie(&ticket())).await;
+        assert_eq!((response.status, response.error().as_str()), (503, reason));
+        assert!(!response.body.contains("\"sub\""), "{}", response.body);
     }
 }

@@ -299,6 +299,7 @@ async fn an_error_at_globus_is_a_page_and_one_log_line_and_keeps_no_cookie() {
             "client_refused",
         ),
         (Endpoint::Token, Fault::Drop, 503, "Globus is not responding", "globus_connection_lost"),
+        (Endpoint::Token, Fault::Endless, 503, "Globus is not responding", "globus_response_too_large"),
         (
             Endpoint::Jwks,
             respond_with(500, "text/html", "canary"),
@@ -319,6 +320,7 @@ async fn an_error_at_globus_is_a_page_and_one_log_line_and_keeps_no_cookie() {
         log.assert_reason(reason);
         assert!(browser.cookies.is_empty(), "{:?}", browser.cookies);
         assert!(!(response.body + &log.text()).contains("canary"));
+        assert_eq!(world.stand_in.requests(Endpoint::Token), 1, "a code is sent once");
     }
 }
 

@@ -6,7 +6,7 @@ use super::*;
 
 /// What is replaced in the callback of a sign-in, and by what; then status, text of the page, and reason in the log.
 const ODD_CALLBACKS: &[(&str, &str, i64, &str, &str)] = &[
-    // An empty parameter is as if it were absent.
+    // An empty code or error is as if it were absent.
     ("?code=", "?error=&error_description=&code=", 302, "", ""),
     ("code=", "code=&x=", 400, "We could not read that request", "code_missing"),
     ("code=", "error=&code=&x=", 400, "We could not read that request", "code_missing"),
@@ -31,6 +31,8 @@ const ODD_CALLBACKS: &[(&str, &str, i64, &str, &str)] = &[
     // Twice.
     ("?code=", "?code=x&code=", 400, "We could not read that request", "parameter_repeated"),
     ("state=", "state=x&state=", 400, "We could not read that request", "parameter_repeated"),
+    ("?code=", "?iss=x&iss=y&code=", 400, "We could not read that request", "parameter_repeated"),
+    ("code=", "error=access_denied&error=x&x=", 400, "We could not read that request", "parameter_repeated"),
     // What is decoded or encoded twice, or changed on its way.
     ("code=", "code=%20", 400, "This login cannot be completed", "code_refused"),
     ("state=", "state=%20", 400, "This login cannot be completed", "state_unknown"),

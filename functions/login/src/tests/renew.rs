@@ -51,6 +51,18 @@ async fn good_tokens_and_no_session_cause_no_token_request() {
 }
 
 #[tokio::test]
+async fn a_refresh_token_that_was_replaced_is_never_sent_again() {
+    let (mut world, mut browser) = with_time_left(Duration::from_secs(1)).await;
+    world.stand_in.refresh_tokens(RefreshTokens::Rotated);
+    for _ in 0..3 {
+        renew(&world, &mut browser).await.assert_redirect(302, "https://gateway.example/files?x=1");
+        assert!(world.session_of(&browser).await.is_some());
+        world.later(TOKEN_LIFE);
+    }
+    assert_eq!(world.stand_in.requests(Endpoint::Token), 1 + 3 * 2);
+}
+
+#[tokio::test]
 async fn a_prefetch_begins_no_renewal() {
     let (world, mut browser) = with_time_left(Duration::ZERO).await;
     let ahead = Event::get("/login?refresh").header("sec-purpose", "prefetch");
@@ -141,6 +153,7 @@ async fn a_refused_grant_begins_a_sign_in_and_removes_no_session() {
 async fn an_error_at_globus_keeps_a_session_whose_token_is_still_good() {
     for fault in [
         Fault::Drop,
+        Fault::Hold,
         Fault::Respond { status: 500, content_type: "text/html", body: "canary".to_owned() },
         Fault::Respond { status: 200, content_type: "text/html", body: "canary".to_owned() },
     ] {

@@ -52,13 +52,13 @@ fn nothing_is_logged_at_start_if_there_is_room() {
 }
 
 /// A whole sign-in of a user whose names are of usual length.
-async fn sign_in_with_usual_names(world: &World, person: &str) -> Received {
+async fn sign_in_with_usual_names(world: &World, browser: &mut Browser, person: &str) -> Received {
     world.stand_in.edit_id_token(|claims| {
         for name in ["name", "preferred_username", "email", "organization", "identity_provider_display_name"] {
             claims[name] = "a name of usual length...".into();
         }
     });
-    sign_in(world, &mut Browser::default(), person).await
+    sign_in(world, browser, person).await
 }
 
 /// Of eight services, Globus Groups is one.
@@ -71,7 +71,7 @@ async fn roles_count_in_the_room_of_a_cookie_at_start_as_at_a_login() {
         let warned = !logged_at_start(&settings).is_empty();
         let world = World::with(&settings).await;
 
-        let status = sign_in_with_usual_names(&world, "member").await.status;
+        let status = sign_in_with_usual_names(&world, &mut Browser::default(), "member").await.status;
 
         assert_eq!((warned, status), expected, "{length}");
     }
@@ -87,10 +87,28 @@ async fn a_user_cannot_log_in_exactly_if_the_log_warns_at_start() {
             let warned = !logged_at_start(&scopes).is_empty();
             let world = World::with(&scopes).await;
 
-            let status = sign_in_with_usual_names(&world, "ada").await.status;
+            let status = sign_in_with_usual_names(&world, &mut Browser::default(), "ada").await.status;
 
             let expected = if services > most { (true, 500) } else { (false, 302) };
             assert_eq!((warned, status), expected, "{services} services");
         }
     }
+}
+
+/// API Gateway refuses a request with more than 10,240 bytes of headers, also that for the logout.
+#[tokio::test]
+async fn all_cookies_of_this_site_leave_three_kilobytes_for_other_headers() {
+    let scopes = scopes_of(8, false);
+    let (world, mut browser) = (World::with(&[("GLOBUS_SCOPES", &scopes)]).await, Browser::default());
+    let response = sign_in_with_usual_names(&world, &mut browser, "ada").await;
+    response.assert_redirect(302, "https://gateway.example/");
+    let mark = "x".repeat(100);
+    browser.cookies.insert("__Host-logout-8af82921".to_owned(), mark);
+    for length in [510, 110, 110, 110, 110, 110] {
+        begin(&world, &mut browser, &format!("/login?next=/{}", "x".repeat(length))).await;
+    }
+
+    assert_eq!(browser.cookies.len(), 7, "{:?}", browser.cookies.keys());
+    let size: usize = browser.cookies.iter().map(|(name, value)| name.len() + value.len() + 3).sum();
+    assert!((5_000..7_000).contains(&size), "{size} bytes");
 }
