@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _};
 
 use kit::{Result, dynamodb::DynamoDb, operator::Operator, tools};
 use serde_json::{Value, json};
+use shared::testing::{Browser, World};
 
 const UUID: &str = "4e3b6a0e-0000-4000-8000-000000000000";
 const SECRET: &str = "a-client-secret";
@@ -316,9 +317,12 @@ fn a_directory_that_cannot_be_written_to_is_named_before_the_first_question() ->
 async fn the_sessions_of_one_user_are_ended_and_those_of_others_stay() -> Result<()> {
     const ADA: &str = "ada10ace-1815-4d60-8bdb-eeecaba85bd9";
     let table = DynamoDb::shared()?.table()?;
-    let item = |sub: &str, id: u8| json!({ "sub": { "S": sub }, "session_id": { "S": format!("session-{id}") } });
-    for item in [item(ADA, 1), item(ADA, 2), item("grace", 3)] {
-        DynamoDb::shared()?.call("PutItem", &json!({ "TableName": table.name(), "Item": item }))?;
+    let variables = table.variables();
+    let pairs: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let world = World::with(&pairs).await;
+    let [mut here, mut elsewhere, mut other] = [(); 3].map(|()| Browser::default());
+    for (browser, person) in [(&mut here, "ada"), (&mut elsewhere, "ada"), (&mut other, "sparse")] {
+        world.sign_in(login::handle, browser, person).await;
     }
     let mut operator = Operator::start("end-sessions", &json!({ "physical": { "TokenTable": table.name() } }))?;
     operator.variables = table.variables();
@@ -335,7 +339,7 @@ async fn the_sessions_of_one_user_are_ended_and_those_of_others_stay() -> Result
         "{}",
         ended.said
     );
-    let left = DynamoDb::shared()?.call("Scan", &json!({ "TableName": table.name() }))?;
-    assert_eq!(left["Items"], json!([item("grace", 3)]));
+    assert!(world.session_of(&here).await.is_none() && world.session_of(&elsewhere).await.is_none());
+    assert!(world.session_of(&other).await.is_some());
     Ok(())
 }

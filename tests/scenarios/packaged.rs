@@ -16,7 +16,7 @@ use crate::{
 /// The newest version of the C library that Lambda's `provided.al2023` has.
 const NEWEST_GLIBC: (u32, u32) = (2, 34);
 
-const METHODS: [&str; 4] = ["GET", "HEAD", "POST", "DELETE"];
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "DELETE", "PUT", "TRACE", "PROPFIND"];
 
 on_each_package! {
     no_function_needs_a_newer_c_library_than_lambda_has

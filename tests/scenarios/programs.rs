@@ -43,6 +43,16 @@ const OF_THE_TESTS: &str = "grace.hopper@gateway.example";
 
 /// What a program responds to each of the sample events, where random values are left out.
 fn responses(way: Way, program: &str, settings: &[(&str, &str)]) -> Result<Vec<(String, Value)>> {
+    responses_with(&[], way, program, settings)
+}
+
+/// The same, with these headers in each event that is one of an HTTP API.
+fn responses_with(
+    headers: &[(&str, &str)],
+    way: Way,
+    program: &str,
+    settings: &[(&str, &str)],
+) -> Result<Vec<(String, Value)>> {
     let runtime = Runtime::start()?;
     let mut running = Command::new(programs::kept(way, program)?);
     running.env_clear().envs(runtime.variables()?).envs(settings.iter().copied());
@@ -50,9 +60,11 @@ fn responses(way: Way, program: &str, settings: &[(&str, &str)]) -> Result<Vec<(
     let mut waiting = runtime.first(&mut running)?;
     let mut responses = Vec::new();
     for event in Event::samples_for("") {
+        let is_request = !NO_REQUESTS.contains(&event.as_str());
+        let headers = headers.iter().filter(|_| is_request);
+        let sent = headers.fold(Event::sample(&event), |event, (name, value)| event.header(name, value));
         // What a function reports as an error is compared, too.
-        let response =
-            waiting.response_to(&Event::sample(&event).json()).unwrap_or_else(|error| json!(error).to_string());
+        let response = waiting.response_to(&sent.json()).unwrap_or_else(|error| json!(error).to_string());
         let response = serde_json::from_str(&without_random_values(&response));
         responses.push((event, response.map_err(|error| error.to_string())?));
     }
@@ -104,6 +116,30 @@ fn without_a_table_both_programs_of_a_function_respond_alike() -> Result<()> {
         let [both, cookies] = [function, &format!("{function}-cookie")];
         let responses = |program| responses(Way::Alone, program, &COMPLETE);
         assert_alike(function, &responses(both)?, &responses(cookies)?);
+    }
+    Ok(())
+}
+
+#[test]
+fn no_header_of_a_proxy_changes_a_response() -> Result<()> {
+    const SPOOFED: [(&str, &str); 12] = [
+        ("x-forwarded-host", "evil.example"),
+        ("x-forwarded-proto", "http"),
+        ("x-forwarded-port", "81"),
+        ("x-forwarded-prefix", "/evil"),
+        ("x-forwarded-for", "127.0.0.1"),
+        ("x-forwarded-user", "grace"),
+        ("forwarded", "host=evil.example;proto=http"),
+        ("x-original-url", "/evil"),
+        ("x-rewrite-url", "/evil"),
+        ("x-http-method-override", "DELETE"),
+        ("x-host", "evil.example"),
+        ("via", "1.1 evil.example"),
+    ];
+    for function in functions() {
+        let program = format!("{function}-cookie");
+        let plain = responses(Way::Alone, &program, &COMPLETE)?;
+        assert_alike(&program, &plain, &responses_with(&SPOOFED, Way::Alone, &program, &COMPLETE)?);
     }
     Ok(())
 }

@@ -139,6 +139,20 @@ impl Received {
         assert!(!self.headers.contains_key("clear-site-data"), "{self:?}");
     }
 
+    /// Asserts that no address in the response has one of these: its `Location`, and those in a page or in JSON.
+    #[track_caller]
+    pub fn assert_addresses_lack<'a>(&self, secrets: impl IntoIterator<Item = &'a str>) {
+        // Templates escape slashes in attributes.
+        let body = self.body.replace("&#x2f;", "/").replace("&amp;", "&");
+        let begins = ["href=\"", "action=\"", "src=\"", "\"login\":\"", "\"logout\":\""];
+        let of_the_body = begins.iter().flat_map(|begin| body.split(begin).skip(1));
+        let addresses = of_the_body.filter_map(|rest| rest.split('"').next()).chain([self.location()]);
+        let addresses: Vec<_> = addresses.collect();
+        for secret in secrets {
+            assert!(!addresses.iter().any(|address| address.contains(secret)), "{secret:?} is in {addresses:?}");
+        }
+    }
+
     /// Asserts that the response sets no cookie.
     #[track_caller]
     pub fn assert_no_cookie(&self) -> &Self {

@@ -56,14 +56,19 @@ impl World {
         self.function.state.as_ref().unwrap_or_else(|problems| panic!("{problems}"))
     }
 
-    /// Sends an event to the function's handler.
+    /// Sends an event to the function's handler. No address in the response may have a token, a code or a sealed cookie.
     pub async fn send(
         &self,
         handle: impl AsyncFn(&(App, Globus), &Request, Timestamp) -> Result<Response<Body>>,
         browser: &mut Browser,
         event: Event,
     ) -> Received {
-        browser.send(&self.function, handle, event, self.now).await
+        let received = browser.send(&self.function, handle, event, self.now).await;
+        let tokens = self.stand_in.issued_tokens();
+        // Tests plant shorter ones.
+        let sealed = browser.cookies.values().filter(|value| value.len() >= 20);
+        received.assert_addresses_lack(tokens.iter().chain(sealed).map(String::as_str).chain(["?code=", "&code="]));
+        received
     }
 
     /// The event of a browser that comes back from Globus, after the user `person` has logged in there at `url`.

@@ -174,3 +174,59 @@ async fn the_session_of_a_removed_member_is_deleted_at_the_next_check() -> Resul
     assert_eq!(table.scan()?.len(), 0);
     Ok(())
 }
+
+/// Session fixation: a value that was there before a login leads to nothing after it.
+#[tokio::test]
+async fn a_session_that_a_new_login_has_replaced_is_logged_out_and_an_unknown_id_is_not_adopted() -> Result<()> {
+    let (world, table) = site(&[]).await?;
+    let mut browser = Browser::default();
+    world.sign_in(login::handle, &mut browser, "ada").await;
+    let mut planted = browser.clone();
+    world.sign_in(login::handle, &mut browser, "ada").await;
+    assert_eq!(visit_home(&world, &mut planted, "/session").await.status, 401);
+    assert_eq!(visit_home(&world, &mut browser, "/session").await.status, 200);
+
+    let known = table.scan()?[0]["session_id"].clone();
+    table.clear()?;
+    assert_eq!(visit_home(&world, &mut browser, "/session").await.status, 401);
+    world.sign_in(login::handle, &mut browser, "ada").await;
+    assert_ne!(table.scan()?[0]["session_id"], known);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_saved_copy_of_the_cookie_opens_no_function_after_a_logout() -> Result<()> {
+    let (world, table) = site(&[]).await?;
+    let mut browser = Browser::default();
+    world.sign_in(login::handle, &mut browser, "ada").await;
+    let saved = browser.clone();
+    world.send(logout::handle, &mut browser, Event::post("/logout")).await;
+    let asked = world.stand_in.requests(Endpoint::Token);
+
+    visit_home(&world, &mut saved.clone(), "/").await.assert_page(200, "Log in with Globus");
+    assert_eq!(visit_home(&world, &mut saved.clone(), "/session").await.status, 401);
+    assert_eq!(world.send(login::handle, &mut saved.clone(), script()).await.status, 401);
+    let page = world.send(logout::handle, &mut saved.clone(), Event::get("/logout")).await;
+    page.assert_page(200, "You are logged out");
+    assert_eq!((world.stand_in.requests(Endpoint::Token), table.scan()?.len()), (asked, 0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_in_constant_use_ends_at_its_limit() -> Result<()> {
+    const MAX: (&str, &str) = ("SESSION_MAX_HOURS", "100");
+    for mut world in [World::with(&[MAX]).await, site(&[MAX]).await?.0] {
+        let mut browser = Browser::default();
+        world.sign_in(login::handle, &mut browser, "ada").await;
+        for _ in 0..99 {
+            world.later(Duration::from_hours(1));
+            if visit_home(&world, &mut browser, "/").await.status == 302 {
+                world.send(login::handle, &mut browser, Event::get("/login?refresh")).await;
+            }
+            visit_home(&world, &mut browser, "/").await.assert_page(200, "Hello Ada Lovelace!");
+        }
+        world.later(Duration::from_hours(1));
+        visit_home(&world, &mut browser, "/").await.assert_page(200, "Your login has expired");
+    }
+    Ok(())
+}

@@ -1,6 +1,14 @@
 //! Globus refuses, fails, or does not respond.
 
+use std::{
+    collections::BTreeMap,
+    io::{Read as _, Write as _},
+    net::TcpListener,
+    thread,
+};
+
 use super::*;
+use crate::App;
 
 #[tokio::test]
 async fn a_code_without_its_verifier_is_refused() {
@@ -74,4 +82,50 @@ async fn a_globus_that_is_down_is_reported_as_unreachable() {
     let (_, globus) = function.state.unwrap();
     let refused = globus.complete(code, &attempt, REDIRECT_URI, &[], now()).await;
     assert_eq!(refused.unwrap_err().row().reason.as_str(), "globus_unreachable");
+}
+
+/// A server that reads one request, and gives its head and its body.
+fn hear_one(server: &TcpListener) -> (String, String) {
+    let (mut connection, _) = server.accept().unwrap();
+    let (mut heard, mut part) = (String::new(), [0; 4096]);
+    loop {
+        let length = connection.read(&mut part).unwrap();
+        heard.push_str(str::from_utf8(&part[..length]).unwrap());
+        let Some((head, body)) = heard.split_once("\r\n\r\n") else { continue };
+        let (_, rest) = head.split_once("content-length: ").unwrap();
+        if body.len() >= rest.split("\r\n").next().unwrap().parse().unwrap() {
+            connection.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 2\r\n\r\n{}").unwrap();
+            return (head.to_owned(), body.to_owned());
+        }
+    }
+}
+
+/// [RFC 6749 sections 2.3.1 and 4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3)
+#[tokio::test]
+async fn a_code_is_redeemed_by_one_form_and_the_secret_is_nowhere_else() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", server.local_addr().unwrap());
+    let heard = thread::spawn(move || hear_one(&server));
+    let settings =
+        [("GLOBUS_AUTH_URL", url.as_str()), ("GLOBUS_CLIENT_ID", CLIENT_ID), ("GLOBUS_CLIENT_SECRET", "s+/=")];
+    let function = testing::function(&settings, |env| App::with_globus(App::read(env), env));
+    let (_, globus) = function.state.as_ref().unwrap();
+    let intent = Intent { next: ReturnPath::home(), other_account: false, log_in_again: false };
+    let (attempt, _) = globus.begin(REDIRECT_URI, intent, now()).unwrap();
+
+    globus.redeem("the-code".to_owned(), &attempt, REDIRECT_URI, &Mutex::default()).await.unwrap_err();
+
+    let (head, body) = heard.join().unwrap();
+    assert!(head.starts_with("POST /v2/oauth2/token HTTP/1.1\r\n"), "{head}");
+    assert!(!head.to_ascii_lowercase().contains("authorization:"), "{head}");
+    let form: BTreeMap<String, String> = url::form_urlencoded::parse(body.as_bytes()).into_owned().collect();
+    let expected = [
+        ("client_id", CLIENT_ID),
+        ("client_secret", "s+/="),
+        ("code", "the-code"),
+        ("code_verifier", attempt.pkce_verifier.expose()),
+        ("grant_type", "authorization_code"),
+        ("redirect_uri", "https://gateway.example/login"),
+    ];
+    assert_eq!(form, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
 }
