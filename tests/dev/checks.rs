@@ -98,12 +98,13 @@ fn supply_chain() -> Result<()> {
     run(&mut workflows, "The workflows in .github have something to say")
 }
 
-/// The tests beside the code, those of the kit included, and the examples in the documentation. `--workspace` and no less:
+/// The tests beside the code, those of the kit and of this program included, and the examples in the documentation. `--workspace` and no less:
 /// with fewer packages, cargo would choose other features for what they depend on, and compile all of it once more.
 fn unit_tests(record: &mut Record) -> Result<()> {
     let is_shown = |line: &str| !line.ends_with(" ... ok");
-    for which in ["--lib", "--doc"] {
-        record.run(cargo(&["test", "--workspace", which, "--locked"]), "A test fails", is_shown)?;
+    for which in [&["--lib", "--bin", "dev"][..], &["--doc"]] {
+        let arguments = [&["test", "--workspace", "--locked"], which].concat();
+        record.run(cargo(&arguments), "A test fails", is_shown)?;
     }
     Ok(())
 }

@@ -62,7 +62,8 @@ impl Reading {
     /// if another one writes between its name and that word; but all that ran succeeded if cargo has.
     fn line(&mut self, line: &str) {
         if let Some((_, program)) = line.trim_start().strip_prefix("Running ").and_then(|line| line.rsplit_once('/')) {
-            self.package = program.split('-').next().unwrap_or_default().to_owned();
+            let name = program.rsplit_once('-').map_or(program, |(name, _hash)| name);
+            self.package = name.replace('_', "-");
         }
         if let Some((name, result)) = line.strip_prefix("test ").and_then(|line| line.split_once(" ... "))
             && !result.starts_with("ignored")
@@ -80,7 +81,7 @@ mod tests {
     fn a_test_is_noted_with_its_package_unless_it_is_ignored() {
         let mut reading = Reading::default();
         for line in [
-            "     Running unittests src/lib.rs (target/debug/deps/shared-0f3c)",
+            "     Running unittests src/lib.rs (target/debug/deps/globus_stand_in-0f3c)",
             "running 3 tests",
             "test cookies::tests::a_cookie_opens ... ok",
             "test cookies::tests::another ... ignored, takes hours",
@@ -91,7 +92,7 @@ mod tests {
         ] {
             reading.line(line);
         }
-        let expected = ["scenarios: start_up::sizes", "shared: cookies::tests::a_cookie_opens"];
+        let expected = ["globus-stand-in: cookies::tests::a_cookie_opens", "scenarios: start_up::sizes"];
         assert_eq!(reading.ran.into_iter().collect::<Vec<_>>(), expected);
     }
 }

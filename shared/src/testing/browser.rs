@@ -117,7 +117,7 @@ impl Received {
     #[track_caller]
     pub fn assert_protected(&self) {
         for cookie in &self.cookies {
-            let (pair, attributes) = cookie.split_once("; ").unwrap();
+            let (pair, attributes) = cookie.split_once("; ").unwrap_or((cookie, ""));
             let secure = if pair.starts_with("__Host-") { "Secure; " } else { "" };
             let age = attributes.strip_prefix(&format!("HttpOnly; SameSite=Lax; {secure}Path=/; Max-Age="));
             assert!(age.is_some_and(|age| age.parse::<u32>().is_ok()), "{cookie}");

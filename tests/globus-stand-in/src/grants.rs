@@ -9,7 +9,7 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::digest::{SHA256, digest};
 
-use crate::{random, scopes::Service, session::Session};
+use crate::{Pkce, random, scopes::Service, session::Session};
 
 /// How long a code can be redeemed, in seconds
 /// ([RFC 6749, section 4.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2)).
@@ -34,8 +34,7 @@ pub(crate) struct Redemption<'a> {
     pub(crate) code: &'a str,
     pub(crate) redirect_uri: &'a str,
     pub(crate) code_verifier: Option<&'a str>,
-    /// Whether the code is redeemed whatever the verifier is.
-    pub(crate) ignore_pkce: bool,
+    pub(crate) pkce: Pkce,
 }
 
 struct Code {
@@ -95,7 +94,7 @@ impl Grants {
         }
         let fits = now < code.expires
             && redemption.redirect_uri == grant.redirect_uri
-            && (redemption.ignore_pkce || grant.accepts(redemption.code_verifier));
+            && (redemption.pkce == Pkce::Ignored || grant.accepts(redemption.code_verifier));
         fits.then_some(grant)
     }
 

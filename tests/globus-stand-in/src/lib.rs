@@ -94,6 +94,16 @@ pub enum Signing {
     HmacWithPublicKey,
 }
 
+/// What becomes of the verifier of a code
+/// ([RFC 7636, section 4.6](https://www.rfc-editor.org/rfc/rfc7636#section-4.6)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pkce {
+    /// It must match the challenge, and one without the other is refused.
+    Checked,
+    /// It is not looked at, as by an authorization server without PKCE.
+    Ignored,
+}
+
 /// What introspection says of a policy that does not exist. Globus documents neither.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnknownPolicies {
@@ -295,9 +305,9 @@ impl StandIn {
         self.set(|settings| settings.all_memberships = all);
     }
 
-    /// Whether codes are redeemed whatever their verifiers are, as by an authorization server without PKCE.
-    pub fn ignore_pkce(&self, ignore: bool) {
-        self.set(|settings| settings.ignore_pkce = ignore);
+    /// Sets what becomes of verifiers. The default is [`Pkce::Checked`].
+    pub fn pkce(&self, pkce: Pkce) {
+        self.set(|settings| settings.pkce = pkce);
     }
 
     /// Sets how ID tokens are signed. The default is [`Signing::Normal`].

@@ -10,7 +10,7 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use crate::{
-    RefreshTokens, Signing, UnknownPolicies, faults::Faults, grants::Grants, groups::Memberships, keys::KeyRing,
+    Pkce, RefreshTokens, Signing, UnknownPolicies, faults::Faults, grants::Grants, groups::Memberships, keys::KeyRing,
     session::Session,
 };
 
@@ -48,8 +48,7 @@ pub(crate) struct Settings {
     pub(crate) refresh_tokens: RefreshTokens,
     pub(crate) invalid_grant_status: StatusCode,
     pub(crate) signing: Signing,
-    /// Whether a code is redeemed whatever its verifier is.
-    pub(crate) ignore_pkce: bool,
+    pub(crate) pkce: Pkce,
     pub(crate) keys: KeyRing,
     pub(crate) edit_token_response: Option<Edit>,
     pub(crate) edit_id_token: Option<Edit>,
@@ -72,7 +71,7 @@ impl Default for Settings {
             refresh_tokens: RefreshTokens::Same,
             invalid_grant_status: StatusCode::BAD_REQUEST,
             signing: Signing::Normal,
-            ignore_pkce: false,
+            pkce: Pkce::Checked,
             keys: KeyRing::default(),
             edit_token_response: None,
             edit_id_token: None,

@@ -89,7 +89,7 @@ fn redeem(provider: &Provider, settings: &Settings, form: &Params) -> Result<Tok
         code: form.get("code").ok_or(Refusal::INVALID_REQUEST)?,
         redirect_uri: form.get("redirect_uri").ok_or(Refusal::INVALID_REQUEST)?,
         code_verifier: form.get("code_verifier"),
-        ignore_pkce: settings.ignore_pkce,
+        pkce: settings.pkce,
     };
     let now = grants::now();
     let mut state = provider.state();

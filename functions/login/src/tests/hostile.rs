@@ -1,4 +1,4 @@
-use globus_stand_in::Signing;
+use globus_stand_in::{Pkce, Signing};
 use shared::testing::Log;
 
 use super::*;
@@ -135,7 +135,7 @@ async fn authorization_code_injection_is_stopped_by_pkce() {
 #[tokio::test]
 async fn where_pkce_is_ignored_an_injected_code_is_stopped_by_its_nonce() {
     let (world, log) = (World::start().await, Log::listen());
-    world.stand_in.ignore_pkce(true);
+    world.stand_in.pkce(Pkce::Ignored);
     let (mut victim, mut attacker) = (Browser::default(), Browser::default());
     let stolen = begin(&world, &mut victim, "/login").await;
     let stolen = world.stand_in.sign_in(&stolen, "ada").await.unwrap();
@@ -327,12 +327,12 @@ async fn no_text_from_outside_gets_into_the_log() {
     let (world, mut browser, log) = (World::start().await, Browser::default(), Log::listen());
     let state = query(&begin(&world, &mut browser, "/login").await, "state").to_owned();
     // API Gateway takes no longer request.
-    let long = format!("canary%0D%0Aevent%3Dsign_in{}", "x".repeat(9_000));
+    let text = format!("canary%0D%0Aevent%3Dsign_in{}", "x".repeat(9_000));
     for name in ["next", "code", "error", "error_description", "iss", "account", "rules"] {
-        let path = format!("/login?{name}={long}&state={state}");
+        let path = format!("/login?{name}={text}&state={state}");
         send(&world, &mut browser.clone(), Event::get(&path)).await;
     }
-    send(&world, &mut browser.clone(), Event::get(&format!("/login?code=x&state={long}"))).await;
+    send(&world, &mut browser.clone(), Event::get(&format!("/login?code=x&state={text}"))).await;
     for name in ["user-agent", "referer", "host", "origin", "accept", "x-forwarded-for", "sec-purpose"] {
         let event = Event::get("/login").header(name, &"canary".repeat(1_500));
         send(&world, &mut browser.clone(), event).await;

@@ -87,11 +87,11 @@ async fn a_globus_that_is_down_is_reported_as_unreachable() {
 /// A server that reads one request, and gives its head and its body.
 fn hear_one(server: &TcpListener) -> (String, String) {
     let (mut connection, _) = server.accept().unwrap();
-    let (mut heard, mut part) = (String::new(), [0; 4096]);
+    let (mut request, mut part) = (String::new(), [0; 4096]);
     loop {
         let length = connection.read(&mut part).unwrap();
-        heard.push_str(str::from_utf8(&part[..length]).unwrap());
-        let Some((head, body)) = heard.split_once("\r\n\r\n") else { continue };
+        request.push_str(str::from_utf8(&part[..length]).unwrap());
+        let Some((head, body)) = request.split_once("\r\n\r\n") else { continue };
         let (_, rest) = head.split_once("content-length: ").unwrap();
         if body.len() >= rest.split("\r\n").next().unwrap().parse().unwrap() {
             connection.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 2\r\n\r\n{}").unwrap();
@@ -105,7 +105,7 @@ fn hear_one(server: &TcpListener) -> (String, String) {
 async fn a_code_is_redeemed_by_one_form_and_the_secret_is_nowhere_else() {
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", server.local_addr().unwrap());
-    let heard = thread::spawn(move || hear_one(&server));
+    let server = thread::spawn(move || hear_one(&server));
     let settings =
         [("GLOBUS_AUTH_URL", url.as_str()), ("GLOBUS_CLIENT_ID", CLIENT_ID), ("GLOBUS_CLIENT_SECRET", "s+/=")];
     let function = testing::function(&settings, |env| App::with_globus(App::read(env), env));
@@ -115,7 +115,7 @@ async fn a_code_is_redeemed_by_one_form_and_the_secret_is_nowhere_else() {
 
     globus.redeem("the-code".to_owned(), &attempt, REDIRECT_URI, &Mutex::default()).await.unwrap_err();
 
-    let (head, body) = heard.join().unwrap();
+    let (head, body) = server.join().unwrap();
     assert!(head.starts_with("POST /v2/oauth2/token HTTP/1.1\r\n"), "{head}");
     assert!(!head.to_ascii_lowercase().contains("authorization:"), "{head}");
     let form: BTreeMap<String, String> = url::form_urlencoded::parse(body.as_bytes()).into_owned().collect();

@@ -1,7 +1,7 @@
 //! The token endpoint: codes, refresh tokens, and client authentication.
 
 use super::*;
-use crate::{RefreshTokens, people, session::Session};
+use crate::{Pkce, RefreshTokens, people, session::Session};
 
 const TRANSFER: &str = "urn:globus:auth:scope:transfer.api.globus.org:all";
 
@@ -284,7 +284,7 @@ fn a_code_can_be_redeemed_for_ten_minutes() {
             offline: false,
         };
         let code = grants.code(grant, 1_000);
-        let redemption = Redemption { code: &code, redirect_uri: CALLBACK, code_verifier: None, ignore_pkce: false };
+        let redemption = Redemption { code: &code, redirect_uri: CALLBACK, code_verifier: None, pkce: Pkce::Checked };
         grants.redeem(&redemption, 1_000 + seconds).is_some()
     };
     assert!(redeemed_after(599));
