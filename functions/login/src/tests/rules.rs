@@ -415,7 +415,7 @@ async fn a_user_who_is_denied_keeps_no_earlier_session_of_their_own() {
 }
 
 #[tokio::test]
-async fn two_users_with_the_same_local_part_stay_two() {
+async fn two_users_with_the_same_username_stay_two() {
     let world = World::with(&[("ALLOWED_DOMAINS", "globusid.example,lab.example")]).await;
     let mut subs = Vec::new();
     for person in ["lab", "mfa"] {
