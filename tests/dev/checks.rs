@@ -32,6 +32,7 @@ pub(crate) fn everything() -> Result<()> {
         })?;
         times.part("Supply chain", supply_chain)?;
         times.part("Unit tests", unit_tests)?;
+        times.part("Fuzzing", fuzzing)?;
         times.part("Debug builds", programs::build)?;
         times.part("Packages", || Package::here(Storage::Cookies).build().map(drop))?;
         times.part("End-to-end tests", || run_scenarios(&["--skip", MORE_PACKAGES]))
@@ -103,6 +104,12 @@ fn unit_tests() -> Result<()> {
         run(&mut cargo(&["test", "--workspace", which, "--locked", "--quiet"]), "A test fails")?;
     }
     Ok(())
+}
+
+/// The same inputs for each target in each run, for about a minute.
+fn fuzzing() -> Result<()> {
+    let arguments = ["test", "--workspace", "--test", "fuzz", "--locked", "--quiet"];
+    run(&mut cargo(&arguments), "An input breaks a rule; it is kept in tests/fuzz/corpus")
 }
 
 /// The scenarios, as these arguments choose among them. Twice as many at once as there are processors, since many wait for
