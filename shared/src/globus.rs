@@ -10,6 +10,8 @@ mod id_token;
 mod introspection;
 mod lenient;
 mod scopes;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod token_response;
 
 use std::{

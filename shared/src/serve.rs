@@ -71,23 +71,24 @@ impl<'de> Deserialize<'de> for Payload {
     }
 }
 
+/// The text of an event with which a function is invoked, as the loops above read it.
+#[cfg(any(test, feature = "testing"))]
+pub fn event_text(event: &[u8]) -> String {
+    let payload = Payload::deserialize(&mut serde_json::Deserializer::from_slice(event));
+    payload.map_or_else(|_| String::new(), |payload| payload.text().to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn an_event_that_is_no_json_is_read_as_an_empty_one() {
-        // As the runtime reads it.
-        let text = |event: &[u8]| {
-            let payload = Payload::deserialize(&mut serde_json::Deserializer::from_slice(event));
-            payload.unwrap().text().to_owned()
-        };
-
         for odd in
             [&b"{\"headers\":{\"user-agent\":\"Beno\\xEEt\"}}"[..], b"{\"x\":\"\xee\"}", b"{\"x\":", b"text", b""]
         {
-            assert_eq!(text(odd), "", "{}", String::from_utf8_lossy(odd));
+            assert_eq!(event_text(odd), "", "{}", String::from_utf8_lossy(odd));
         }
-        assert_eq!(text(b"{\"x\": \"\\ud800\"}"), "{\"x\": \"\\ud800\"}");
+        assert_eq!(event_text(b"{\"x\": \"\\ud800\"}"), "{\"x\": \"\\ud800\"}");
     }
 }

@@ -17,6 +17,8 @@ pub use event::Event;
 pub use log::Log;
 pub use world::{World, query};
 
+pub use crate::serve::event_text;
+
 use cookie::Cookie;
 use globus_stand_in::CLIENT_ID;
 

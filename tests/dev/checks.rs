@@ -33,6 +33,7 @@ pub(crate) fn everything() -> Result<()> {
         })?;
         times.part("Supply chain", supply_chain)?;
         times.part("Unit tests", || unit_tests(&mut record))?;
+        times.part("Fuzzing", fuzzing)?;
         times.part("Debug builds", programs::build)?;
         times.part("Packages", || Package::here(Storage::Cookies).build().map(drop))?;
         times.part("End-to-end tests", || run_scenarios(&["--skip", MORE_PACKAGES], &mut record))?;
@@ -107,6 +108,12 @@ fn unit_tests(record: &mut Record) -> Result<()> {
         record.run(cargo(&arguments), "A test fails", is_shown)?;
     }
     Ok(())
+}
+
+/// The same inputs for each target in each run, for about a minute.
+fn fuzzing() -> Result<()> {
+    let arguments = ["test", "--workspace", "--test", "fuzz", "--locked", "--quiet"];
+    run(&mut cargo(&arguments), "An input breaks a rule; it is kept in tests/fuzz/corpus")
 }
 
 /// The scenarios, as these arguments choose among them. Twice as many at once as there are processors, since many wait for

@@ -2,6 +2,7 @@
 
 mod checks;
 mod doctor;
+mod fuzz;
 mod mutants;
 mod ops;
 mod plan;
@@ -17,10 +18,7 @@ use kit::{
     tools::{eprintln_step, println_step},
 };
 
-use crate::{
-    mutants::Choice,
-    plan::{Options, Plan},
-};
+use crate::plan::{Options, Plan};
 
 const USAGE: &str = "\
 cargo dev                 runs the app on this machine, with a stand-in for Globus Auth
@@ -33,6 +31,8 @@ cargo dev test NAME       runs the end-to-end tests whose name contains NAME
 cargo dev test-packages   checks what is packaged for the other processor and for sessions in a table
 cargo dev mutants         says whether the tests notice what tests/mutants breaks; takes hours
 cargo dev mutants NAME    the same for the list of that name, or those whose name contains it; --part 2/8 is the second of 8 parts
+cargo dev fuzz            sends changed inputs for 10 minutes, and says whether one breaks a rule; --minutes 60, --seed N
+cargo dev fuzz NAME       the same for the targets whose name contains NAME
 cargo dev help            says this
 
 cargo ops help            lists the commands for a deployment
@@ -48,7 +48,8 @@ enum Task<'a> {
     Everything,
     EndToEnd(&'a str),
     Packages,
-    Mutants(Choice<'a>),
+    Mutants(mutants::Choice<'a>),
+    Fuzz(fuzz::Choice<'a>),
     Ops(&'a [String]),
 }
 
@@ -67,6 +68,7 @@ async fn main() -> ExitCode {
         Ok(Task::EndToEnd(name)) => checks::end_to_end(name),
         Ok(Task::Packages) => checks::packages(),
         Ok(Task::Mutants(choice)) => mutants::mutants(&choice),
+        Ok(Task::Fuzz(choice)) => fuzz::fuzz(&choice),
         Ok(Task::Ops(command)) => ops::run(command),
         Err(sentence) => Err(sentence),
     };
@@ -98,7 +100,8 @@ fn task(arguments: &[String]) -> Result<Task<'_>> {
         ["test-packages", rest @ ..] => (Task::Packages, rest),
         ["test", name, rest @ ..] if !name.starts_with('-') => (Task::EndToEnd(name), rest),
         ["test", rest @ ..] => (Task::Everything, rest),
-        ["mutants", rest @ ..] => (Task::Mutants(Choice::read(rest)?), &[][..]),
+        ["mutants", rest @ ..] => (Task::Mutants(mutants::Choice::read(rest)?), &[][..]),
+        ["fuzz", rest @ ..] => (Task::Fuzz(fuzz::Choice::read(rest)?), &[][..]),
         ["event", rest @ ..] => Options::read(rest).map(|(options, rest)| (Task::Event(options), rest))?,
         rest => Options::read(rest).map(|(options, rest)| (Task::Run(options), rest))?,
     };

@@ -40,7 +40,7 @@ async fn long_texts_of_globus_transfer_stay_in_place(storage: Storage) -> Result
     scene
         .app
         .stand_in()
-        .fault(Endpoint::TaskList, Fault::Respond { status: 200, content_type: "application/json", body });
+        .fault(Endpoint::TaskList, Fault::Respond { status: 200, content_type: "application/json", body: body.into() });
     scene.goto("/tasks").await?;
     scene.choose("ada").await?;
 
@@ -53,7 +53,7 @@ async fn long_texts_of_globus_transfer_stay_in_place(storage: Storage) -> Result
 async fn a_permission_that_is_missing_is_named_and_a_new_login_leads_back(storage: Storage) -> Result<()> {
     let scene = Scene::open(storage, &[]).await?;
     scene.sign_in("ada", "Hello Ada Lovelace!").await?;
-    let body = r#"{"code":"ConsentRequired","message":"Missing required data_access consent"}"#.to_owned();
+    let body = r#"{"code":"ConsentRequired","message":"Missing required data_access consent"}"#.into();
     let fault = Fault::Respond { status: 403, content_type: "application/json", body };
     scene.app.stand_in().fault(Endpoint::TaskList, fault);
 

@@ -44,7 +44,7 @@ impl SignedIn {
 
     /// The page, where Globus Transfer sends this response.
     async fn visit_with(&mut self, status: u16, body: &str) -> Received {
-        let fault = Fault::Respond { status, content_type: "application/json", body: body.to_owned() };
+        let fault = Fault::Respond { status, content_type: "application/json", body: body.into() };
         self.visit_with_fault(fault).await
     }
 
@@ -279,7 +279,7 @@ async fn an_api_client_gets_each_error_as_json() {
         (429, (503, "service_too_many_requests")),
         (500, (503, "service_error_status")),
     ] {
-        let fault = Fault::Respond { status, content_type: "application/json", body: String::new() };
+        let fault = Fault::Respond { status, content_type: "application/json", body: Vec::new() };
         user.world.stand_in.fault(Endpoint::TaskList, fault);
         let response = user.send(Event::get(PATH).header("accept", "application/json")).await;
         assert_eq!((response.status, response.error().as_str()), expected);

@@ -95,7 +95,7 @@ fn set(object: &mut Value, name: &str, value: &Value) {
 }
 
 fn respond_with(status: u16, content_type: &'static str, body: &str) -> Fault {
-    Fault::Respond { status, content_type, body: body.to_owned() }
+    Fault::Respond { status, content_type, body: body.into() }
 }
 
 #[tokio::test]

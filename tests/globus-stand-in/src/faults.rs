@@ -51,8 +51,8 @@ pub enum Fault {
         status: u16,
         /// The `Content-Type`.
         content_type: &'static str,
-        /// The body.
-        body: String,
+        /// The body, which need not be text.
+        body: Vec<u8>,
     },
     /// The connection is closed without a response.
     Drop,

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::{
     CLIENT_ID, Signing, claims,
     grants::Grant,
+    keys::Key,
     provider::{LIFETIME, Settings},
 };
 
@@ -78,6 +79,13 @@ fn sign(settings: &Settings, issuer: &str, claims: &Value) -> io::Result<String>
             (message, signature)
         }
     };
+    Ok(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
+}
+
+/// A token with this header and these claims, whatever they are, signed with RS512.
+pub(crate) fn signed(key: &Key, header: &[u8], claims: &[u8]) -> io::Result<String> {
+    let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+    let signature = key.sign(message.as_bytes())?;
     Ok(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 

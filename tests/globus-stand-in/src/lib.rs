@@ -332,6 +332,16 @@ impl StandIn {
         self.provider.state().grants.revoke_person(person);
     }
 
+    /// The content of `/jwk.json`.
+    pub fn key_set(&self) -> io::Result<Value> {
+        self.keys().jwks()
+    }
+
+    /// An ID token with this header and these claims, whatever they are, under a genuine signature.
+    pub fn sign(&self, header: &[u8], claims: &[u8]) -> io::Result<String> {
+        id_token::signed(&*self.keys().current()?, header, claims)
+    }
+
     fn keys(&self) -> keys::KeyRing {
         self.provider.state().settings.keys.clone()
     }

@@ -4,7 +4,7 @@ use shared::testing::Log;
 use super::*;
 
 fn respond_with(status: u16, content_type: &'static str, body: &str) -> Fault {
-    Fault::Respond { status, content_type, body: body.to_owned() }
+    Fault::Respond { status, content_type, body: body.into() }
 }
 
 #[tokio::test]

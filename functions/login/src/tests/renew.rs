@@ -154,8 +154,8 @@ async fn an_error_at_globus_keeps_a_session_whose_token_is_still_good() {
     for fault in [
         Fault::Drop,
         Fault::Hold,
-        Fault::Respond { status: 500, content_type: "text/html", body: "canary".to_owned() },
-        Fault::Respond { status: 200, content_type: "text/html", body: "canary".to_owned() },
+        Fault::Respond { status: 500, content_type: "text/html", body: "canary".into() },
+        Fault::Respond { status: 200, content_type: "text/html", body: "canary".into() },
     ] {
         let (world, mut browser) = with_time_left(Duration::from_secs(30)).await;
         assert!(world.session_of(&browser).await.is_none(), "it needs renewal");
@@ -200,7 +200,7 @@ fn script() -> Event {
 }
 
 fn respond_to_token_requests(world: &World, status: u16, body: &str) {
-    let fault = Fault::Respond { status, content_type: "application/json", body: body.to_owned() };
+    let fault = Fault::Respond { status, content_type: "application/json", body: body.into() };
     world.stand_in.fault(Endpoint::Token, fault);
 }
 

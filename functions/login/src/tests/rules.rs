@@ -80,7 +80,7 @@ fn denied(rules: &[&str]) -> End {
 }
 
 fn respond(status: u16, body: &str) -> Fault {
-    Fault::Respond { status, content_type: "application/json", body: body.to_owned() }
+    Fault::Respond { status, content_type: "application/json", body: body.into() }
 }
 
 #[tokio::test]

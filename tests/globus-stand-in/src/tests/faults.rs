@@ -19,7 +19,7 @@ const ALL: [(Endpoint, &str); 10] = [
 ];
 
 fn bad_gateway() -> Fault {
-    Fault::Respond { status: 502, content_type: "text/html", body: "<h1>Bad gateway</h1>".to_owned() }
+    Fault::Respond { status: 502, content_type: "text/html", body: "<h1>Bad gateway</h1>".into() }
 }
 
 fn asks_for_keys() -> Request<Body> {
