@@ -51,8 +51,7 @@ pub(crate) fn fuzz(choice: &Choice<'_>) -> Result<()> {
     let random = || getrandom::u32().map_err(|error| format!("There are no random numbers: {error}."));
     let seed = choice.seed.map_or_else(random, Ok)?;
     println_step(&format!("For {} minutes, with --seed {seed}.", choice.minutes));
-    let mut fuzz =
-        cargo(&["test", "--workspace", "--test", "fuzz", "--locked", "--profile", "fuzz", "--", choice.name]);
+    let mut fuzz = cargo(&["test", "--workspace", "--test", "fuzz", "--locked", "--", choice.name]);
     fuzz.args(["--test-threads", AT_ONCE]);
     fuzz.env("FUZZ_MINUTES", choice.minutes.to_string()).env("FUZZ_SEED", seed.to_string());
     run(&mut fuzz, "An input breaks a rule; it is kept in tests/fuzz/corpus")

@@ -81,6 +81,10 @@ pub(crate) enum Change {
     Replace(Index, Vec<u8>),
     /// Replaces a value by another one of the input.
     Move(Index, Index),
+    /// Adds text at the end of a value; of a string, before its last quote.
+    Extend(Index, Vec<u8>),
+    /// Leaves out so many bytes there.
+    Shorten(Index, usize),
     /// Leaves out a value, with its name.
     Remove(Index),
     /// Adds a value, with its name, so many times more.
@@ -88,7 +92,7 @@ pub(crate) enum Change {
     /// Puts a value into so many lists.
     Nest(Index, usize),
 }
-use Change::{Copy, Cut, Flip, Insert, Move, Nest, Remove, Repeat, Replace, Splice, Truncate};
+use Change::{Copy, Cut, Extend, Flip, Insert, Move, Nest, Remove, Repeat, Replace, Shorten, Splice, Truncate};
 
 /// A few changes. Half of them leave JSON what it is, so that they come further.
 pub(crate) fn changes() -> impl Strategy<Value = Vec<Change>> {
@@ -114,6 +118,8 @@ fn of_values() -> impl Strategy<Value = Change> {
     prop_oneof![
         3 => (at(), text()).prop_map(|(at, text)| Replace(at, text)),
         2 => (at(), at()).prop_map(|(at, other)| Move(at, other)),
+        2 => (at(), text()).prop_map(|(at, text)| Extend(at, text)),
+        2 => (at(), 1_usize..5).prop_map(|(at, length)| Shorten(at, length)),
         2 => at().prop_map(Remove),
         2 => (at(), how_many()).prop_map(|(at, times)| Repeat(at, times)),
         1 => (at(), how_many()).prop_map(|(at, depth)| Nest(at, depth)),
@@ -157,7 +163,9 @@ impl Change {
                 let other = other.get(corpus);
                 [&input[..place(at, input)], &other[place(from, other)..]].concat()
             }
-            Replace(..) | Move(..) | Remove(_) | Repeat(..) | Nest(..) => self.apply_to_value(input),
+            Replace(..) | Move(..) | Extend(..) | Shorten(..) | Remove(_) | Repeat(..) | Nest(..) => {
+                self.apply_to_value(input)
+            }
         };
         changed.truncate(LONGEST);
         changed
@@ -172,6 +180,16 @@ impl Change {
         match self {
             Replace(at, value) => replace(input, at.get(&nodes).value.clone(), value),
             Move(at, other) => replace(input, at.get(&nodes).value.clone(), text(&other.get(&nodes).value)),
+            Extend(at, text) => {
+                let end = end(input, &at.get(&nodes).value);
+                let text = text.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")).unwrap_or(text);
+                replace(input, end..end, text)
+            }
+            Shorten(at, length) => {
+                let value = &at.get(&nodes).value;
+                let end = end(input, value);
+                replace(input, end.saturating_sub(*length).max(value.start)..end, b"")
+            }
             Remove(at) => replace(input, with_comma(input, at.get(&nodes).whole.clone()), b""),
             Repeat(at, times) => {
                 let whole = &at.get(&nodes).whole;
@@ -190,6 +208,12 @@ impl Change {
 
 fn replace(text: &[u8], range: Range<usize>, with: &[u8]) -> Vec<u8> {
     [&text[..range.start], with, &text[range.end..]].concat()
+}
+
+/// Where a value ends; of a string, before its last quote.
+fn end(text: &[u8], value: &Range<usize>) -> usize {
+    let is_string = value.len() > 1 && text[value.start] == b'"' && text[value.end - 1] == b'"';
+    value.end - usize::from(is_string)
 }
 
 /// The same place, with the comma after it or else before it: what is left is JSON again.

@@ -23,7 +23,9 @@ pub(crate) fn nodes(text: &[u8]) -> Vec<Node> {
     let (mut nodes, mut open, mut name, mut at) = (Vec::new(), Vec::new(), None, 0);
     while let Some(&byte) = text.get(at) {
         let begin = at;
-        at += token_length(&text[at..]);
+        // Behind `=`, another one is a part of the value.
+        let marks = if text[..at].ends_with(b"=") { &MARKS[..MARKS.len() - 1] } else { MARKS };
+        at += token_length(&text[at..], marks);
         match byte {
             b'{' | b'[' => open.push((begin, name.take())),
             b'}' | b']' => {
@@ -50,8 +52,8 @@ fn is_name(after: &[u8]) -> bool {
 }
 
 /// The length of the string, the number, the word or the mark that a text begins with.
-fn token_length(text: &[u8]) -> usize {
-    let is_end = |byte: &u8| MARKS.contains(byte) || b"{}[]\"".contains(byte);
+fn token_length(text: &[u8], marks: &[u8]) -> usize {
+    let is_end = |byte: &u8| marks.contains(byte) || b"{}[]\"".contains(byte);
     match text {
         [b'"', rest @ ..] => string_length(rest) + 1,
         [first, rest @ ..] if !is_end(first) => rest.iter().position(is_end).unwrap_or(rest.len()) + 1,
@@ -99,5 +101,7 @@ fn each_value_is_found_with_its_name() {
     ];
     let expected = expected.map(|(value, whole)| (value.to_owned(), whole.to_owned()));
     assert_eq!(found(r#"{"a": [7, "x\"}"],"b":null}"#), expected);
+    let cookies = ["name", "value==", "name", "x"].map(|text| (text.to_owned(), text.to_owned()));
+    assert_eq!(found("name=value==; name=x"), cookies);
     assert_eq!(found(r#"]}{"a":"cut o"#), [(r#""cut o"#.to_owned(), r#""a":"cut o"#.to_owned())]);
 }
