@@ -306,6 +306,10 @@ fn a_parameter_that_cannot_be_right_is_refused_before_the_update() {
     }
     let said = refused(&[("DomainName", "gateway.example.org/"), ("BaseUrl", "https://exam ple.org")]);
     assert!(said.contains("DomainName is a name alone") && said.contains("BaseUrl begins with"), "{said}");
+    for address in ["http://example.org", "https://Example.org", "https://example.org/.well-known"] {
+        let said = refused(&[("BaseUrl", address)]);
+        assert!(said.contains("BaseUrl begins with https://"), "{address}: {said}");
+    }
     let said = refused(&[("DomainName", "gateway.example.org")]);
     assert!(said.contains("DomainName needs CertificateArn, HostedZoneId, or both."), "{said}");
 }
@@ -383,6 +387,8 @@ fn each_alarm_reaches_its_address_and_names_its_row_in_the_manual() -> Result<()
         assert!(description.ends_with(&where_to), "{description}");
         assert_eq!(alarm["AlarmActions"], Value::from(vec!["physical-AlarmTopic"]), "{name}");
     }
+    let readers = json!([{ "Protocol": "email", "Endpoint": "operator@example.org" }]);
+    assert_eq!(with.resources["AlarmTopic"]["Properties"]["Subscription"], readers);
     assert!(without.alarms.values().all(|alarm| alarm.get("AlarmActions").is_none()));
     Ok(())
 }

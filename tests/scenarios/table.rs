@@ -179,6 +179,8 @@ async fn logging_out_everywhere_ends_five_hundred_sessions() -> Result<()> {
     let (storage, table) = storage()?;
     let request = begin(&storage, &session(noon())).await;
     let mut item = table.scan()?.remove(0);
+    // 3,000 bytes each: DynamoDB gives them in two pages.
+    item["sealed"] = json!({ "B": "A".repeat(4_000) });
     for number in 0..500 {
         item["session_id"] = json!({ "S": format!("older-{number}") });
         table.put(&item)?;
@@ -277,10 +279,14 @@ async fn a_look_at_a_session_is_no_use_of_it() -> Result<()> {
 #[tokio::test]
 async fn an_item_that_dynamodb_has_not_deleted_yet_signs_no_user_in() -> Result<()> {
     let (storage, table) = storage()?;
-    let request = begin(&storage, &session(noon())).await;
+    let request = begin(&storage, &lasting()).await;
     let ends = noon() + Duration::from_hours(168);
     assert_eq!(table.scan()?[0]["expires_at"]["N"], seconds(ends));
 
+    // In use until then: it is not the idle limit that ends it.
+    for last in [noon() + Duration::from_hours(90), ends - Duration::from_secs(1)] {
+        assert!(matches!(visitor(&storage, &request, last).await, Visitor::SignedIn(_)), "{last:?}");
+    }
     assert!(matches!(visitor(&storage, &request, ends).await, Visitor::Expired(_)));
     assert!(matches!(storage.begin_renewal(&request, ends).await.unwrap(), Renewal::SignInNeeded));
     Ok(())

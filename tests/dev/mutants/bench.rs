@@ -184,7 +184,9 @@ impl Bench {
             let why = error.and_then(|error| Some(error["message"]["message"].as_str()?.to_owned()));
             return Ok(Err(format!("it does not build ({})", why.unwrap_or_default())));
         }
-        let program = messages().filter_map(|message| Some(message["executable"].as_str()?.to_owned())).next_back();
+        // Cargo names `dev` too, which the scenarios use.
+        let tests = messages().filter(|message| message["profile"]["test"] == true);
+        let program = tests.filter_map(|message| Some(message["executable"].as_str()?.to_owned())).next_back();
         program.map(Ok).ok_or_else(|| format!("cargo names no program for the tests of {package}."))
     }
 }

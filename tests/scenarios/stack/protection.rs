@@ -1,9 +1,16 @@
 //! What the stack protects by the properties of its resources, each written out: a value that weakens something is a
 //! change of this file, too.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
 
-use kit::{Result, stack::Stack};
+use kit::{
+    Result,
+    stack::{Stack, TEMPLATE},
+    tools,
+};
 use serde_json::{Value, json};
 
 use super::{EVERYTHING, KEY, stacks};
@@ -92,6 +99,17 @@ fn each_secret_is_in_the_environment_of_the_functions_that_need_it_and_is_a_refe
     Ok(())
 }
 
+/// A function of an owner has them as well.
+#[test]
+fn the_variables_of_every_function_of_the_template_hold_no_secret() {
+    let template = fs::read_to_string(tools::root().join(TEMPLATE)).unwrap();
+    let globals = template.split("\nGlobals:\n").nth(1).and_then(|rest| rest.split("\nResources:\n").next()).unwrap();
+    assert!(globals.contains("GLOBUS_CLIENT_ID"), "{globals}");
+    for secret in ["secretsmanager", "SessionKeys", "ClientSecret", "OriginSecret"] {
+        assert!(!globals.contains(secret), "{secret}");
+    }
+}
+
 #[test]
 fn the_secrets_of_the_stack_are_made_by_aws_or_given_without_being_shown() -> Result<()> {
     let [without, with] = stacks()?;
@@ -130,9 +148,22 @@ fn the_parameters_are_safe_by_default() -> Result<()> {
     }
     let variables = variables(&without);
     assert_eq!(variables["HomeFunction"]["SHOW_TOKENS"], "false");
+    assert_eq!(variables["LoginFunction"]["GROUPS_URL"], "https://groups.api.globus.org");
     for (function, values) in variables {
         assert_eq!(values["GLOBUS_AUTH_URL"], "https://auth.globus.org", "{function}");
         assert_eq!(values.get("AWS_LAMBDA_LOG_LEVEL"), None, "{function}");
+    }
+    Ok(())
+}
+
+/// A function that is not told would keep sessions in cookies, where no logout everywhere reaches them.
+#[test]
+fn every_function_is_told_where_sessions_are_kept() -> Result<()> {
+    let [without, with] = stacks()?;
+    for (stack, table) in [(&without, ""), (&with, "sessions")] {
+        for (function, values) in variables(stack) {
+            assert_eq!(values["TOKEN_TABLE"], table, "{function}");
+        }
     }
     Ok(())
 }

@@ -55,6 +55,23 @@ async fn one_of_two_renewals_is_ours_and_the_other_uses_the_token_that_is_there(
     Ok(())
 }
 
+/// It would be sent to a renewal that it cannot begin.
+#[tokio::test]
+async fn a_page_whose_clock_is_ahead_uses_the_token_that_is_there_while_another_request_renews() -> Result<()> {
+    let (storage, _table) = storage()?;
+    let request = begin(&storage, &session(noon())).await;
+    let soon_over = noon() + TOKEN_LIFE - Duration::from_mins(1);
+    let (_, _held) = begin_renewal(&storage, &request, soon_over).await;
+
+    let ahead = soon_over + Duration::from_secs(17 + 29);
+    assert!(matches!(visitor(&storage, &request, ahead).await, Visitor::SignedIn(_)));
+    assert!(matches!(storage.begin_renewal(&request, ahead).await.unwrap(), Renewal::NotNeeded));
+    let over = soon_over + Duration::from_secs(17 + 30);
+    assert!(matches!(visitor(&storage, &request, over).await, Visitor::NeedsRenewal(_)));
+    begin_renewal(&storage, &request, over).await;
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_renewal_of_an_ended_token_is_waited_for() -> Result<()> {
     let (storage, _table, connection) = unreliable_storage()?;
@@ -94,6 +111,26 @@ async fn the_lease_of_a_dead_holder_runs_out_and_its_late_result_is_refused() ->
     assert!(matches!(storage.finish_renewal(&request, dead, &late, next).await.unwrap(), Kept::No(_)));
     session.replace_tokens(vec![renewed(next)], next);
     assert!(is_kept(&storage.finish_renewal(&request, lease, &session, next).await.unwrap()));
+    Ok(())
+}
+
+/// It has the tokens that were replaced, and the roles of an earlier check.
+#[tokio::test]
+async fn a_sealed_session_from_before_a_renewal_signs_no_user_in() -> Result<()> {
+    let (storage, table) = storage()?;
+    let request = begin(&storage, &session(noon())).await;
+    let before = table.scan()?.remove(0);
+    let over = noon() + TOKEN_LIFE;
+    let (mut session, lease) = begin_renewal(&storage, &request, over).await;
+    session.replace_tokens(vec![renewed(over)], over);
+    assert!(is_kept(&storage.finish_renewal(&request, lease, &session, over).await.unwrap()));
+
+    let mut item = table.scan()?.remove(0);
+    assert_eq!((&before["version"]["N"], &item["version"]["N"]), (&json!("1"), &json!("2")));
+    item["sealed"] = before["sealed"].clone();
+    table.put(&item)?;
+
+    assert_eq!(visitor(&storage, &request, over).await, Visitor::Unusable(Reason::SessionUnreadable));
     Ok(())
 }
 

@@ -1,90 +1,23 @@
 //! What the storage does if DynamoDB is slow, refuses, or sends a response that cannot be read. The tests of the normal
 //! case run against DynamoDB Local, in `tests/`.
 
-use std::{
-    collections::BTreeSet,
-    io::{Read as _, Write as _},
-    net::{TcpListener, TcpStream},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
-};
+mod endpoint;
+
+use std::{collections::BTreeSet, net::TcpListener, sync::atomic::Ordering};
 
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde_json::{Value, json};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use serde_json::json;
 
 use super::{table::Attributes, *};
 use crate::{
     App,
-    config::Environment,
     testing::{Event, Log, configure, noon, of_the_first_release, session},
 };
-
-/// A server in place of DynamoDB. It sends the same response to every request.
-struct Endpoint {
-    url: String,
-    requests: Arc<AtomicUsize>,
-    bodies: Arc<Mutex<Vec<Value>>>,
-}
-
-impl Endpoint {
-    /// Responds with this status and body after `delay`.
-    fn start(status: u16, body: &'static str, delay: Duration) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let requests = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&requests);
-        let bodies = Arc::new(Mutex::new(Vec::new()));
-        let received = Arc::clone(&bodies);
-        thread::spawn(move || {
-            for mut connection in listener.incoming().flatten() {
-                counter.fetch_add(1, Ordering::Relaxed);
-                let received = Arc::clone(&received);
-                thread::spawn(move || {
-                    received.lock().unwrap().push(read(&mut connection));
-                    thread::sleep(delay);
-                    let head = format!("HTTP/1.1 {status} x\r\nconnection: close\r\ncontent-length: {}", body.len());
-                    connection.write_all(format!("{head}\r\n\r\n{body}").as_bytes())
-                });
-            }
-        });
-        Self { url, requests, bodies }
-    }
-
-    /// A storage on a table that is reached here.
-    fn storage(&self) -> DynamoDbStorage {
-        let read = |env: &Environment<'_>| Ok((App::read(env)?, TableConfig::read(env)?));
-        let (app, table) = configure(&pairs(&self.url), read).unwrap();
-        DynamoDbStorage::new(&app.config, table, app.cookies).unwrap()
-    }
-
-    /// The body of the last request.
-    fn last(&self) -> Value {
-        self.bodies.lock().unwrap().last().unwrap().clone()
-    }
-
-    fn app(&self) -> App {
-        app(&self.url)
-    }
-}
-
-/// Reads a request to its end; returns its body.
-fn read(connection: &mut TcpStream) -> Value {
-    let (mut text, mut buffer) = (Vec::new(), [0; 16 * 1024]);
-    loop {
-        let length = connection.read(&mut buffer).unwrap_or_default();
-        text.extend_from_slice(&buffer[..length]);
-        let body = String::from_utf8_lossy(&text).split_once("\r\n\r\n").map(|(_, body)| serde_json::from_str(body));
-        match body {
-            Some(Ok(body)) => return body,
-            _ if length == 0 => return Value::Null,
-            _ => {}
-        }
-    }
-}
+use endpoint::Endpoint;
 
 fn app(endpoint: &str) -> App {
     configure(&pairs(endpoint), App::read).unwrap()
@@ -100,11 +33,15 @@ fn pairs(endpoint: &str) -> [(&str, &str); 5] {
     ]
 }
 
+/// A request with this ticket.
+fn request_with(app: &App, ticket: &Ticket) -> Request {
+    let cookie = app.cookies.seal(Purpose::Ticket, NAME, ticket, Duration::from_mins(1)).unwrap();
+    Event::get("/").cookie(&cookie.stripped().to_string()).request()
+}
+
 /// A request with a valid ticket.
 fn request(app: &App) -> Request {
-    let ticket = Ticket::new("a-user").unwrap();
-    let cookie = app.cookies.seal(Purpose::Ticket, NAME, &ticket, Duration::from_mins(1)).unwrap();
-    Event::get("/").cookie(&cookie.stripped().to_string()).request()
+    request_with(app, &Ticket::new("a-user").unwrap())
 }
 
 async fn reason(app: &App) -> &'static str {
@@ -162,6 +99,7 @@ async fn a_slow_dynamodb_times_out_within_the_limit() {
     let begun = Instant::now();
     assert_eq!(reason(&endpoint.app()).await, "store_timeout");
     assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+    assert!(endpoint.requests.load(Ordering::Relaxed) > 1, "a request that is lost on its way is sent again in time");
 }
 
 #[tokio::test]
@@ -179,6 +117,28 @@ async fn a_request_without_a_ticket_does_not_call_dynamodb() {
         assert!(matches!(visitor, Visitor::SignedOut | Visitor::Unusable(Reason::CookieUnreadable)));
     }
     assert_eq!(endpoint.requests.load(Ordering::Relaxed), 0);
+}
+
+/// By a logout in another tab, between the read and the note that it is in use. A note that fails logs no user out.
+#[tokio::test]
+async fn a_session_that_ends_during_a_page_view_signs_no_user_in() {
+    let refused = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"}"#;
+    let ticket = Ticket::new("a-user").unwrap();
+    let sealed = STANDARD.encode(item::seal(&session(noon()), &ticket, 1).unwrap());
+    let (one, used) = (json!({ "N": "1" }), json!({ "N": "1799990000" }));
+    let item = json!({ "format": one, "version": one, "sealed": { "B": sealed }, "last_used_at": used });
+    for (status, body, expected) in
+        [(400, refused, Visitor::Unusable(Reason::SessionGone)), (500, "{}", Visitor::SignedIn(session(noon())))]
+    {
+        let found = json!({ "Item": item }).to_string();
+        let endpoint = Endpoint::responding(Duration::ZERO, move |asked| match asked.get("UpdateExpression") {
+            Some(_) => (status, body.to_owned()),
+            None => (200, found.clone()),
+        });
+        let app = endpoint.app();
+
+        assert_eq!(app.visitor(&request_with(&app, &ticket), noon()).await.unwrap(), expected, "{status}");
+    }
 }
 
 /// DynamoDB Local reads what was just written in any case, so only the request shows that it is asked to.
