@@ -2,6 +2,7 @@
 
 mod checks;
 mod doctor;
+mod load;
 mod mutants;
 mod ops;
 mod plan;
@@ -12,7 +13,9 @@ mod times;
 use std::{env, process::ExitCode};
 
 use kit::{
-    Result, sample_event,
+    Result,
+    load::Load,
+    sample_event,
     tools::{eprintln_step, println_step},
 };
 
@@ -30,6 +33,7 @@ cargo dev doctor          says what this machine and the settings in .env lack
 cargo dev test            checks everything
 cargo dev test NAME       runs the end-to-end tests whose name contains NAME
 cargo dev test-packages   checks what is packaged for the other processor and for sessions in a table
+cargo dev load            many users at once while Globus fails at random; --dynamodb, --seed N, --requests N (100,000)
 cargo dev mutants         says whether the tests notice what tests/mutants breaks; takes hours
 cargo dev mutants NAME    the same for the list of that name, or those whose name contains it; --part 2/8 is the second of 8 parts
 cargo dev help            says this
@@ -48,6 +52,7 @@ enum Task<'a> {
     EndToEnd(&'a str),
     Packages,
     Mutants(Choice<'a>),
+    Load(Load),
     Ops(&'a [String]),
 }
 
@@ -66,6 +71,7 @@ async fn main() -> ExitCode {
         Ok(Task::EndToEnd(name)) => checks::end_to_end(name),
         Ok(Task::Packages) => checks::packages(),
         Ok(Task::Mutants(choice)) => mutants::mutants(&choice),
+        Ok(Task::Load(load)) => load::load(load).await,
         Ok(Task::Ops(command)) => ops::run(command),
         Err(sentence) => Err(sentence),
     };
@@ -98,6 +104,7 @@ fn task(arguments: &[String]) -> Result<Task<'_>> {
         ["test", name, rest @ ..] if !name.starts_with('-') => (Task::EndToEnd(name), rest),
         ["test", rest @ ..] => (Task::Everything, rest),
         ["mutants", rest @ ..] => (Task::Mutants(Choice::read(rest)?), &[][..]),
+        ["load", rest @ ..] => (Task::Load(load::read(rest)?), &[][..]),
         ["event", rest @ ..] => Options::read(rest).map(|(options, rest)| (Task::Event(options), rest))?,
         rest => Options::read(rest).map(|(options, rest)| (Task::Run(options), rest))?,
     };
