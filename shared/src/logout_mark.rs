@@ -17,11 +17,15 @@ use crate::{
 
 const NAME: &str = "logout";
 
+/// How far a mark can be ahead of every clock: two seconds after the end of the logout, and one more if the session that it
+/// ends began at an earlier mark, in the same second.
+const AHEAD: Duration = Duration::from_secs(3);
+
 /// The mark of this browser's last logout; the epoch if there was none. A new session begins at this time or later. A mark
 /// in the future by more than clocks can differ is not believed.
 pub fn read(request: &Request, cookies: &SealedCookies, now: Timestamp) -> Timestamp {
     match cookies.open(request, Purpose::LogoutMark, NAME) {
-        Opened::Value(mark) if mark <= now + SKEW => mark,
+        Opened::Value(mark) if mark <= now + SKEW + AHEAD => mark,
         _ => Timestamp::default(),
     }
 }
@@ -82,8 +86,8 @@ mod tests {
     fn a_mark_in_the_far_future_ends_no_session() {
         let mut browser = Browser::default();
         log_out(&mut browser, None);
-        assert_eq!(mark_at(&browser, noon() - SECOND * 29), noon() + SECOND);
-        assert_eq!(mark_at(&browser, noon() - SECOND * 30), Timestamp::from_seconds(0));
+        assert_eq!(mark_at(&browser, noon() - SECOND * 32), noon() + SECOND);
+        assert_eq!(mark_at(&browser, noon() - SECOND * 33), Timestamp::from_seconds(0));
     }
 
     #[test]

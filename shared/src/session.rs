@@ -304,22 +304,22 @@ impl Session {
         }
     }
 
-    /// What a renewal of the session has to do. The access rules are looked at as by a clock that is ahead: another
+    /// What a renewal of the session has to do. Tokens and access rules are looked at as by a clock that is ahead: another
     /// instance, whose clock may be so, has sent the browser here, and would send it again.
     pub(crate) fn need(&self, limits: &Limits, now: Timestamp) -> Need {
-        let is_renewable = |token| matches!(self.state(token, now), TokenState::Renewable);
+        let has_renewable = self.renewable(now).next().is_some() && !self.is_just_renewed(now);
         if self.standing(limits, now + SKEW) == Standing::LoginTooOld {
             Need::Login
-        } else if self.tokens.iter().any(is_renewable) || self.check_is_due(limits, now + SKEW) {
+        } else if has_renewable || self.check_is_due(limits, now + SKEW) {
             Need::Renewal
         } else {
             Need::Nothing
         }
     }
 
-    /// The tokens that can be renewed and expire soon.
+    /// The tokens that can be renewed and expire soon, by a clock that is ahead.
     pub(crate) fn renewable(&self, now: Timestamp) -> impl Iterator<Item = &Token> {
-        self.tokens.iter().filter(move |token| token.is_renewable(now))
+        self.tokens.iter().filter(move |token| token.is_renewable(now + SKEW))
     }
 
     /// Notes that another request is renewing this session: until it has finished, the present tokens are used, if they
@@ -364,9 +364,12 @@ impl Session {
         token.renewable_from().map_or(token.expires(), |renewable| renewable.max(renewed_again).min(token.expires()))
     }
 
+    fn is_just_renewed(&self, now: Timestamp) -> bool {
+        now < self.last_renewal() + RENEW_AGAIN_AFTER
+    }
+
     fn state(&self, token: &Token, now: Timestamp) -> TokenState {
-        let just_renewed = now < self.last_renewal() + RENEW_AGAIN_AFTER;
-        if token.is_renewable(now) && !just_renewed {
+        if token.is_renewable(now) && !self.is_just_renewed(now) {
             TokenState::Renewable
         } else if token.time_left(now).is_zero() {
             TokenState::Expired

@@ -3,6 +3,7 @@
 mod checks;
 mod doctor;
 mod fuzz;
+mod load;
 mod mutants;
 mod ops;
 mod plan;
@@ -14,7 +15,9 @@ mod times;
 use std::{env, process::ExitCode};
 
 use kit::{
-    Result, sample_event,
+    Result,
+    load::Load,
+    sample_event,
     tools::{eprintln_step, println_step},
 };
 
@@ -29,6 +32,7 @@ cargo dev doctor          says what this machine and the settings in .env lack
 cargo dev test            checks everything
 cargo dev test NAME       runs the end-to-end tests whose name contains NAME
 cargo dev test-packages   checks what is packaged for the other processor and for sessions in a table
+cargo dev load            many users at once while Globus fails at random; --dynamodb, --seed N, --requests N (100,000)
 cargo dev mutants         says whether the tests notice what tests/mutants breaks; takes hours
 cargo dev mutants NAME    the same for the list of that name, or those whose name contains it; --part 2/8 is the second of 8 parts
 cargo dev fuzz            sends changed inputs for 10 minutes, and says whether one breaks a rule; --minutes 60, --seed N
@@ -50,6 +54,7 @@ enum Task<'a> {
     Packages,
     Mutants(mutants::Choice<'a>),
     Fuzz(fuzz::Choice<'a>),
+    Load(Load),
     Ops(&'a [String]),
 }
 
@@ -69,6 +74,7 @@ async fn main() -> ExitCode {
         Ok(Task::Packages) => checks::packages(),
         Ok(Task::Mutants(choice)) => mutants::mutants(&choice),
         Ok(Task::Fuzz(choice)) => fuzz::fuzz(&choice),
+        Ok(Task::Load(load)) => load::load(load).await,
         Ok(Task::Ops(command)) => ops::run(command),
         Err(sentence) => Err(sentence),
     };
@@ -102,6 +108,7 @@ fn task(arguments: &[String]) -> Result<Task<'_>> {
         ["test", rest @ ..] => (Task::Everything, rest),
         ["mutants", rest @ ..] => (Task::Mutants(mutants::Choice::read(rest)?), &[][..]),
         ["fuzz", rest @ ..] => (Task::Fuzz(fuzz::Choice::read(rest)?), &[][..]),
+        ["load", rest @ ..] => (Task::Load(load::read(rest)?), &[][..]),
         ["event", rest @ ..] => Options::read(rest).map(|(options, rest)| (Task::Event(options), rest))?,
         rest => Options::read(rest).map(|(options, rest)| (Task::Run(options), rest))?,
     };

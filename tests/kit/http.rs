@@ -70,7 +70,16 @@ impl Response {
 
     /// Writes it as the last one of a connection.
     pub fn write(&self, connection: &mut impl io::Write) -> io::Result<()> {
-        let mut head = format!("HTTP/1.1 {} \r\nconnection: close\r\n", self.status);
+        self.write_with("connection: close\r\n", connection)
+    }
+
+    /// Writes it on a connection that stays open.
+    pub fn write_and_keep(&self, connection: &mut impl io::Write) -> io::Result<()> {
+        self.write_with("", connection)
+    }
+
+    fn write_with(&self, fields: &str, connection: &mut impl io::Write) -> io::Result<()> {
+        let mut head = format!("HTTP/1.1 {} \r\n{fields}", self.status);
         for (name, value) in &self.headers {
             head.extend([name, ": ", value, "\r\n"]);
         }

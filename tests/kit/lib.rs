@@ -10,6 +10,7 @@ pub mod examples;
 pub mod gateway;
 pub mod http;
 pub mod https;
+pub mod load;
 pub mod local;
 pub mod mutants;
 pub mod operator;

@@ -55,9 +55,13 @@ pub const JAVA: (&str, &str) = ("java", "default-jre-headless");
 /// A Node, for the examples in JavaScript.
 const NODE: (&str, &str) = ("node", "nodejs");
 
+/// What has a program take the time to be another one.
+const FAKETIME: (&str, &str) = ("faketime", "faketime");
+
 /// What the end-to-end tests need of the system. Chromium comes with its driver.
-const FOR_TESTS: [(&str, &str); 7] = [
+const FOR_TESTS: [(&str, &str); 8] = [
     ("chromedriver", "chromium-driver"),
+    FAKETIME,
     JAVA,
     NODE,
     ("openssl", "openssl"),
@@ -235,6 +239,16 @@ pub fn system_for_packages() -> Result<()> {
 /// Ensures that there is a Java.
 pub fn java() -> Result<()> {
     system(&[JAVA])
+}
+
+/// The library that has a program take the time to be another one, if it is loaded first.
+///
+/// <https://github.com/wolfcw/libfaketime>
+pub fn faketime() -> Result<String> {
+    system(&[FAKETIME])?;
+    let said = command(FAKETIME.0).args(["-f", "+0s", "printenv", "LD_PRELOAD"]).output();
+    let said = said.map_err(|error| format!("faketime does not start: {error}."))?;
+    Ok(String::from_utf8_lossy(&said.stdout).trim().to_owned())
 }
 
 /// Fetches what the end-to-end tests need besides.

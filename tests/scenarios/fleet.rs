@@ -186,6 +186,27 @@ async fn tokens_of_a_sign_in_that_the_table_does_not_take_are_revoked() -> Resul
     Ok(())
 }
 
+/// A browser gives up after twenty redirects.
+#[tokio::test]
+async fn a_renewal_by_a_clock_that_is_behind_sends_no_browser_round_in_a_circle() -> Result<()> {
+    for storage in [Storage::Cookies, Storage::Table] {
+        let (mut warm, globus, _table) = instance(storage).await?;
+        let mut visitor = Visitor::default();
+        visitor.sign_in(&warm, &globus, "ada").await?;
+        // A minute before their end, tokens are due.
+        warm.later(Duration::from_hours(48) - Duration::from_mins(1));
+        let ahead = warm.time;
+        visitor.get(&warm, "/").await?.assert_redirect(302, "/login?refresh&next=%2F");
+
+        warm.time = ahead - Duration::from_secs(30);
+        visitor.get(&warm, "/login?refresh&next=%2F").await?.assert_redirect(302, &format!("{BASE_URL}/"));
+
+        warm.time = ahead;
+        visitor.is_greeted(&warm).await?;
+    }
+    Ok(())
+}
+
 /// No cache may give one person what was meant for another.
 #[tokio::test]
 async fn two_people_who_renew_in_turn_at_one_instance_each_get_their_own() -> Result<()> {

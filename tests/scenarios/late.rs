@@ -13,6 +13,7 @@ on_each_storage! {
     a_renewal_that_arrives_after_a_logout_signs_no_user_in
     a_renewal_that_arrives_after_another_user_signed_in_swaps_no_user
     a_sign_in_that_arrives_after_a_logout_signs_no_user_in
+    a_logout_is_known_to_an_instance_whose_clock_is_half_a_minute_behind
     a_sign_in_over_another_users_living_session_changes_nothing
     a_logout_while_globus_is_down_says_which_tokens_are_left
 }
@@ -80,6 +81,28 @@ async fn a_sign_in_that_arrives_after_a_logout_signs_no_user_in(storage: Storage
     visitor.browser.receive(&late);
 
     is_logged_out(&warm, &globus, &mut visitor, 4).await
+}
+
+/// Two users of this browser log in and out within a second.
+async fn a_logout_is_known_to_an_instance_whose_clock_is_half_a_minute_behind(storage: Storage) -> Result<()> {
+    let (mut warm, globus, _table, mut visitor) = due(storage).await?;
+    let late = in_another_tab(&warm, &visitor, "/login?refresh").await?;
+    let ahead = warm.time + Duration::from_secs(30);
+    let behind = std::mem::replace(&mut warm.time, ahead);
+    visitor.post(&warm, "/logout", "").await?;
+    visitor.sign_in(&warm, &globus, "sparse").await?;
+    visitor.post(&warm, "/logout", "").await?;
+    visitor.browser.receive(&late);
+
+    warm.time = behind;
+
+    let home = visitor.get(&warm, "/").await?;
+    assert!(!home.body.contains("Lovelace"), "{}", home.body);
+    // Nor is a sign-in that begins here taken for one from before the logout.
+    let callback = visitor.begin(&warm, &globus, "ada").await?;
+    warm.time = ahead;
+    visitor.get(&warm, &callback).await?.assert_redirect(302, &format!("{}/", shared::testing::BASE_URL));
+    visitor.is_greeted(&warm).await
 }
 
 async fn a_sign_in_over_another_users_living_session_changes_nothing(storage: Storage) -> Result<()> {

@@ -77,6 +77,8 @@ mod hostile;
 #[cfg(test)]
 mod late;
 #[cfg(test)]
+mod load;
+#[cfg(test)]
 mod operator;
 #[cfg(test)]
 mod packaged;

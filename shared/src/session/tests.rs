@@ -165,6 +165,16 @@ fn a_token_with_time_left_is_used_while_another_request_renews() {
     assert_eq!(ended.need(&LIMITS, after(601)), Need::Renewal);
 }
 
+/// Otherwise the browser would go from one to the other and back, until the second one's clock is as late.
+#[test]
+fn an_instance_whose_clock_is_behind_renews_what_one_whose_clock_is_ahead_takes_for_due() {
+    let session = session(172_800, 172_800);
+    assert_eq!(standing(&session, after(172_740)), "needs renewal");
+    assert_eq!(session.need(&LIMITS, after(172_710)), Need::Renewal);
+    assert_eq!(session.renewable(after(172_710)).count(), 2);
+    assert_eq!(session.need(&LIMITS, after(172_709)), Need::Nothing);
+}
+
 #[test]
 fn a_user_without_a_name_is_shown_by_username_or_else_by_uuid() {
     let mut identity = identity();

@@ -66,6 +66,8 @@ pub(crate) struct Token {
 pub(crate) struct Grants {
     codes: HashMap<String, Code>,
     tokens: Vec<Token>,
+    /// The place of each token among them.
+    places: HashMap<String, usize>,
 }
 
 /// Seconds since the epoch by this machine's clock.
@@ -110,6 +112,7 @@ impl Grants {
 
     fn issue(&mut self, kind: Kind, grant: &Arc<Grant>, service: &Service, expires: Option<u64>, now: u64) -> String {
         let secret = random::token();
+        self.places.insert(secret.clone(), self.tokens.len());
         self.tokens.push(Token {
             secret: secret.clone(),
             grant: Arc::clone(grant),
@@ -139,7 +142,9 @@ impl Grants {
 
     /// Revokes a token. Does nothing if it was never issued.
     pub(crate) fn revoke(&mut self, secret: &str) {
-        self.revoke_where(|token| token.secret == secret);
+        if let Some(token) = self.places.get(secret).and_then(|place| self.tokens.get_mut(*place)) {
+            token.revoked = true;
+        }
     }
 
     /// Revokes everything a user agreed to: tokens, and codes that are not redeemed yet.
@@ -163,7 +168,7 @@ impl Grants {
     }
 
     fn find(&self, secret: &str) -> Option<&Token> {
-        self.tokens.iter().find(|token| token.secret == secret)
+        self.places.get(secret).and_then(|place| self.tokens.get(*place))
     }
 
     fn revoke_where(&mut self, ends: impl Fn(&Token) -> bool) {
