@@ -27,9 +27,9 @@ const AUTHORIZERS: [&[(&str, &str)]; 4] = [
 fn events_to_the_authorizer() {
     let runtime = runtime();
     let authorizers = AUTHORIZERS.map(|pairs| function(pairs, |env| authorizer::read(App::read(env), env)));
-    let sealed = runtime.block_on(sealed_session());
+    let sealed = runtime.block_on(sealed_session(&[]));
     let target = Target::new("authorizer", &[("{{session}}", &sealed)]);
-    let target = target.with(&corpus().join("pages")).with(&tools::root().join("events"));
+    let target = target.with(&corpus().join("home"), "").with(&tools::root().join("events"), "authorizer");
     target.run(4_000, |event| {
         let text = event_text(event);
         let mut is_user = false;
@@ -78,7 +78,7 @@ fn check_login(login: &str, path: &str) {
 fn orders_to_the_token_function() {
     let runtime = runtime();
     let sites = [&[][..], &[("BASE_URL", "https://gateway.example/portal")]].map(|pairs| function(pairs, App::read));
-    let sealed = runtime.block_on(sealed_session());
+    let sealed = runtime.block_on(sealed_session(&[]));
     let target = Target::new("token", &[("{{session}}", &sealed), ("{{site}}", BASE_URL)]);
     target.run(6_000, |order| {
         let text = event_text(order);

@@ -31,8 +31,6 @@ const SHRINKING: u32 = 4_000;
 /// What is fuzzed.
 pub(crate) struct Target {
     name: &'static str,
-    /// Where the inputs are that fail.
-    directory: PathBuf,
     /// What stands in the files of the corpus for values that are made anew in each run, and these values.
     made: Vec<(&'static str, String)>,
     corpus: Vec<Vec<u8>>,
@@ -42,19 +40,14 @@ impl Target {
     /// With the corpus of this name, in which each of these placeholders stands for a value.
     pub(crate) fn new(name: &'static str, made: &[(&'static str, &str)]) -> Self {
         let made = made.iter().map(|(placeholder, value)| (*placeholder, (*value).to_owned())).collect();
-        let directory = corpus().join(name);
-        Self { name, directory: directory.clone(), made, corpus: Vec::new() }.with(&directory)
+        Self { name, made, corpus: Vec::new() }.with(&corpus().join(name), "")
     }
 
-    /// Called otherwise than its corpus.
-    pub(crate) fn named(self, name: &'static str) -> Self {
-        Self { name, ..self }
-    }
-
-    /// With the files of another directory too.
-    pub(crate) fn with(mut self, directory: &Path) -> Self {
+    /// With the files of another directory too whose names begin like this.
+    pub(crate) fn with(mut self, directory: &Path, begin: &str) -> Self {
         let files = fs::read_dir(directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
-        let mut files: Vec<_> = files.map(|file| file.unwrap().path()).filter(|file| file.is_file()).collect();
+        let files = files.map(Result::unwrap).filter(|file| file.file_name().to_string_lossy().starts_with(begin));
+        let mut files: Vec<_> = files.map(|file| file.path()).collect();
         files.sort();
         for file in files {
             let text = fs::read(&file).unwrap();
@@ -128,7 +121,7 @@ impl Target {
         let text = self.made.iter().fold(input.to_vec(), |text, (placeholder, value)| swap(&text, value, placeholder));
         let mut hasher = DefaultHasher::new();
         text.hash(&mut hasher);
-        let file = self.directory.join(format!("found-{:016x}", hasher.finish()));
+        let file = corpus().join(self.name).join(format!("found-{:016x}", hasher.finish()));
         fs::write(&file, text).unwrap();
         file
     }

@@ -73,15 +73,13 @@ fn fuzz<S>(
     failures: &[&str],
 ) {
     let runtime = runtime();
-    let sites = SITES.map(|pairs| {
-        let closed = ["GLOBUS_AUTH_URL", "TRANSFER_URL", "GROUPS_URL"].map(|name| (name, CLOSED));
-        function(&[pairs, &closed].concat(), &read)
-    });
-    let sealed = runtime.block_on(sealed_session());
-    let target = Target::new("pages", &[("{{session}}", &sealed), ("{{origin secret}}", ORIGIN_SECRET)]).named(name);
-    target.with(&tools::root().join("events")).run(executions, |event| {
+    let closed = ["GLOBUS_AUTH_URL", "TRANSFER_URL", "GROUPS_URL"].map(|name| (name, CLOSED));
+    let sites = SITES.map(|pairs| function(&[pairs, &closed].concat(), &read));
+    let sealed = runtime.block_on(sealed_session(&closed));
+    let target = Target::new(name, &[("{{session}}", &sealed), ("{{origin secret}}", ORIGIN_SECRET)]);
+    target.with(&tools::root().join("events"), name).run(executions, |event| {
         let text = event_text(event);
-        let mut has_passed = false;
+        let mut comes_far = false;
         for (site, pairs) in sites.iter().zip(SITES) {
             let log = Log::listen();
             let response = runtime.block_on(site.respond(handle, &text, REQUEST_ID, noon()));
@@ -92,9 +90,10 @@ fn fuzz<S>(
             assert!(!is_stopped || matches!(page.status, 400 | 403), "round the proxy: {page:?}");
             let names_user = page.body.contains("Grace Hopper") || page.body.contains("grace@gateway.example");
             assert!(!names_user || has(event, &sealed), "a page of a user: {page:?}");
-            has_passed |= names_user || page.status < 400;
+            // To the page of a user, to Globus, or to the service that a page needs.
+            comes_far |= names_user || page.location().starts_with(CLOSED) || page.status >= 500;
         }
-        has_passed
+        comes_far
     });
 }
 
@@ -102,9 +101,9 @@ pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// The value of the cookie of a session that began at noon.
-pub(crate) async fn sealed_session() -> String {
-    let app: Function<App> = function(&[], App::read);
+/// The value of the cookie of a session that began at noon, at a site with these settings.
+pub(crate) async fn sealed_session(pairs: &[(&str, &str)]) -> String {
+    let app: Function<App> = function(pairs, App::read);
     let created = app.state.unwrap().storage.create(&Event::get("/").request(), &session(noon()), noon()).await;
     created.unwrap().cookie.value().to_owned()
 }
@@ -129,7 +128,8 @@ pub(crate) fn check(response: ApiGatewayV2httpResponse, log: &Log, failures: &[&
 
 /// The format of API Gateway, payload 2.0.
 fn check_form(response: &Value) {
-    assert!(response["statusCode"].is_u64() && response["body"].is_string(), "{response}");
+    let is_without_body = response["statusCode"] == 204 && response["body"].is_null();
+    assert!(response["statusCode"].is_u64() && (response["body"].is_string() || is_without_body), "{response}");
     assert_eq!(response["isBase64Encoded"], false, "{response}");
     assert!(response["multiValueHeaders"].as_object().is_none_or(serde_json::Map::is_empty), "{response}");
     for (name, value) in response["headers"].as_object().unwrap() {
