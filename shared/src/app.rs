@@ -181,6 +181,23 @@ mod tests {
         assert_eq!(after(30).await, Err("rules_not_checked"));
     }
 
+    /// The check would lead to the home page instead.
+    #[tokio::test]
+    async fn a_page_that_no_redirect_leads_back_to_is_not_sent_to_a_check_ahead_of_time() {
+        let rules = [("ALLOWED_DOMAINS", "anl.gov")];
+        let app = configure(&rules, App::read).unwrap();
+        let session = crate::testing::admitted(&rules, &[], noon());
+        let cookie = app.storage.create(&Event::get("/").request(), &session, noon()).await.unwrap().cookie;
+        let open = async |path: &str| {
+            let request = Event::get(path).cookie(&cookie.stripped().to_string()).request();
+            let opened = app.session(&request, noon() + Duration::from_mins(30)).await;
+            opened.map(drop).map_err(|error| error.row().reason.as_str())
+        };
+
+        assert_eq!(open("/files").await, Err("rules_not_checked"));
+        assert_eq!(open(&format!("/{}", "x".repeat(512))).await, Ok(()));
+    }
+
     #[tokio::test]
     async fn tokens_that_expire_on_arrival_cause_no_redirect_loop() {
         let app = configure(&[], App::read).unwrap();

@@ -188,6 +188,40 @@ async fn expire(world: &World, browser: &mut Browser) {
     assert!(world.session_of(browser).await.is_none());
 }
 
+/// Lets this browser have logged out then.
+fn mark_a_logout(world: &World, browser: &mut Browser, then: Timestamp) {
+    let ((app, _), request) = (world.state(), Event::get("/").request());
+    browser.keep(&logout_mark::cookie(&request, &app.cookies, None, app.config.session_max, then).unwrap());
+}
+
+/// The logout did not see them: a late response has brought their session back.
+#[tokio::test]
+async fn a_sign_in_over_ones_own_session_from_before_a_logout_leaves_no_token_of_it_alive() {
+    let (mut world, mut browser) = (World::start().await, Browser::default());
+    sign_in(&world, &mut browser, "ada").await;
+    let of_before = world.stand_in.issued_tokens();
+    mark_a_logout(&world, &mut browser, world.now);
+    world.later(Duration::from_secs(1));
+
+    sign_in(&world, &mut browser, "ada").await.assert_redirect(302, "https://gateway.example/");
+
+    assert!(of_before.iter().all(|token| world.stand_in.is_revoked(token)));
+    assert_eq!((of_before.len(), world.revoked()), (4, 4), "the new tokens are good");
+}
+
+/// A session from before the mark of the logout would be refused by each page, and by each after the next sign-in.
+#[tokio::test]
+async fn a_sign_in_after_a_logout_by_a_clock_that_is_ahead_is_accepted() {
+    let (world, mut browser) = (World::start().await, Browser::default());
+    let ahead = world.now + Duration::from_secs(20);
+    mark_a_logout(&world, &mut browser, ahead);
+
+    sign_in(&world, &mut browser, "ada").await.assert_redirect(302, "https://gateway.example/");
+
+    let session = world.session_of(&browser).await.unwrap();
+    assert_eq!(session.begun(), ahead + Duration::from_secs(1));
+}
+
 /// For example if another site has sent the browser to `/login`, and Globus knows it as another user.
 #[tokio::test]
 async fn a_sign_in_does_not_take_a_living_session_from_another_user() {

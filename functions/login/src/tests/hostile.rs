@@ -176,16 +176,31 @@ async fn the_issuer_in_a_callback_is_globus_exactly_or_absent() {
 
 #[tokio::test]
 async fn a_mix_up_with_another_authorization_server_is_refused() {
-    let (world, log) = (World::start().await, Log::listen());
-    let mut browser = Browser::default();
+    let world = World::start().await;
+    let ours = world.stand_in.url();
+    for issuer in
+        ["https://evil.example", &format!("{ours}.evil.example"), &format!("{ours}/"), &ours[..ours.len() - 1]]
+    {
+        let (mut browser, log) = (Browser::default(), Log::listen());
+        let url = begin(&world, &mut browser, "/login").await;
+        let callback = world.stand_in.sign_in(&url, "ada").await.unwrap();
+
+        let mixed_up = format!("{callback}&iss={issuer}");
+        send(&world, &mut browser, Event::callback(&mixed_up)).await.assert_page(502, "Start again</a>");
+
+        log.assert_reason("callback_issuer");
+        world.assert_stopped_before_globus(&browser).await;
+    }
+}
+
+#[tokio::test]
+async fn a_callback_that_names_our_authorization_server_is_accepted() {
+    let (world, mut browser) = (World::start().await, Browser::default());
     let url = begin(&world, &mut browser, "/login").await;
     let callback = world.stand_in.sign_in(&url, "ada").await.unwrap();
 
-    let mixed_up = format!("{callback}&iss=https%3A%2F%2Fevil.example");
-    send(&world, &mut browser, Event::callback(&mixed_up)).await.assert_page(502, "Start again</a>");
-
-    log.assert_reason("callback_issuer");
-    world.assert_stopped_before_globus(&browser).await;
+    let named = format!("{callback}&iss={}", world.stand_in.url());
+    send(&world, &mut browser, Event::callback(&named)).await.assert_redirect(302, "https://gateway.example/");
 }
 
 #[tokio::test]

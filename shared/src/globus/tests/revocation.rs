@@ -181,6 +181,20 @@ async fn every_token_of_every_service_is_revoked() {
 }
 
 #[tokio::test]
+async fn a_revocation_that_globus_refuses_is_not_taken_for_done() {
+    let world = World::start().await;
+    let tokens = world.sign_in().await.unwrap().tokens;
+    for status in [302, 400, 401, 403, 429, 500] {
+        let log = Log::listen();
+        world.stand_in.fault(Endpoint::Revoke, respond_with(status, "application/json", "{}"));
+
+        assert_eq!(world.globus().revoke(&tokens).await, 4, "{status}");
+
+        log.assert_reason("tokens_not_revoked");
+    }
+}
+
+#[tokio::test]
 async fn a_revocation_without_a_response_ends_after_two_seconds() {
     let log = Log::listen();
     let world = World::start().await;
