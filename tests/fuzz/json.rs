@@ -77,7 +77,8 @@ pub(crate) struct Members(BTreeMap<String, Box<RawValue>>);
 
 impl Members {
     pub(crate) fn of(text: &[u8]) -> Self {
-        Self(BTreeMap::deserialize(&mut serde_json::Deserializer::from_slice(text)).unwrap())
+        let text = String::from_utf8_lossy(text);
+        Self(BTreeMap::deserialize(&mut serde_json::Deserializer::from_str(&text)).unwrap())
     }
 
     /// A member; null if it is absent.
