@@ -1,5 +1,7 @@
 //! `cargo dev load`: many users at once while Globus and the table fail at random, and what a call costs without that.
 
+use std::time::Duration;
+
 use kit::{
     Result,
     load::{self, Cost, Load, Report},
@@ -12,7 +14,7 @@ const MEASURED: usize = 20_000;
 
 /// The run that these arguments ask for.
 pub(crate) fn read(mut arguments: &[&str]) -> Result<Load> {
-    let mut load = Load { storage: Storage::Cookies, seed: 1, requests: 100_000 };
+    let mut load = Load { storage: Storage::Cookies, seed: 1, requests: 100_000, pause: Duration::ZERO };
     while let [argument, rest @ ..] = arguments {
         let number =
             || rest.first().and_then(|number| number.parse().ok()).ok_or(format!("{argument} needs a number."));

@@ -40,8 +40,8 @@ pub use totals::Totals;
 use fleet::Fleet;
 use user::User;
 
-/// How long tokens live, in seconds: so short that users see renewals, and so long that one that was just renewed is good by
-/// the clock of every instance.
+/// How long the tokens of a sign-in live, in seconds: so short that users see renewals, and so long that new tokens are good
+/// for ten seconds by the clock of every instance.
 const TOKENS_LIVE_FOR: u64 = 45;
 
 /// What is to be run.
@@ -53,6 +53,8 @@ pub struct Load {
     pub seed: u64,
     /// How many requests, about.
     pub requests: u64,
+    /// How long each user waits between two actions, on average.
+    pub pause: Duration,
 }
 
 /// What a run has shown.
@@ -81,7 +83,7 @@ impl Load {
         let begun = Instant::now();
         let fleet = Fleet::start(self.storage, self.seed, TOKENS_LIVE_FOR).await?;
         let of_each = self.requests / u64::try_from(PEOPLE.len()).unwrap_or(1);
-        let new = |(number, person)| User::new(&fleet, person, number, self.seed);
+        let new = |person| User::new(&fleet, person, self.seed, self.pause);
         let mut users: Vec<_> = PEOPLE.iter().enumerate().map(new).collect();
 
         fleet.set_faults(true);

@@ -1,6 +1,9 @@
 //! What is known of a browser: its cookies, and whether its user must be logged in.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use crate::http::Response;
 
@@ -10,6 +13,9 @@ use super::{
     ledger::{Fate, Ledger},
     sight::Sight,
 };
+
+/// How long a token that has expired is not renewed after a renewal has failed: ten seconds, by clocks that differ.
+const EXPIRED_FOR: Duration = Duration::from_secs(40);
 
 /// Whether a user is logged in.
 #[derive(Clone, Debug, Default)]
@@ -28,8 +34,8 @@ pub(super) struct Browser {
     pub(super) cookies: Cookies,
     /// How often a user has logged in with these cookies.
     pub(super) lives: u32,
-    /// How often in a row it was sent to the renewal and back.
-    pub(super) rounds: u32,
+    /// When a renewal has last failed. For some seconds, a token that has expired then is not renewed.
+    renewal_failed: Option<Instant>,
     state: State,
     /// The call that began its session.
     sign_in: Option<String>,
@@ -94,12 +100,19 @@ impl Browser {
         }
     }
 
-    /// Learns from what a response shows. An error says what must not be. With trouble, tokens can have expired that could
-    /// not be renewed.
-    pub(super) fn learn(&mut self, sight: Sight, had_trouble: bool, ledger: &Ledger) -> Result<(), &'static str> {
+    /// Notes whether a renewal has failed, in this call.
+    pub(super) fn note_renewal(&mut self, call: &Call) {
+        if call.lines().iter().any(|line| line.event == "renewal" && line.outcome == "failure") {
+            self.renewal_failed = Some(Instant::now());
+        }
+    }
+
+    /// Learns from what a response shows. An error says what must not be.
+    pub(super) fn learn(&mut self, sight: Sight, ledger: &Ledger) -> Result<(), &'static str> {
+        let may_have_expired = self.renewal_failed.is_some_and(|since| since.elapsed() < EXPIRED_FOR);
         match (self.state.clone(), sight) {
-            (State::In, Sight::Expired) if had_trouble => Ok(()),
-            (State::In, Sight::LoggedOut | Sight::Late | Sight::Expired) => {
+            (State::In | State::Unknown(_), Sight::Expired | Sight::Refused) if may_have_expired => Ok(()),
+            (State::In, Sight::LoggedOut | Sight::Late | Sight::Expired | Sight::Refused) => {
                 self.state = State::Out;
                 Err("a session is lost")
             }
@@ -108,7 +121,7 @@ impl Browser {
                 self.state = State::In;
                 Ok(())
             }
-            (State::Unknown(fate), Sight::LoggedOut | Sight::Late) => {
+            (State::Unknown(fate), Sight::LoggedOut | Sight::Late | Sight::Refused) => {
                 self.end(fate, ledger);
                 Ok(())
             }
@@ -133,10 +146,10 @@ mod tests {
     #[test]
     fn a_lost_and_a_revived_session_are_noticed() {
         let ledger = Ledger::default();
-        let learns = |state: State, sight| browser(state).learn(sight, false, &ledger);
+        let learns = |state: State, sight| browser(state).learn(sight, &ledger);
         assert_eq!(learns(State::In, Sight::LoggedIn), Ok(()));
         assert_eq!(learns(State::Out, Sight::LoggedOut), Ok(()));
-        for lost in [Sight::LoggedOut, Sight::Late, Sight::Expired] {
+        for lost in [Sight::LoggedOut, Sight::Late, Sight::Expired, Sight::Refused] {
             assert_eq!(learns(State::In, lost), Err("a session is lost"), "{lost:?}");
         }
         for revived in [Sight::LoggedIn, Sight::Due, Sight::Expired] {
@@ -150,8 +163,8 @@ mod tests {
         for (shown, then) in [(Sight::LoggedIn, Sight::LoggedOut), (Sight::LoggedOut, Sight::LoggedIn)] {
             let mut browser = browser(State::In);
             browser.may_have_ended(Fate::Killed);
-            assert_eq!(browser.learn(shown, false, &ledger), Ok(()));
-            assert!(browser.learn(then, false, &ledger).is_err(), "{shown:?}");
+            assert_eq!(browser.learn(shown, &ledger), Ok(()));
+            assert!(browser.learn(then, &ledger).is_err(), "{shown:?}");
         }
     }
 }

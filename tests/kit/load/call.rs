@@ -26,6 +26,9 @@ const FAULTS: u32 = 50;
 /// In how many calls the process is killed at some moment, whatever it does, of thousand.
 const KILLED: u32 = 3;
 
+/// The shortest time limit of a request: that of one try at DynamoDB.
+const SHORTEST_LIMIT: Duration = Duration::from_millis(1500);
+
 /// A call of a function.
 #[derive(Debug)]
 pub(super) struct Call {
@@ -43,6 +46,7 @@ pub(super) struct Call {
     faults: Mutex<Vec<(Service, String, Fault)>>,
     lines: Mutex<Vec<Line>>,
     died: AtomicBool,
+    took: Mutex<Duration>,
 }
 
 /// A line of the log, as far as it is looked at.
@@ -59,10 +63,17 @@ pub(super) struct Line {
 }
 
 impl Call {
-    /// The call with this number of a user. The first instance of a function is never killed: its memory is looked at.
-    pub(super) fn new(words: [u64; 3], function: &'static str, instances: usize, faults: bool) -> Self {
+    /// The call with this number of a user, of that instance of so many. The first instance of a function is never killed:
+    /// its memory is looked at.
+    pub(super) fn new(
+        words: [u64; 3],
+        function: &'static str,
+        (instance, instances): (Option<usize>, usize),
+        faults: bool,
+    ) -> Self {
         let mut rng = chance(&words);
-        let instance = rng.usize(0..instances);
+        let any = rng.usize(0..instances);
+        let instance = instance.unwrap_or(any);
         let is_disturbed = faults && rng.u32(0..100) < DISTURBED;
         let is_killed = faults && instance > 0 && rng.u32(0..1000) < KILLED;
         let [_, user, number] = words;
@@ -77,6 +88,7 @@ impl Call {
             faults: Mutex::default(),
             lines: Mutex::default(),
             died: AtomicBool::new(false),
+            took: Mutex::default(),
         }
     }
 
@@ -120,6 +132,16 @@ impl Call {
         self.died.store(true, Ordering::Relaxed);
     }
 
+    pub(super) fn set_took(&self, took: Duration) {
+        *locked(&self.took) = took;
+    }
+
+    /// Whether it took so long that a time limit may have ended a request: what was not delayed on purpose, the machine itself
+    /// has delayed.
+    pub(super) fn is_slow(&self) -> bool {
+        *locked(&self.took) > SHORTEST_LIMIT
+    }
+
     /// The lines that it has logged.
     pub(super) fn lines(&self) -> Vec<Line> {
         locked(&self.lines).clone()
@@ -161,7 +183,7 @@ impl Call {
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of {} (instance {})", self.id, self.function, self.instance)?;
-        write!(f, ", faults {:?}", locked(&self.faults))?;
+        write!(f, ", {:?}, faults {:?}", locked(&self.took), locked(&self.faults))?;
         if let Some(after) = self.killed_after {
             write!(f, ", killed after {after:?}")?;
         }

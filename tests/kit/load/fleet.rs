@@ -7,6 +7,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::Instant,
 };
 
 use globus_stand_in::{CLIENT_ID, CLIENT_SECRET, StandIn};
@@ -32,6 +33,9 @@ use super::{
 
 /// The address of the site.
 pub(super) const SITE: &str = "https://load.gateway.example";
+
+/// How long tokens live that a renewal gives, as the functions are told, in seconds.
+const RENEWED_LIVE_FOR: u64 = 2 * 3600;
 
 /// How far the clocks of a function's instances are from the true time, in seconds.
 const CLOCKS: [i32; 3] = [0, 15, -15];
@@ -74,8 +78,8 @@ pub(super) struct Fleet {
 }
 
 impl Fleet {
-    /// Starts them. Tokens live for so many seconds, as the functions are told: Globus itself keeps them for longer, so
-    /// that one that is not revoked is found.
+    /// Starts them. The tokens of a sign-in live for so many seconds, as the functions are told: Globus itself keeps them for
+    /// longer, so that one that is not revoked is found.
     pub(super) async fn start(storage: Storage, seed: u64, tokens_live_for: u64) -> Result<Self> {
         let globus = StandIn::start(0, &[&format!("{SITE}/login")]).await.map_err(|error| error.to_string())?;
         let table = if storage == Storage::Table { Some(DynamoDb::shared()?.table()?) } else { None };
@@ -85,6 +89,7 @@ impl Fleet {
         let issuer = globus_url.clone();
         globus.edit_id_token(move |claims| claims["iss"] = json!(issuer));
         globus.edit_token_response(move |response| {
+            let tokens_live_for = if response["id_token"].is_null() { RENEWED_LIVE_FOR } else { tokens_live_for };
             response["expires_in"] = json!(tokens_live_for);
             for other in response["other_tokens"].as_array_mut().into_iter().flatten() {
                 other["expires_in"] = json!(tokens_live_for);
@@ -158,11 +163,11 @@ impl Fleet {
         self.with_faults.store(with_faults, Ordering::Relaxed);
     }
 
-    /// The call of a function with this number of a user.
-    pub(super) fn call(&self, user: usize, number: u64, function: &'static str) -> Call {
+    /// The call of a function with this number of a user, of this instance or of any.
+    pub(super) fn call(&self, user: usize, number: u64, function: &'static str, instance: Option<usize>) -> Call {
         let instances = self.instances.get(function).map_or(1, Vec::len);
         let words = [self.seed, u64::try_from(user).unwrap_or_default(), number];
-        Call::new(words, function, instances, self.with_faults.load(Ordering::Relaxed))
+        Call::new(words, function, (instance, instances), self.with_faults.load(Ordering::Relaxed))
     }
 
     /// Carries a call out.
@@ -172,8 +177,10 @@ impl Fleet {
         };
         let mut instance = locked(instance);
         self.processes.set(instance.id(), Some(Arc::clone(call)));
+        let begun = Instant::now();
         let answer = instance.invoke(&call.id, event.to_string(), call.killed_after);
         self.processes.set(instance.id(), None);
+        call.set_took(begun.elapsed());
         let logged = instance.logged();
         if has_secret(&logged) {
             self.problem(format!("The log has what looks like a secret: {logged}"));

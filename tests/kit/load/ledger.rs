@@ -1,7 +1,7 @@
 //! What became of every token that Globus has given: read from what goes by on the path to it.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex},
 };
 
@@ -91,41 +91,63 @@ impl Ledger {
             families.entry(&tokens.refresh).or_default().push(tokens);
         }
         let (mut left, mut unexplained, mut named) = (Left::new(), Vec::new(), HashMap::new());
+        let mut alive = Vec::new();
         for (refresh, family) in &families {
             let Some(first) = family.first() else { continue };
             let accesses = family.iter().map(|tokens| (*tokens, tokens.access.as_str()));
-            for (tokens, token) in accesses.chain([(*first, *refresh)]).filter(|(_, token)| !globus.is_revoked(token)) {
-                let mut others = family.iter().filter(|other| *other.access != *token && token != *refresh);
-                let reason = self.reason(tokens, token, &first.call.id, &mut named);
-                let replaced = others.any(|other| locked(&self.revocations).contains_key(&other.access));
-                match reason.or(replaced.then_some("a renewal gave another one, and it expires soon")) {
-                    Some(reason) => *left.entry(reason).or_default() += 1,
-                    None => unexplained.push(format!(
-                        "A token is left alive. It was given to {}; its session began with {}, and became {:?}",
-                        tokens.call,
-                        first.call,
-                        locked(&self.fates).get(&first.call.id)
-                    )),
+            let tokens = accesses.chain([(*first, *refresh)]).filter(|(_, token)| !globus.is_revoked(token));
+            alive.extend(tokens.map(|(tokens, token)| (tokens, token, first, family)));
+        }
+        // First those that Globus was asked about: what the log says of a call is of them.
+        alive.retain(|(tokens, token, first, _)| {
+            let Some(asked) = locked(&self.revocations).get(*token).cloned() else { return true };
+            let reason = self.reason(tokens, &first.call.id, &asked, &mut named);
+            reason.inspect(|reason| *left.entry(*reason).or_default() += 1).is_none()
+        });
+        // The session had one access token of a service at a time. The others of a renewed session are left to expire.
+        let mut settled: BTreeSet<_> =
+            families.iter().filter(|(_, family)| self.was_asked_about(family)).map(|(refresh, _)| *refresh).collect();
+        for (tokens, token, first, family) in alive {
+            let is_replaced = family.len() > 1 && token == tokens.access && settled.contains(tokens.refresh.as_str());
+            let replaced = is_replaced.then_some("a renewal gave another one, and it expires soon");
+            match replaced.or_else(|| self.reason(tokens, &first.call.id, &[], &mut named)) {
+                Some(reason) => {
+                    *left.entry(reason).or_default() += 1;
+                    if token == tokens.access {
+                        settled.insert(&tokens.refresh);
+                    }
                 }
+                None => unexplained.push(format!(
+                    "A token is left alive. It was given to {}; its session began with {}, and became {:?}",
+                    tokens.call,
+                    first.call,
+                    locked(&self.fates).get(&first.call.id)
+                )),
             }
         }
         (left, unexplained)
     }
 
-    /// Why a token may be left. `named` counts how many each call has left: no more than its line in the log says.
+    /// Whether an access token of these was to be revoked.
+    fn was_asked_about(&self, family: &[&Issued]) -> bool {
+        family.iter().any(|tokens| locked(&self.revocations).contains_key(&tokens.access))
+    }
+
+    /// Why a token may be left that these calls were to revoke. `named` counts how many each call has left: no more than its
+    /// line in the log says.
     fn reason(
         &self,
         tokens: &Issued,
-        token: &str,
         sign_in: &str,
+        asked: &[Arc<Call>],
         named: &mut HashMap<String, usize>,
     ) -> Option<&'static str> {
         if !tokens.arrived {
             return Some("the response with it was lost");
         }
-        let (fate, revocations) = (locked(&self.fates).get(sign_in).cloned(), locked(&self.revocations));
+        let fate = locked(&self.fates).get(sign_in).cloned();
         let logout = if let Some(Fate::LoggedOut(call)) = &fate { Some(call) } else { None };
-        let calls: Vec<_> = revocations.get(token).into_iter().flatten().chain(logout).chain([&tokens.call]).collect();
+        let calls: Vec<_> = asked.iter().chain(logout).chain([&tokens.call]).collect();
         for call in &calls {
             let named = named.entry(call.id.clone()).or_default();
             if *named < call.not_revoked() {

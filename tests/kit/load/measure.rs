@@ -82,7 +82,7 @@ impl Measured {
 /// Measures so many calls of each: the bare function first.
 pub(super) async fn measure(storage: Storage, calls: usize) -> Result<Vec<Cost>> {
     let fleet = Fleet::start(storage, 0, TOKENS_LIVE_FOR).await?;
-    let mut users = [User::new(&fleet, &PEOPLE[0], 0, 0)];
+    let mut users = [User::new(&fleet, (0, &PEOPLE[0]), 0, Duration::ZERO)];
     all_at_once(&mut users, |user| user.sign_in(0));
     let cookies = users[0].cookies();
     let (package, variables) = (Package::here(storage), fleet.direct_variables());

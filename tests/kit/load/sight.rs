@@ -22,6 +22,8 @@ pub(super) enum Sight {
     Expired,
     /// Nobody is logged in.
     LoggedOut,
+    /// One of the last two.
+    Refused,
     /// A logout is to be completed.
     Late,
     /// A redirect to Globus, or back from the login, or a page about a sign-in that cannot be completed.
@@ -82,7 +84,8 @@ impl Sight {
             {
                 Self::OnTheWay
             }
-            (Action::Renew, 302) | (Action::LoggedOut, 200) => Self::LoggedOut,
+            (Action::Renew, 302) => Self::Refused,
+            (Action::LoggedOut, 200) => Self::LoggedOut,
             (Action::Begin, 302) if location.starts_with("http://127.0.0.1") => Self::OnTheWay,
             // Of two tabs at once, one may have taken the other's cookie.
             (Action::Callback(_), 400) if call.logged("state_unknown") => Self::OnTheWay,
@@ -95,7 +98,7 @@ impl Sight {
         let refused = call.lines();
         match refused.iter().find(|line| line.outcome == "refused").map(|line| line.reason.as_str()) {
             Some("renewal_required") => Self::Due,
-            Some("sign_in_required") => Self::LoggedOut,
+            Some("sign_in_required") => Self::Refused,
             _ => Self::Odd,
         }
     }
@@ -113,7 +116,8 @@ pub(super) fn unexplained(outcome: &Outcome, call: &Call, had_trouble: bool) -> 
     for line in call.lines().iter().filter(|line| matches!(line.outcome.as_str(), "failure" | "partial")) {
         let is_explained = match line.reason.as_str() {
             "renewal_takes_too_long" | "token_lifetime_missing" | "session_ended" => had_trouble,
-            "tokens_not_revoked" => call.has_fault(Service::Globus),
+            "tokens_not_revoked" | "globus_timeout" => call.has_fault(Service::Globus) || call.is_slow(),
+            "store_timeout" => call.has_fault(Service::DynamoDb) || call.is_slow(),
             reason if reason.starts_with("store_") => call.has_fault(Service::DynamoDb),
             reason if reason.starts_with("globus_") => call.has_fault(Service::Globus),
             "key_set_unreadable" | "token_response_unreadable" => call.has_fault(Service::Globus),

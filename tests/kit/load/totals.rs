@@ -23,6 +23,9 @@ impl Totals {
         if call.has_any_fault() {
             self.add("calls with faults");
         }
+        if call.is_slow() && !call.has_any_fault() {
+            self.add("calls that the machine itself has delayed beyond a time limit");
+        }
         for line in call.lines() {
             if line.outcome == "success" {
                 self.add(&format!("{} success", line.event));

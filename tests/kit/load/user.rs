@@ -1,7 +1,11 @@
 //! A user with two browsers, from sign-in to logout, again and again; what must be true of every response; and what the
 //! user does next, which the seed decides.
 
-use std::{sync::Arc, thread, time::Instant};
+use std::{
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use fastrand::Rng;
 use globus_stand_in::people::Person;
@@ -21,9 +25,10 @@ use super::{
 /// How long what went wrong can show in another request: a lease that nobody gives back, and the skew of clocks.
 const TROUBLE_SECONDS: u64 = 60;
 
-/// How often in a row a page may send a browser to the renewal, and the renewal back to the page. A browser gives up after
-/// twenty redirects.
-const MOST_ROUNDS: u32 = 5;
+/// The browser in which the user logs in and out often, and the one in which the user stays logged in for so long that the
+/// tokens are to be renewed.
+const OFTEN: usize = 0;
+const SELDOM: usize = 1;
 
 /// What came of an action.
 struct Answer {
@@ -39,6 +44,7 @@ pub(super) struct User<'a> {
     number: usize,
     rng: Rng,
     calls: u64,
+    pause: Duration,
     browsers: [Browser; 2],
     /// Cookies from before a logout. In a table, they open nothing any more.
     copies: Vec<Cookies>,
@@ -47,30 +53,41 @@ pub(super) struct User<'a> {
 }
 
 impl<'a> User<'a> {
-    pub(super) fn new(fleet: &'a Fleet, person: &'static Person, number: usize, seed: u64) -> Self {
+    /// A user who waits for so long between two actions, on average.
+    pub(super) fn new(
+        fleet: &'a Fleet,
+        (number, person): (usize, &'static Person),
+        seed: u64,
+        pause: Duration,
+    ) -> Self {
         let rng = chance(&[seed, u64::MAX, u64::try_from(number).unwrap_or_default()]);
         let (browsers, copies) = Default::default();
         let totals = Totals::default();
-        Self { fleet, person, number, rng, calls: 0, browsers, copies, trouble: None, totals }
+        Self { fleet, person, number, rng, calls: 0, pause, browsers, copies, trouble: None, totals }
     }
 
     /// Lives until so many calls are done.
     pub(super) fn live(&mut self, calls: u64) {
         while self.calls < calls {
-            let browser = self.rng.usize(0..2);
-            self.sign_in_if_need_be(browser);
+            self.sign_in_if_need_be(OFTEN);
             for _ in 0..self.rng.u32(3..16) {
-                self.act(browser);
+                self.act(OFTEN);
             }
-            if self.rng.u32(0..5) > 0 {
-                self.log_out(browser);
+            self.log_out(OFTEN);
+
+            self.sign_in_if_need_be(SELDOM);
+            for _ in 0..self.rng.u32(2..8) {
+                self.act(SELDOM);
+            }
+            if self.rng.u32(0..100) == 0 {
+                self.log_out(SELDOM);
             }
         }
     }
 
     /// The cookies of the first browser.
     pub(super) fn cookies(&self) -> Cookies {
-        self.browsers[0].cookies.clone()
+        self.browsers[OFTEN].cookies.clone()
     }
 
     /// Without faults, looks whether every session lives that should, and logs out.
@@ -127,7 +144,9 @@ impl<'a> User<'a> {
         runtime.block_on(self.fleet.globus.sign_in(url, self.person.id))
     }
 
+    /// Does anything that a user does who is logged in.
     fn act(&mut self, browser: usize) {
+        thread::sleep(self.pause.mul_f64(2.0 * self.rng.f64()));
         match self.rng.u32(0..100) {
             0..50 => self.page(browser),
             50..62 => drop(self.ask(browser, Action::Guarded)),
@@ -144,7 +163,7 @@ impl<'a> User<'a> {
                     self.learn(browser, &answer);
                 }
             }
-            94..97 => self.sign_in(browser),
+            94..95 => self.sign_in(browser),
             _ => self.look_with_a_copy(),
         }
     }
@@ -153,14 +172,7 @@ impl<'a> User<'a> {
     fn page(&mut self, browser: usize) {
         let answer = self.ask(browser, Action::Page);
         match self.sight(&answer) {
-            Sight::Due => {
-                self.ask(browser, Action::Renew);
-                self.browsers[browser].rounds += 1;
-                if self.browsers[browser].rounds > MOST_ROUNDS {
-                    self.problem("the page and the renewal send the browser round in a circle", &answer);
-                }
-            }
-            Sight::LoggedIn => self.browsers[browser].rounds = 0,
+            Sight::Due => self.renew(browser, &answer),
             Sight::Late => {
                 // What brought the session back has tokens, and they are revoked here.
                 let done = |user: &mut Self| {
@@ -175,6 +187,18 @@ impl<'a> User<'a> {
         }
     }
 
+    /// Goes to the renewal, and back to the instance that has sent the browser there. It must not do so again.
+    fn renew(&mut self, browser: usize, sent: &Answer) {
+        let renewed = self.ask(browser, Action::Renew);
+        let is_good = self.sight(&renewed) == Sight::OnTheWay && !renewed.call.has_any_fault();
+        let call = self.call_of(&Action::Page, Some(sent.call.instance));
+        let again = send(self.fleet, call, Action::Page, &self.browsers[browser].cookies);
+        self.learn(browser, &again);
+        if is_good && self.sight(&again) == Sight::Due {
+            self.problem("the page and the renewal send the browser round in a circle", &renewed);
+        }
+    }
+
     fn look_with_a_copy(&mut self) {
         if self.copies.is_empty() || !self.fleet.has_table() {
             return;
@@ -185,7 +209,7 @@ impl<'a> User<'a> {
 
     fn log_out(&mut self, browser: usize) {
         let before = self.browsers[browser].cookies.clone();
-        let everywhere = self.fleet.has_table() && self.rng.u32(0..6) == 0;
+        let everywhere = self.fleet.has_table() && self.rng.u32(0..30) == 0;
         let logout = Action::LogOut { everywhere };
         if self.rng.u32(0..4) == 0 {
             // The other tabs' responses come last, whatever they bring.
@@ -238,8 +262,13 @@ impl<'a> User<'a> {
     }
 
     fn call(&mut self, action: &Action) -> Arc<Call> {
+        self.call_of(action, None)
+    }
+
+    /// The next call, of this instance or of any.
+    fn call_of(&mut self, action: &Action, instance: Option<usize>) -> Arc<Call> {
         self.calls += 1;
-        Arc::new(self.fleet.call(self.number, self.calls, action.function()))
+        Arc::new(self.fleet.call(self.number, self.calls, action.function(), instance))
     }
 
     fn learn(&mut self, browser: usize, answer: &Answer) {
@@ -249,7 +278,7 @@ impl<'a> User<'a> {
 
     /// What must be true of every response.
     fn check(&mut self, answer: &Answer) {
-        if answer.call.has_any_fault() {
+        if answer.call.has_any_fault() || answer.call.is_slow() {
             self.trouble = Some(Instant::now());
         }
         self.totals.count(&answer.action, &answer.outcome, &answer.call);
@@ -272,7 +301,8 @@ impl<'a> User<'a> {
     }
 
     fn learn_of_session(&mut self, browser: usize, answer: &Answer) {
-        let (ledger, had_trouble, sight) = (&self.fleet.ledger, self.had_trouble(), self.sight(answer));
+        let (ledger, sight) = (&self.fleet.ledger, self.sight(answer));
+        self.browsers[browser].note_renewal(&answer.call);
         let before = self.browsers[browser].cookies.clone();
         let begins = match &answer.outcome {
             Outcome::Page(page) => self.browsers[browser].receive(page),
@@ -300,7 +330,7 @@ impl<'a> User<'a> {
                 }
             }
             _ => {
-                let learned = self.browsers[browser].learn(sight, had_trouble, ledger);
+                let learned = self.browsers[browser].learn(sight, ledger);
                 learned.unwrap_or_else(|what| self.problem(what, answer));
             }
         }
