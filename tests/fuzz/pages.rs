@@ -42,6 +42,9 @@ const HEADERS: [(&str, &str); 9] = [
 /// What is in no log, whatever is in the event: all secrets of these tests have it in their names.
 pub(crate) const CANARY: &str = "canary";
 
+/// The stand-in for Globus can be late, if the machine has much else to do.
+pub(crate) const SLOW: &str = "globus_timeout";
+
 #[test]
 fn events_to_home() {
     fuzz("home", 2_000, App::read, &home::handle, &[]);
@@ -121,7 +124,7 @@ pub(crate) fn check(response: ApiGatewayV2httpResponse, log: &Log, failures: &[&
     assert!(head + page.cookies.concat().len() < 10_000 && page.body.len() < 100_000, "{page:?}");
     page.cookies.iter().for_each(|cookie| check_cookie(cookie));
     let text = log.text();
-    let is_typed = failures.iter().any(|reason| text.contains(&format!("reason=\"{reason}\"")));
+    let is_typed = failures.iter().chain(&[SLOW]).any(|reason| text.contains(&format!("reason=\"{reason}\"")));
     assert!(page.status < 500 || is_typed, "{}: {text}", page.status);
     page
 }
