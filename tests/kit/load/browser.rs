@@ -23,7 +23,8 @@ enum State {
     #[default]
     Out,
     In,
-    /// One of the two: something that was to end the session has no response. If it has ended, this became of it.
+    /// One of the two, until the next login or logout: something that was to end the session has no response. In cookies,
+    /// the session goes on then until its tokens, which are revoked, are to be renewed. If it has ended, this became of it.
     Unknown(Fate),
 }
 
@@ -108,23 +109,15 @@ impl Browser {
     }
 
     /// Learns from what a response shows. An error says what must not be.
-    pub(super) fn learn(&mut self, sight: Sight, ledger: &Ledger) -> Result<(), &'static str> {
+    pub(super) fn learn(&mut self, sight: Sight) -> Result<(), &'static str> {
         let may_have_expired = self.renewal_failed.is_some_and(|since| since.elapsed() < EXPIRED_FOR);
-        match (self.state.clone(), sight) {
-            (State::In | State::Unknown(_), Sight::Expired | Sight::Refused) if may_have_expired => Ok(()),
+        match (&self.state, sight) {
+            (State::In, Sight::Expired | Sight::Refused) if may_have_expired => Ok(()),
             (State::In, Sight::LoggedOut | Sight::Late | Sight::Expired | Sight::Refused) => {
                 self.state = State::Out;
                 Err("a session is lost")
             }
             (State::Out, Sight::LoggedIn | Sight::Due | Sight::Expired) => Err("a session is there that has ended"),
-            (State::Unknown(_), Sight::LoggedIn | Sight::Due | Sight::Expired) => {
-                self.state = State::In;
-                Ok(())
-            }
-            (State::Unknown(fate), Sight::LoggedOut | Sight::Late | Sight::Refused) => {
-                self.end(fate, ledger);
-                Ok(())
-            }
             _ => Ok(()),
         }
     }
@@ -145,8 +138,7 @@ mod tests {
 
     #[test]
     fn a_lost_and_a_revived_session_are_noticed() {
-        let ledger = Ledger::default();
-        let learns = |state: State, sight| browser(state).learn(sight, &ledger);
+        let learns = |state: State, sight| browser(state).learn(sight);
         assert_eq!(learns(State::In, Sight::LoggedIn), Ok(()));
         assert_eq!(learns(State::Out, Sight::LoggedOut), Ok(()));
         for lost in [Sight::LoggedOut, Sight::Late, Sight::Expired, Sight::Refused] {
@@ -158,13 +150,14 @@ mod tests {
     }
 
     #[test]
-    fn after_a_logout_without_a_response_the_first_page_says_what_it_has_done() {
+    fn after_a_logout_without_a_response_both_can_be_until_the_next_one() {
         let ledger = Ledger::default();
-        for (shown, then) in [(Sight::LoggedIn, Sight::LoggedOut), (Sight::LoggedOut, Sight::LoggedIn)] {
-            let mut browser = browser(State::In);
-            browser.may_have_ended(Fate::Killed);
-            assert_eq!(browser.learn(shown, &ledger), Ok(()));
-            assert!(browser.learn(then, &ledger).is_err(), "{shown:?}");
+        let mut browser = browser(State::In);
+        browser.may_have_ended(Fate::Killed);
+        for sight in [Sight::LoggedIn, Sight::LoggedOut, Sight::LoggedIn] {
+            assert_eq!(browser.learn(sight), Ok(()), "{sight:?}");
         }
+        browser.end(Fate::Killed, &ledger);
+        assert!(browser.learn(Sight::LoggedIn).is_err());
     }
 }

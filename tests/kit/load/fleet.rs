@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::PathBuf,
+    process,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -140,7 +141,8 @@ impl Fleet {
         }
         variables.extend(clock(CLOCKS[number % CLOCKS.len()])?);
         let program: PathBuf = Package::here(self.storage).program(program)?;
-        let log = tools::log(&format!("load-{}-{function}-{number}.log", self.seed))?;
+        let [(_, storage), _] = Package::here(self.storage).parameters();
+        let log = tools::log(&format!("load-{storage}-{}-{function}-{number}.log", process::id()))?;
         let instance = Instance::start(&program, &variables, &log)?;
         self.processes.add(instance.id(), instance.process());
         Ok(instance)
