@@ -1,5 +1,6 @@
 //! `cargo dev`: the app on this machine, with one command. `cargo dev test`: what is checked.
 
+mod bench;
 mod checks;
 mod doctor;
 mod mutants;
@@ -30,6 +31,7 @@ cargo dev doctor          says what this machine and the settings in .env lack
 cargo dev test            checks everything
 cargo dev test NAME       runs the end-to-end tests whose name contains NAME
 cargo dev test-packages   checks what is packaged for the other processor and for sessions in a table
+cargo dev bench           measures what the functions cost, and compares it with docs/performance.md; --write writes it there
 cargo dev mutants         says whether the tests notice what tests/mutants breaks; takes hours
 cargo dev mutants NAME    the same for the list of that name, or those whose name contains it; --part 2/8 is the second of 8 parts
 cargo dev help            says this
@@ -47,6 +49,7 @@ enum Task<'a> {
     Everything,
     EndToEnd(&'a str),
     Packages,
+    Bench { write: bool },
     Mutants(Choice<'a>),
     Ops(&'a [String]),
 }
@@ -65,6 +68,7 @@ async fn main() -> ExitCode {
         Ok(Task::Everything) => checks::everything(),
         Ok(Task::EndToEnd(name)) => checks::end_to_end(name),
         Ok(Task::Packages) => checks::packages(),
+        Ok(Task::Bench { write }) => bench::bench(write).await,
         Ok(Task::Mutants(choice)) => mutants::mutants(&choice),
         Ok(Task::Ops(command)) => ops::run(command),
         Err(sentence) => Err(sentence),
@@ -97,6 +101,8 @@ fn task(arguments: &[String]) -> Result<Task<'_>> {
         ["test-packages", rest @ ..] => (Task::Packages, rest),
         ["test", name, rest @ ..] if !name.starts_with('-') => (Task::EndToEnd(name), rest),
         ["test", rest @ ..] => (Task::Everything, rest),
+        ["bench", "--write", rest @ ..] => (Task::Bench { write: true }, rest),
+        ["bench", rest @ ..] => (Task::Bench { write: false }, rest),
         ["mutants", rest @ ..] => (Task::Mutants(Choice::read(rest)?), &[][..]),
         ["event", rest @ ..] => Options::read(rest).map(|(options, rest)| (Task::Event(options), rest))?,
         rest => Options::read(rest).map(|(options, rest)| (Task::Run(options), rest))?,
