@@ -92,10 +92,10 @@ impl App {
     pub async fn visitor(&self, request: &Request, now: Timestamp) -> Result<Visitor> {
         Ok(match self.storage.visitor(request, now).await? {
             Visitor::SignedIn(session)
-                if request::is_navigation(request)
+                if session.check_is_due(&self.config.limits(), now)
+                    && request::is_navigation(request)
                     && request::wants_html(request)
-                    && ReturnPath::is_kept(request)
-                    && session.check_is_due(&self.config.limits(), now) =>
+                    && ReturnPath::is_kept(request) =>
             {
                 Visitor::NeedsRenewal(session)
             }

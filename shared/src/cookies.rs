@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use cookie::{Cookie, CookieJar, Key, SameSite, time::Duration};
 use hkdf::Hkdf;
 use lambda_http::{Request, http::header};
+use memchr::memchr_iter;
 use serde::{
     Serialize,
     de::{DeserializeOwned, IgnoredAny},
@@ -182,10 +183,10 @@ impl SealedCookies {
     }
 
     fn unseal<T: DeserializeOwned>(&self, purpose: Purpose, name: &str, value: &[u8]) -> Option<T> {
-        let mut jar = CookieJar::new();
-        jar.add_original(Cookie::new(name.to_owned(), std::str::from_utf8(value).ok()?.to_owned()));
+        let value = std::str::from_utf8(value).ok()?;
         self.ring(purpose).iter().find_map(|key| {
-            let opened = jar.private(key).get(name)?;
+            let sealed = Cookie::new(name.to_owned(), value.to_owned());
+            let opened = CookieJar::new().private(key).decrypt(sealed)?;
             serde_json::from_str(opened.value()).ok()
         })
     }
@@ -231,11 +232,21 @@ impl SealedCookies {
 /// `__Host-session`, which it cannot.
 fn all(request: &Request) -> impl Iterator<Item = (&[u8], &[u8])> {
     let headers = request.headers().get_all(header::COOKIE).iter();
-    let pairs = headers.flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
+    let pairs = headers.flat_map(|value| split(value.as_bytes()));
     pairs.filter_map(|pair| {
         let equals = pair.iter().position(|byte| *byte == b'=')?;
         let (name, value) = pair.split_at_checked(equals)?;
         Some((stripped(name), unquoted(stripped(value.get(1..)?))))
+    })
+}
+
+/// The pairs of a header, which is searched several times for each page: a sealed cookie has kilobytes.
+fn split(header: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut start = 0;
+    memchr_iter(b';', header).chain([header.len()]).filter_map(move |end| {
+        let pair = header.get(start..end);
+        start = end + 1;
+        pair
     })
 }
 

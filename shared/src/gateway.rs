@@ -192,19 +192,21 @@ fn uri(path: &str, query: &str) -> Result<Uri, Error> {
 fn body(event: &Event<'_>) -> Result<Body, Error> {
     match (event.body.text().filter(|text| !text.is_empty()), event.is_base64_encoded.is_true()) {
         (None, _) => Ok(Body::Empty),
-        (Some(text), false) => Ok(Body::Text(text)),
-        (Some(text), true) => Ok(STANDARD.decode(text).map_err(|_| Kind::BadRequest(Reason::BodyUnreadable))?.into()),
+        (Some(text), false) => Ok(Body::Text(text.into_owned())),
+        (Some(text), true) => {
+            Ok(STANDARD.decode(text.as_bytes()).map_err(|_| Kind::BadRequest(Reason::BodyUnreadable))?.into())
+        }
     }
 }
 
 /// The valid headers. An invalid one is left out, and all others stay.
 fn headers(event: &Event<'_>) -> HeaderMap {
-    let named = event.headers.members().into_iter().filter_map(|(name, value)| Some((name, value.text()?)));
+    let named = event.headers.members().into_iter().filter_map(|(name, value)| Some((Cow::from(name), value.text()?)));
     // API Gateway sends the cookies in `cookies`. If there is a `Cookie` header too, it has the same content.
     let cookies = event.cookies.entries();
     let has_cookies = cookies.is_some();
     let named = named.filter(|(name, _)| !has_cookies || !name.eq_ignore_ascii_case("cookie"));
-    let cookies = cookies.into_iter().flatten().filter_map(|cookie| Some(("cookie".to_owned(), cookie.text()?)));
+    let cookies = cookies.into_iter().flatten().filter_map(|cookie| Some((Cow::from("cookie"), cookie.text()?)));
 
     let mut headers = HeaderMap::new();
     for (name, value) in named.chain(cookies) {

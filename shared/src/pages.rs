@@ -18,7 +18,8 @@ use crate::{
     timestamp::Timestamp,
 };
 
-const STYLE: &str = include_str!("templates/style.css");
+/// The style sheet, as short as `build.rs` can make it: it is in every page.
+const STYLE: &str = include_str!(concat!(env!("OUT_DIR"), "/style.css"));
 
 /// The script on every page that shows the user.
 const PERSONAL: &str = include_str!("templates/personal.js");

@@ -1,5 +1,6 @@
 //! `cargo dev`: the app on this machine, with one command. `cargo dev test`: what is checked.
 
+mod bench;
 mod checks;
 mod doctor;
 mod fuzz;
@@ -32,6 +33,7 @@ cargo dev doctor          says what this machine and the settings in .env lack
 cargo dev test            checks everything
 cargo dev test NAME       runs the end-to-end tests whose name contains NAME
 cargo dev test-packages   checks what is packaged for the other processor and for sessions in a table
+cargo dev bench           measures what the functions cost, and compares it with docs/performance.md; --write writes it there
 cargo dev load            many users at once while Globus fails at random; --dynamodb, --seed N, --requests N (100,000)
 cargo dev mutants         says whether the tests notice what tests/mutants breaks; takes hours
 cargo dev mutants NAME    the same for the list of that name, or those whose name contains it; --part 2/8 is the second of 8 parts
@@ -52,6 +54,7 @@ enum Task<'a> {
     Everything,
     EndToEnd(&'a str),
     Packages,
+    Bench { write: bool },
     Mutants(mutants::Choice<'a>),
     Fuzz(fuzz::Choice<'a>),
     Load(Load),
@@ -72,6 +75,7 @@ async fn main() -> ExitCode {
         Ok(Task::Everything) => checks::everything(),
         Ok(Task::EndToEnd(name)) => checks::end_to_end(name),
         Ok(Task::Packages) => checks::packages(),
+        Ok(Task::Bench { write }) => bench::bench(write).await,
         Ok(Task::Mutants(choice)) => mutants::mutants(&choice),
         Ok(Task::Fuzz(choice)) => fuzz::fuzz(&choice),
         Ok(Task::Load(load)) => load::load(load).await,
@@ -106,6 +110,8 @@ fn task(arguments: &[String]) -> Result<Task<'_>> {
         ["test-packages", rest @ ..] => (Task::Packages, rest),
         ["test", name, rest @ ..] if !name.starts_with('-') => (Task::EndToEnd(name), rest),
         ["test", rest @ ..] => (Task::Everything, rest),
+        ["bench", "--write", rest @ ..] => (Task::Bench { write: true }, rest),
+        ["bench", rest @ ..] => (Task::Bench { write: false }, rest),
         ["mutants", rest @ ..] => (Task::Mutants(mutants::Choice::read(rest)?), &[][..]),
         ["fuzz", rest @ ..] => (Task::Fuzz(fuzz::Choice::read(rest)?), &[][..]),
         ["load", rest @ ..] => (Task::Load(load::read(rest)?), &[][..]),

@@ -4,6 +4,7 @@
 //! Every error here is a sentence for the user at the terminal.
 
 pub mod browser;
+pub mod costs;
 pub mod dynamodb;
 pub mod emulator;
 pub mod examples;

@@ -1,6 +1,6 @@
 //! A part of an event that is not required: read if it has the expected type, and otherwise as if it were absent.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -10,9 +10,14 @@ use serde_json::value::RawValue;
 #[serde(transparent)]
 pub(super) struct Part<'a>(#[serde(borrow)] Option<&'a RawValue>);
 
+/// Text as it stands in the event, unless it has escapes.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
 impl<'a> Part<'a> {
-    pub(super) fn text(self) -> Option<String> {
-        self.read()
+    pub(super) fn text(self) -> Option<Cow<'a, str>> {
+        self.read().map(|Text(text)| text)
     }
 
     pub(super) fn is_true(self) -> bool {

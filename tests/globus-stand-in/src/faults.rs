@@ -1,10 +1,10 @@
-//! Deliberate faults, and the number of requests to each endpoint.
+//! Deliberate faults, and what each endpoint has received.
 
 use std::{
     collections::HashMap,
     convert::Infallible,
-    sync::{Mutex, PoisonError},
-    time::Duration,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -62,6 +62,17 @@ pub enum Fault {
     Hold,
 }
 
+/// A request that an endpoint has received.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange {
+    /// The endpoint.
+    pub endpoint: Endpoint,
+    /// When the request had arrived.
+    pub arrived: Instant,
+    /// When the response was ready, if it is.
+    pub responded: Option<Instant>,
+}
+
 /// How the server handles a request.
 pub(crate) enum Verdict {
     Respond,
@@ -72,7 +83,7 @@ pub(crate) enum Verdict {
 #[derive(Default)]
 pub(crate) struct Faults {
     set: watch::Sender<HashMap<Endpoint, Fault>>,
-    received: Mutex<HashMap<Endpoint, usize>>,
+    exchanges: Mutex<Vec<Exchange>>,
 }
 
 impl Endpoint {
@@ -108,14 +119,27 @@ impl Faults {
         self.set.send_modify(HashMap::clear);
     }
 
-    pub(crate) fn received(&self, endpoint: Endpoint) -> usize {
-        let received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
-        received.get(&endpoint).copied().unwrap_or_default()
+    /// Every request so far, in the order of arrival.
+    pub(crate) fn exchanges(&self) -> MutexGuard<'_, Vec<Exchange>> {
+        self.exchanges.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a request and waits as long as the endpoint's fault requires. Gives how to handle the request then.
+    /// Notes that a request has arrived; gives its number.
+    pub(crate) fn arrived(&self, endpoint: Endpoint) -> usize {
+        let mut exchanges = self.exchanges();
+        exchanges.push(Exchange { endpoint, arrived: Instant::now(), responded: None });
+        exchanges.len() - 1
+    }
+
+    /// Notes that the request of this number has its response.
+    pub(crate) fn responded(&self, number: usize) {
+        if let Some(exchange) = self.exchanges().get_mut(number) {
+            exchange.responded = Some(Instant::now());
+        }
+    }
+
+    /// Waits as long as the endpoint's fault requires. Gives how to handle the request then.
     pub(crate) async fn receive(&self, endpoint: Endpoint) -> Verdict {
-        *self.received.lock().unwrap_or_else(PoisonError::into_inner).entry(endpoint).or_default() += 1;
         // A separate statement, so that the faults are not locked while the request waits below.
         let fault = self.set.borrow().get(&endpoint).cloned();
         match fault {

@@ -53,7 +53,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 use url::Url;
 
-pub use faults::{Endpoint, Fault};
+pub use faults::{Endpoint, Exchange, Fault};
 
 use authorize::Refused;
 use browser::Choice;
@@ -190,7 +190,12 @@ impl StandIn {
 
     /// How many requests an endpoint has received, including those with a fault.
     pub fn requests(&self, endpoint: Endpoint) -> usize {
-        self.provider.faults.received(endpoint)
+        self.provider.faults.exchanges().iter().filter(|exchange| exchange.endpoint == endpoint).count()
+    }
+
+    /// Every request that an endpoint has received, in the order of arrival.
+    pub fn exchanges(&self) -> Vec<Exchange> {
+        self.provider.faults.exchanges().clone()
     }
 
     /// The parameters of each authorization request, in order: of a browser, of [`Self::sign_in`] and of [`Self::deny`].

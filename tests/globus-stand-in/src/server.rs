@@ -67,18 +67,20 @@ async fn accept(mut listener: TcpListener, provider: Arc<Provider>) {
 }
 
 async fn respond(provider: &Provider, routes: &Routes, request: Request<Incoming>) -> Result<Response<Body>, Closed> {
-    let verdict = match Endpoint::at(request.uri().path()) {
-        Some(endpoint) => provider.faults.receive(endpoint).await,
-        None => Verdict::Respond,
-    };
-    match verdict {
-        Verdict::Respond => {
-            let responded: Result<_, Infallible> = routes.call(request).await;
-            responded.map_err(|never| match never {})
-        }
+    let Some(endpoint) = Endpoint::at(request.uri().path()) else { return route(routes, request).await };
+    let number = provider.faults.arrived(endpoint);
+    let response = match provider.faults.receive(endpoint).await {
+        Verdict::Respond => route(routes, request).await,
         Verdict::Instead(response) => Ok(response),
         Verdict::Close => Err(Closed),
-    }
+    };
+    provider.faults.responded(number);
+    response
+}
+
+async fn route(routes: &Routes, request: Request<Incoming>) -> Result<Response<Body>, Closed> {
+    let responded: Result<_, Infallible> = routes.call(request).await;
+    responded.map_err(|never| match never {})
 }
 
 fn routes(provider: Arc<Provider>) -> Router {
