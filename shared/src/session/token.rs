@@ -43,20 +43,11 @@ impl Token {
         self.expires().since(now)
     }
 
-    /// Whether the access token has expired, or expires before a request with it may arrive: in the last minute, or in
-    /// the last tenth of a lifetime below ten minutes.
-    pub fn expires_soon(&self, now: Timestamp) -> bool {
-        now >= self.expires_soon_from()
-    }
-
-    fn expires_soon_from(&self) -> Timestamp {
-        self.expires() - (self.lifetime / 10).min(Duration::from_mins(1))
-    }
-
-    /// When it is time to renew the token, if there is a refresh token to do so.
+    /// When it is time to renew the token, if there is a refresh token to do so: before a request with the token could
+    /// arrive too late, in its last minute, or in the last tenth of a lifetime below ten minutes.
     pub(crate) fn renewable_from(&self) -> Option<Timestamp> {
         let has_refresh_token = self.refresh_token.as_ref().is_some_and(|token| !token.expose().is_empty());
-        has_refresh_token.then(|| self.expires_soon_from())
+        has_refresh_token.then(|| self.expires() - (self.lifetime / 10).min(Duration::from_mins(1)))
     }
 
     /// Whether it is time to renew the token, and there is a refresh token to do so.
