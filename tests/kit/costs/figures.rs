@@ -55,9 +55,22 @@ pub fn tools_here() -> Result<String> {
         first_line("rustc", &["--version"])?,
         first_line("valgrind", &["--version"])?,
         first_line("getconf", &["GNU_LIBC_VERSION"])?,
-        Processor::HERE.architecture().to_owned(),
+        processor(&fs::read_to_string("/proc/cpuinfo").unwrap_or_default()),
     ];
     Ok(versions.join(", "))
+}
+
+/// The architecture, and the model if the system says it: the C library chooses by the model how it copies and compares.
+fn processor(cpuinfo: &str) -> String {
+    let architecture = Processor::HERE.architecture();
+    let value = |name: &str| {
+        let mut lines = cpuinfo.lines().filter_map(|line| line.split_once(':'));
+        lines.find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim())
+    };
+    match (value("vendor_id"), value("cpu family"), value("model")) {
+        (Some(vendor), Some(family), Some(model)) => format!("{architecture} {vendor} {family}/{model}"),
+        _ => architecture.to_owned(),
+    }
 }
 
 fn first_line(program: &str, arguments: &[&str]) -> Result<String> {

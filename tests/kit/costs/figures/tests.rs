@@ -77,3 +77,12 @@ fn what_has_no_committed_figure_is_noticed() {
     more.programs.push(row("new", &[1, 1, 1]));
     assert!(more.check(&figures("the same", 200_000, 100_000)).is_err());
 }
+
+#[test]
+fn the_model_of_the_processor_is_named_if_the_system_says_it() {
+    let here = Processor::HERE.architecture();
+    let cpuinfo =
+        "processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 25\nmodel\t\t: 17\nmodel name\t: AMD EPYC\n";
+    assert_eq!(processor(cpuinfo), format!("{here} AuthenticAMD 25/17"));
+    assert_eq!(processor("CPU implementer\t: 0x41\n"), here);
+}
