@@ -128,8 +128,12 @@ impl DynamoDbStorage {
     async fn end_one(&self, ticket: &Ticket) -> Result<Option<Session>> {
         // Read first: if the response to the deletion is lost, the SDK's next try finds nothing any more. A read that fails
         // does not keep the session alive.
-        let before = self.table.get(ticket).await.ok().flatten();
-        let item = self.table.delete(ticket).await?.or(before);
+        let before = self.table.get(ticket).await;
+        let item = match self.table.delete(ticket).await? {
+            Some(item) => Some(item),
+            // If the read has failed too, nobody knows the tokens, and the page must say that they are left.
+            None => before?,
+        };
         Ok(item.and_then(|item| item.open(ticket)))
     }
 

@@ -86,6 +86,18 @@ async fn a_response_without_the_item_means_signed_out() {
     assert_eq!(reason(&endpoint.app()).await, "session_gone");
 }
 
+/// The read failed, and the response to the deletion was lost: the tokens cannot be revoked, and the page must say so.
+#[tokio::test]
+async fn tokens_left_by_a_deletion_that_finds_nothing_after_a_failed_read_are_named() {
+    // No item for a read, nothing at all for a deletion.
+    let endpoint = Endpoint::start(200, r#"{"Item":1}"#, Duration::ZERO);
+    let app = endpoint.app();
+
+    let failed = app.storage.end(&request(&app)).await.unwrap_err();
+
+    assert!(matches!(failed.kind(), Kind::StoreUnavailable(_)), "{failed:?}");
+}
+
 #[tokio::test]
 async fn retries_are_bounded() {
     let endpoint = Endpoint::start(500, "{}", Duration::ZERO);
