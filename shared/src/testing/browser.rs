@@ -116,25 +116,20 @@ impl Received {
     /// Asserts what every response of this site must be, whatever it is for.
     #[track_caller]
     pub fn assert_protected(&self) {
-        for cookie in &self.cookies {
-            let (pair, attributes) = cookie.split_once("; ").unwrap_or((cookie, ""));
-            let secure = if pair.starts_with("__Host-") { "Secure; " } else { "" };
-            let age = attributes.strip_prefix(&format!("HttpOnly; SameSite=Lax; {secure}Path=/; Max-Age="));
-            assert!(age.is_some_and(|age| age.parse::<u32>().is_ok()), "{cookie}");
-            assert!(cookie.len() <= 4_096, "{} bytes: {cookie}", cookie.len());
-        }
-        for (name, value) in [
+        self.cookies.iter().for_each(|cookie| assert_protected(cookie));
+        for (name, begin) in [
             ("cache-control", "no-store"),
+            ("content-security-policy", "default-src 'none'; style-src 'sha256-"),
             ("cross-origin-opener-policy", "same-origin"),
+            ("cross-origin-resource-policy", "same-origin"),
             ("referrer-policy", "same-origin"),
             ("strict-transport-security", "max-age=31536000"),
             ("vary", "Cookie, Accept, Sec-Fetch-Mode"),
             ("x-content-type-options", "nosniff"),
+            ("x-robots-tag", "noindex"),
         ] {
-            assert_eq!(self.headers.get(name).map(String::as_str), Some(value), "{name} of {self:?}");
+            assert!(self.headers.get(name).is_some_and(|value| value.starts_with(begin)), "{name} of {self:?}");
         }
-        let policy = self.headers.get("content-security-policy");
-        assert!(policy.is_some_and(|policy| policy.starts_with("default-src 'none'; ")), "{self:?}");
         // It would reach every site of the domain.
         assert!(!self.headers.contains_key("clear-site-data"), "{self:?}");
     }
@@ -167,4 +162,17 @@ impl Received {
         assert!(self.cookies.contains(&cleared), "{:?}", self.cookies);
         self
     }
+}
+
+/// A cookie is set with all attributes and a sealed value, or removed.
+#[track_caller]
+fn assert_protected(cookie: &str) {
+    let (pair, attributes) = cookie.split_once("; ").unwrap_or((cookie, ""));
+    let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+    let secure = if name.starts_with("__Host-") { "Secure; " } else { "" };
+    let age = attributes.strip_prefix(&format!("HttpOnly; SameSite=Lax; {secure}Path=/; Max-Age="));
+    let age = age.and_then(|age| age.parse::<u32>().ok()).unwrap_or_else(|| panic!("{cookie}"));
+    assert!(value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte)), "{cookie}");
+    assert_eq!(value.is_empty(), age == 0, "{cookie}");
+    assert!(cookie.len() <= 4_096, "{} bytes: {cookie}", cookie.len());
 }
