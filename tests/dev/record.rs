@@ -95,4 +95,10 @@ mod tests {
         let expected = ["globus-stand-in: cookies::tests::a_cookie_opens", "scenarios: start_up::sizes"];
         assert_eq!(reading.ran.into_iter().collect::<Vec<_>>(), expected);
     }
+
+    #[test]
+    fn a_test_that_is_named_and_has_not_run_is_an_error() {
+        let missing = Record::default().has_what_the_requirements_name().unwrap_err();
+        assert!(missing.contains("\nshared: cookies::tests::a_changed_byte_anywhere_is_noticed"), "{missing}");
+    }
 }
