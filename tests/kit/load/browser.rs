@@ -43,7 +43,7 @@ pub(super) struct Browser {
 }
 
 impl Browser {
-    /// Whether nobody can be logged in.
+    /// Whether no user can be logged in.
     pub(super) fn is_out(&self) -> bool {
         matches!(self.state, State::Out)
     }

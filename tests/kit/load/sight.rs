@@ -20,7 +20,7 @@ pub(super) enum Sight {
     Due,
     /// The user is logged in, and the tokens have expired while Globus did not renew them.
     Expired,
-    /// Nobody is logged in.
+    /// No user is logged in.
     LoggedOut,
     /// One of the last two.
     Refused,
@@ -104,7 +104,7 @@ impl Sight {
     }
 }
 
-/// Nobody else must be shown.
+/// No other user must be shown.
 fn one_user(text: &str, person: &Person) -> Result<(), String> {
     let other = PEOPLE.iter().find(|other| other.sub != person.sub && text.contains(other.sub));
     other.map_or(Ok(()), |other| Err(format!("{} is shown to {}", other.id, person.id)))

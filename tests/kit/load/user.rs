@@ -22,7 +22,7 @@ use super::{
     totals::Totals,
 };
 
-/// How long what went wrong can show in another request: a lease that nobody gives back, and the skew of clocks.
+/// How long what went wrong can show in another request: a lease that is not given back, and the skew of clocks.
 const TROUBLE_SECONDS: u64 = 60;
 
 /// How often a page may send a browser to the renewal and get it back. Tokens here live so short that an instance whose clock
