@@ -129,14 +129,25 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::testing::{Event, configure, noon, session};
+    use crate::testing::{Event, admitted, configure, noon, session};
+
+    /// The cookie of a browser that has this session, as it is sent.
+    async fn sent(app: &App, session: &Session) -> String {
+        let created = app.storage.create(&Event::get("/").request(), session, noon()).await.unwrap();
+        created.cookie.stripped().to_string()
+    }
+
+    /// Whether a page opens, or the reason why it does not.
+    async fn opens(app: &App, path: &str, cookie: &str, now: Timestamp) -> std::result::Result<(), &'static str> {
+        let opened = app.session(&Event::get(path).cookie(cookie).request(), now).await;
+        opened.map(drop).map_err(|error| error.row().reason.as_str())
+    }
 
     /// The gate of every page that a developer adds: whom it lets in, and where it sends the others.
     #[tokio::test]
     async fn only_a_session_that_is_good_now_opens_a_page_for_users() {
         let app = configure(&[], App::read).unwrap();
-        let cookie = app.storage.create(&Event::get("/").request(), &session(noon()), noon()).await.unwrap().cookie;
-        let own = cookie.stripped().to_string();
+        let own = sent(&app, &session(noon())).await;
         let reason = async |cookie: &str, hours: u64| {
             let request = Event::get("/").cookie(cookie).request();
             let session = app.session(&request, noon() + Duration::from_hours(hours)).await;
@@ -154,11 +165,10 @@ mod tests {
     #[tokio::test]
     async fn a_session_that_was_logged_out_opens_no_page_for_users() {
         let app = configure(&[], App::read).unwrap();
-        let cookie = app.storage.create(&Event::get("/").request(), &session(noon()), noon()).await.unwrap().cookie;
+        let own = sent(&app, &session(noon())).await;
         let mark =
             crate::logout_mark::cookie(&Event::get("/").request(), &app.cookies, None, app.config.session_max, noon());
-        let event = Event::get("/").cookie(&cookie.stripped().to_string());
-        let request = event.cookie(&mark.unwrap().stripped().to_string()).request();
+        let request = Event::get("/").cookie(&own).cookie(&mark.unwrap().stripped().to_string()).request();
 
         let refused = app.session(&request, noon() + Duration::from_secs(1)).await.unwrap_err();
 
@@ -169,13 +179,8 @@ mod tests {
     async fn a_session_whose_login_is_too_old_opens_no_page_for_users() {
         let rules = [("MAX_AUTHENTICATION_MINUTES", "30")];
         let app = configure(&rules, App::read).unwrap();
-        let session = crate::testing::admitted(&rules, &[], noon());
-        let cookie = app.storage.create(&Event::get("/").request(), &session, noon()).await.unwrap().cookie;
-        let request = Event::get("/").cookie(&cookie.stripped().to_string()).request();
-        let after = async |minutes: u64| {
-            let opened = app.session(&request, noon() + Duration::from_mins(minutes)).await;
-            opened.map(drop).map_err(|error| error.row().reason.as_str())
-        };
+        let own = sent(&app, &admitted(&rules, &[], noon())).await;
+        let after = async |minutes: u64| opens(&app, "/", &own, noon() + Duration::from_mins(minutes)).await;
 
         assert_eq!(after(29).await, Ok(()));
         assert_eq!(after(30).await, Err("rules_not_checked"));
@@ -186,13 +191,8 @@ mod tests {
     async fn a_page_that_no_redirect_leads_back_to_is_not_sent_to_a_check_ahead_of_time() {
         let rules = [("ALLOWED_DOMAINS", "anl.gov")];
         let app = configure(&rules, App::read).unwrap();
-        let session = crate::testing::admitted(&rules, &[], noon());
-        let cookie = app.storage.create(&Event::get("/").request(), &session, noon()).await.unwrap().cookie;
-        let open = async |path: &str| {
-            let request = Event::get(path).cookie(&cookie.stripped().to_string()).request();
-            let opened = app.session(&request, noon() + Duration::from_mins(30)).await;
-            opened.map(drop).map_err(|error| error.row().reason.as_str())
-        };
+        let own = sent(&app, &admitted(&rules, &[], noon())).await;
+        let open = async |path: &str| opens(&app, path, &own, noon() + Duration::from_mins(30)).await;
 
         assert_eq!(open("/files").await, Err("rules_not_checked"));
         assert_eq!(open(&format!("/{}", "x".repeat(512))).await, Ok(()));
@@ -203,11 +203,8 @@ mod tests {
         let app = configure(&[], App::read).unwrap();
         let mut short_lived = session(noon());
         short_lived.tokens[0].lifetime = Duration::from_secs(1);
-        let cookie = app.storage.create(&Event::get("/").request(), &short_lived, noon()).await.unwrap().cookie;
-        let request = Event::get("/").cookie(&cookie.stripped().to_string()).request();
+        let own = sent(&app, &short_lived).await;
 
-        let refused = app.session(&request, noon() + Duration::from_secs(2)).await.unwrap_err();
-
-        assert_eq!(refused.row().reason.as_str(), "token_lifetime_missing");
+        assert_eq!(opens(&app, "/", &own, noon() + Duration::from_secs(2)).await, Err("token_lifetime_missing"));
     }
 }

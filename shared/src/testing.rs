@@ -12,7 +12,7 @@ mod world;
 
 use std::time::{Duration, SystemTime};
 
-pub use browser::{Browser, Received};
+pub use browser::{Browser, EXPECTED_HEADERS, Received};
 pub use event::Event;
 pub use log::Log;
 pub use world::{World, query};

@@ -5,7 +5,7 @@ use super::*;
 use crate::{
     config::Config,
     log::Reason,
-    testing::{Event, Log, configure, sealed_cookies},
+    testing::{EXPECTED_HEADERS, Event, Log, configure, sealed_cookies},
 };
 
 fn header<'a>(response: &'a Response<Body>, name: &str) -> &'a str {
@@ -19,18 +19,6 @@ fn body(response: &Response<Body>) -> &str {
 fn refused(event: &Event, kind: Kind) -> Response<Body> {
     respond(&event.request(), Err(kind.into()))
 }
-
-/// The headers as they must be, written out: a test that read the constant could not fail.
-const EXPECTED: [(&str, &str); 8] = [
-    ("cache-control", "no-store"),
-    ("cross-origin-opener-policy", "same-origin"),
-    ("cross-origin-resource-policy", "same-origin"),
-    ("referrer-policy", "same-origin"),
-    ("strict-transport-security", "max-age=31536000"),
-    ("vary", "Cookie, Accept, Sec-Fetch-Mode"),
-    ("x-content-type-options", "nosniff"),
-    ("x-robots-tag", "noindex"),
-];
 
 #[test]
 fn every_response_has_the_security_headers() {
@@ -48,7 +36,7 @@ fn every_response_has_the_security_headers() {
         own,
     ];
     for response in responses {
-        for (name, value) in EXPECTED {
+        for (name, value) in EXPECTED_HEADERS {
             assert_eq!(header(&response, name), value, "{name} of {}", response.status());
         }
         let policy = header(&response, "content-security-policy");

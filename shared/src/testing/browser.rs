@@ -57,6 +57,19 @@ impl Browser {
     }
 }
 
+/// The headers of every response as they must be, beside the Content-Security-Policy. They are written out: a test that
+/// read the constant of the code could not fail.
+pub const EXPECTED_HEADERS: [(&str, &str); 8] = [
+    ("cache-control", "no-store"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("referrer-policy", "same-origin"),
+    ("strict-transport-security", "max-age=31536000"),
+    ("vary", "Cookie, Accept, Sec-Fetch-Mode"),
+    ("x-content-type-options", "nosniff"),
+    ("x-robots-tag", "noindex"),
+];
+
 /// The response of a function.
 #[derive(Clone, Debug)]
 pub struct Received {
@@ -117,19 +130,12 @@ impl Received {
     #[track_caller]
     pub fn assert_protected(&self) {
         self.cookies.iter().for_each(|cookie| assert_protected(cookie));
-        for (name, begin) in [
-            ("cache-control", "no-store"),
-            ("content-security-policy", "default-src 'none'; style-src 'sha256-"),
-            ("cross-origin-opener-policy", "same-origin"),
-            ("cross-origin-resource-policy", "same-origin"),
-            ("referrer-policy", "same-origin"),
-            ("strict-transport-security", "max-age=31536000"),
-            ("vary", "Cookie, Accept, Sec-Fetch-Mode"),
-            ("x-content-type-options", "nosniff"),
-            ("x-robots-tag", "noindex"),
-        ] {
-            assert!(self.headers.get(name).is_some_and(|value| value.starts_with(begin)), "{name} of {self:?}");
+        for (name, value) in EXPECTED_HEADERS {
+            assert_eq!(self.headers.get(name).map(String::as_str), Some(value), "{name} of {self:?}");
         }
+        let policy = self.headers.get("content-security-policy");
+        let is_strict = policy.is_some_and(|policy| policy.starts_with("default-src 'none'; style-src 'sha256-"));
+        assert!(is_strict, "{self:?}");
         // It would reach every site of the domain.
         assert!(!self.headers.contains_key("clear-site-data"), "{self:?}");
     }
