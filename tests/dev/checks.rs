@@ -61,7 +61,7 @@ pub(crate) fn packages() -> Result<()> {
 pub(crate) fn end_to_end(name: &str) -> Result<()> {
     let with_more_packages = name.contains(MORE_PACKAGES);
     let choice = if with_more_packages { vec![name] } else { vec![name, "--skip", MORE_PACKAGES] };
-    if !any(&choice)? {
+    if !has_any(scenarios(&choice))? {
         return Err(format!("No end-to-end test's name contains {name:?}."));
     }
     if with_more_packages {
@@ -132,12 +132,12 @@ fn run_scenarios(choice: &[&str], record: &mut Record) -> Result<()> {
     record.run(scenarios(choice), &failure, |_| true)
 }
 
-/// Whether these arguments choose any scenario at all.
-fn any(choice: &[&str]) -> Result<bool> {
-    let list = scenarios(&[choice, &["--list"]].concat()).stderr(Stdio::inherit()).output();
+/// Whether this command would run any test at all.
+pub(crate) fn has_any(mut tests: Command) -> Result<bool> {
+    let list = tests.arg("--list").stderr(Stdio::inherit()).output();
     let list = list.map_err(|error| format!("cargo does not start: {error}."))?;
     if !list.status.success() {
-        return Err("The end-to-end tests cannot be built.".to_owned());
+        return Err("The tests cannot be built.".to_owned());
     }
     Ok(String::from_utf8_lossy(&list.stdout).lines().any(|line| line.ends_with(": test")))
 }

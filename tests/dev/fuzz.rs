@@ -5,6 +5,8 @@ use kit::{
     tools::{cargo, println_step, run},
 };
 
+use crate::checks::has_any;
+
 /// How many targets run at once: all of them, each for the whole time.
 const AT_ONCE: &str = "32";
 
@@ -48,10 +50,16 @@ fn number(text: &str) -> Option<u32> {
 
 /// Fuzzes the chosen targets.
 pub(crate) fn fuzz(choice: &Choice<'_>) -> Result<()> {
+    // A target is named as its corpus is.
+    let name = choice.name.replace('-', "_");
+    let tests = || cargo(&["test", "--workspace", "--test", "fuzz", "--locked", "--", &name]);
+    if !has_any(tests())? {
+        return Err(format!("There is no target {:?}: tests/fuzz/corpus has a directory for each.", choice.name));
+    }
     let random = || getrandom::u32().map_err(|error| format!("There are no random numbers: {error}."));
     let seed = choice.seed.map_or_else(random, Ok)?;
     println_step(&format!("For {} minutes, with --seed {seed}.", choice.minutes));
-    let mut fuzz = cargo(&["test", "--workspace", "--test", "fuzz", "--locked", "--", choice.name]);
+    let mut fuzz = tests();
     fuzz.args(["--test-threads", AT_ONCE]);
     fuzz.env("FUZZ_MINUTES", choice.minutes.to_string()).env("FUZZ_SEED", seed.to_string());
     run(&mut fuzz, "An input breaks a rule; it is kept in tests/fuzz/corpus")
