@@ -29,12 +29,12 @@ pub use token::Token;
 /// not updated at the same moment.
 const VERSION: u8 = 1;
 
-/// The shortest time between two renewals, also if the first one failed or gave tokens that have expired already. So no
-/// page is sent to the renewal twice in a row, however short tokens live.
+/// The shortest time between two renewals of tokens that can be used meanwhile, also if the first one failed or gave tokens
+/// that have expired already. So no page is sent to the renewal twice in a row, however short tokens live.
 const RENEW_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 /// How long after a renewal no page is sent to a check of the access rules that is not due yet: the last one may have
-/// failed.
+/// failed, and it is half a minute more then.
 const CHECK_AGAIN_AFTER: Duration = Duration::from_mins(1);
 
 /// How long a session is new. If it lacks a good token, another sign-in does not help: the browser would go round in a
@@ -85,7 +85,8 @@ pub struct Session {
     /// When the user signed in.
     #[serde(rename = "b")]
     begun: Timestamp,
-    /// How long after that the last renewal was, successful or not.
+    /// How long after that the last renewal was that did not end in an error page. One that failed counts as later, by as much
+    /// as clocks may differ.
     #[serde(rename = "q", default, skip_serializing_if = "Duration::is_zero", with = "timestamp::duration")]
     last_renewal: Duration,
     /// The user.
@@ -179,7 +180,7 @@ impl Session {
         now.since(self.begun) < NEW_FOR
     }
 
-    /// When the session was last written: at its beginning or by its last renewal.
+    /// When the session was last renewed, or else begun.
     pub(crate) fn last_renewal(&self) -> Timestamp {
         self.begun + self.last_renewal
     }
@@ -307,10 +308,11 @@ impl Session {
     /// What a renewal of the session has to do. Tokens and access rules are looked at as by a clock that is ahead: another
     /// instance, whose clock may be so, has sent the browser here, and would send it again.
     pub(crate) fn need(&self, limits: &Limits, now: Timestamp) -> Need {
-        let has_renewable = self.renewable(now).next().is_some() && !self.is_just_renewed(now);
-        if self.standing(limits, now + SKEW) == Standing::LoginTooOld {
+        let ahead = now + SKEW;
+        let must_wait = |token: &Token| self.is_just_renewed(ahead) && !token.time_left(ahead).is_zero();
+        if self.standing(limits, ahead) == Standing::LoginTooOld {
             Need::Login
-        } else if has_renewable || self.check_is_due(limits, now + SKEW) {
+        } else if !self.renewable(now).all(must_wait) || self.check_is_due(limits, ahead) {
             Need::Renewal
         } else {
             Need::Nothing
@@ -326,13 +328,27 @@ impl Session {
     /// have not expired.
     pub(crate) fn being_renewed(&mut self, now: Timestamp) {
         if self.renewable(now).all(|token| !token.time_left(now).is_zero()) {
-            self.note_renewal(now);
+            self.note_renewal(now + SKEW);
         }
     }
 
-    /// Replaces each token by the renewed one for the same service. A refresh token that Globus did not replace stays.
-    pub fn replace_tokens(&mut self, renewed: Vec<Token>, now: Timestamp) {
+    /// Notes that a renewal has succeeded.
+    pub fn note_success(&mut self, now: Timestamp) {
         self.note_renewal(now);
+    }
+
+    /// Notes that a renewal has failed, if the user can go on with the present token for Globus Auth until the next one is
+    /// tried: that is after ten seconds by the clock of any instance, or two instances would send the browser to each other.
+    pub fn note_failure(&mut self, now: Timestamp) -> bool {
+        let goes_on = self.find(GLOBUS_AUTH).is_none_or(|token| token.time_left(now) >= SKEW + RENEW_AGAIN_AFTER);
+        if goes_on {
+            self.note_renewal(now + SKEW);
+        }
+        goes_on
+    }
+
+    /// Replaces each token by the renewed one for the same service. A refresh token that Globus did not replace stays.
+    pub fn replace_tokens(&mut self, renewed: Vec<Token>) {
         for mut token in renewed {
             match self.tokens.iter_mut().find(|old| old.resource_server == token.resource_server) {
                 Some(old) => {
@@ -344,13 +360,8 @@ impl Session {
         }
     }
 
-    /// Whether the token for Globus Auth can still be used, however soon it expires.
-    pub fn has_time_left(&self, now: Timestamp) -> bool {
-        self.find(GLOBUS_AUTH).is_none_or(|token| !token.time_left(now).is_zero())
-    }
-
-    fn note_renewal(&mut self, now: Timestamp) {
-        self.last_renewal = now.since(self.begun);
+    fn note_renewal(&mut self, at: Timestamp) {
+        self.last_renewal = at.since(self.begun);
     }
 
     /// The tokens for a service, whatever their age.

@@ -78,7 +78,7 @@ async fn carry_out(visit: &Visit<'_>, mut session: Session, lease: Lease) -> Res
     // By a clock ahead, as that of the function may be that sent the browser here.
     let check_is_due = session.check_is_due(&app.config.limits(), *now + SKEW);
     let Renewed { tokens, mut failures } = globus.refresh(&session, *now).await;
-    session.replace_tokens(tokens.clone(), *now);
+    session.replace_tokens(tokens.clone());
     let code_refused = failures.iter().any(|failure| *failure.kind() == Kind::CodeRefused);
     let mut sign_in_because = code_refused.then_some(Reason::CodeRefused);
     if check_is_due && !code_refused {
@@ -90,6 +90,12 @@ async fn carry_out(visit: &Visit<'_>, mut session: Session, lease: Lease) -> Res
         }
     }
 
+    let goes_on = if failures.is_empty() {
+        session.note_success(*now);
+        true
+    } else {
+        session.is_admitted(&app.config.limits(), *now) && session.note_failure(*now)
+    };
     let cookie = match app.storage.finish_renewal(request, lease, &session, *now).await {
         Ok(Kept::Yes(cookie)) => cookie,
         Ok(Kept::No(visitor)) => {
@@ -112,9 +118,7 @@ async fn carry_out(visit: &Visit<'_>, mut session: Session, lease: Lease) -> Res
     }
     match failures.into_iter().next() {
         None => log_result(Outcome::Success, None, &session),
-        Some(failure) if session.has_time_left(*now) && session.is_admitted(&app.config.limits(), *now) => {
-            log_result(Outcome::Failure, Some(failure.row().reason), &session);
-        }
+        Some(failure) if goes_on => log_result(Outcome::Failure, Some(failure.row().reason), &session),
         Some(failure) => return Err(cookies.fold(failure.during(Event::Renewal), Error::with_cookie)),
     }
     Ok((Next::GoOn, cookies.collect()))

@@ -89,7 +89,8 @@ fn no_token_or_renewal_extends_a_session_beyond_its_absolute_limit() {
     let mut session = session(604_800 * 2, 172_800);
     assert_eq!(standing(&session, after(604_799)), "signed in");
     assert_eq!(standing(&session, after(604_800)), "expired");
-    session.replace_tokens(vec![Token { received: after(604_790), ..token(GLOBUS_AUTH, 172_800) }], after(604_790));
+    session.replace_tokens(vec![Token { received: after(604_790), ..token(GLOBUS_AUTH, 172_800) }]);
+    session.note_success(after(604_790));
     assert_eq!(standing(&session, after(604_800)), "expired");
 }
 
@@ -98,7 +99,8 @@ fn short_lived_tokens_cause_no_redirect_loop() {
     let mut session = session(1, 172_800);
     assert_eq!(standing(&session, after(2)), "expired", "the sign-in was just now");
     assert_eq!(standing(&session, after(10)), "needs renewal");
-    session.replace_tokens(vec![Token { received: after(10), ..token(GLOBUS_AUTH, 1) }], after(10));
+    session.replace_tokens(vec![Token { received: after(10), ..token(GLOBUS_AUTH, 1) }]);
+    session.note_success(after(10));
     assert_eq!(standing(&session, after(10)), "signed in");
     for seconds in 11..20 {
         assert_eq!(standing(&session, after(seconds)), "expired", "after {seconds} s");
@@ -109,9 +111,9 @@ fn short_lived_tokens_cause_no_redirect_loop() {
 #[test]
 fn a_token_with_time_left_is_used_after_a_failed_renewal() {
     let mut session = session(172_800, 172_800);
-    session.replace_tokens(Vec::new(), after(172_750));
-    assert_eq!(standing(&session, after(172_751)), "signed in");
-    assert_eq!(standing(&session, after(172_760)), "needs renewal");
+    assert!(session.note_failure(after(172_740)));
+    assert_eq!(standing(&session, after(172_779)), "signed in");
+    assert_eq!(standing(&session, after(172_780)), "needs renewal");
 }
 
 #[test]
@@ -140,7 +142,8 @@ fn a_new_session_without_a_good_token_causes_no_redirect_loop() {
 fn a_renewed_token_replaces_only_the_old_one_of_its_service() {
     let mut session = session(600, 172_800);
     let renewed = Token { access_token: Secret::new("new"), refresh_token: None, ..token(GLOBUS_AUTH, 172_800) };
-    session.replace_tokens(vec![renewed], after(590));
+    session.replace_tokens(vec![renewed]);
+    session.note_success(after(590));
 
     assert_eq!(session.token(GLOBUS_AUTH, after(590)).unwrap(), "new");
     assert_eq!(
@@ -151,18 +154,53 @@ fn a_renewed_token_replaces_only_the_old_one_of_its_service() {
     assert_eq!(session.token(TRANSFER, after(590)).unwrap(), "access-172800");
 
     let rotated = Token { refresh_token: Some(Secret::new("rotated")), ..token(GLOBUS_AUTH, 172_800) };
-    session.replace_tokens(vec![rotated], after(600));
+    session.replace_tokens(vec![rotated]);
+    session.note_success(after(600));
     assert_eq!(session.tokens[0].refresh_token.as_ref().map(Secret::expose), Some("rotated"));
 }
 #[test]
 fn a_token_with_time_left_is_used_while_another_request_renews() {
     let mut session = session(172_800, 172_800);
-    session.being_renewed(after(172_790));
-    assert_eq!(session.need(&LIMITS, after(172_790)), Need::Nothing);
+    session.being_renewed(after(172_769));
+    assert_eq!(session.need(&LIMITS, after(172_769)), Need::Nothing);
+    assert_eq!(standing(&session, after(172_769)), "signed in");
+
+    session.being_renewed(after(172_799));
+    assert_eq!(standing(&session, after(172_799)), "signed in");
+    assert_eq!(session.need(&LIMITS, after(172_799)), Need::Renewal, "by a clock that is ahead it has expired");
 
     let mut ended = self::session(172_800, 600);
     ended.being_renewed(after(601));
     assert_eq!(ended.need(&LIMITS, after(601)), Need::Renewal);
+}
+
+/// Otherwise its user would be told for some seconds to log in, although the token can be renewed.
+#[test]
+fn a_token_that_ends_before_the_next_renewal_is_tried_is_not_used_after_a_failed_one() {
+    for (seconds, goes_on) in [(172_760, true), (172_761, false), (172_800, false)] {
+        let mut session = session(172_800, 172_800);
+        assert_eq!(session.note_failure(after(seconds)), goes_on, "after {seconds} s");
+        assert_eq!(standing(&session, after(seconds)), if goes_on { "signed in" } else { "needs renewal" });
+    }
+    let mut session = session(172_800, 172_800);
+    session.note_failure(after(172_760));
+    assert_eq!(standing(&session, after(172_799)), "signed in");
+    assert_eq!(standing(&session, after(172_800)), "needs renewal");
+    assert_eq!(session.need(&LIMITS, after(172_770)), Need::Renewal, "as by a clock that is ahead");
+}
+
+/// Otherwise an instance whose clock is ahead would send the browser back to the one that has failed, again and again.
+#[test]
+fn after_a_failed_renewal_no_instance_sends_the_browser_to_another_for_ten_seconds() {
+    let mut session = session(172_800, 172_800);
+    session.note_failure(after(172_720));
+    for passed in 0..30 {
+        for (page, login) in [(30, 0), (0, 0), (0, 30)] {
+            let sends = standing(&session, after(172_720 + passed + page)) == "needs renewal";
+            let renews = session.need(&LIMITS, after(172_720 + passed + login)) == Need::Renewal;
+            assert!(!sends || (renews && passed >= 10), "{passed} s later, with clocks {page} and {login} s ahead");
+        }
+    }
 }
 
 /// Otherwise the browser would go from one to the other and back, until the second one's clock is as late.
@@ -193,7 +231,8 @@ fn debug_output_holds_no_token() {
 #[test]
 fn a_session_has_one_log_id_also_after_a_renewal() {
     let mut session = session(600, 600);
-    session.replace_tokens(vec![token(GLOBUS_AUTH, 172_800)], after(590));
+    session.replace_tokens(vec![token(GLOBUS_AUTH, 172_800)]);
+    session.note_success(after(590));
     assert_eq!(session.log_id(), "id-of-ada");
 }
 
@@ -253,7 +292,8 @@ fn an_empty_refresh_token_of_an_earlier_release_is_never_sent() {
 fn a_session_says_when_it_is_no_longer_good() {
     let renewed = {
         let mut session = session(600, 7200);
-        session.replace_tokens(vec![token(GLOBUS_AUTH, 12)], after(590));
+        session.replace_tokens(vec![token(GLOBUS_AUTH, 12)]);
+        session.note_success(after(590));
         session
     };
     for session in [
@@ -326,7 +366,7 @@ mod rules {
     fn after_a_check_that_failed_no_page_is_sent_to_the_next_at_once() {
         let rules = rules("anl.gov");
         let (limits, mut session) = (limits(&rules), checked(&rules, None));
-        session.replace_tokens(vec![], after(HOUR / 2));
+        session.note_success(after(HOUR / 2));
 
         assert!(!session.check_is_due(&limits, after(HOUR / 2 + 59)));
         assert!(session.check_is_due(&limits, after(HOUR / 2 + 60)));

@@ -96,7 +96,8 @@ async fn a_renewed_session_replaces_the_old_one(storage: &dyn TokenStorage) {
     let Renewal::Ours(mut session, lease) = storage.begin_renewal(&request, ends).await.unwrap() else {
         panic!("this request did not get the renewal");
     };
-    session.replace_tokens(vec![renewed(ends)], ends);
+    session.replace_tokens(vec![renewed(ends)]);
+    session.note_success(ends);
     let Kept::Yes(cookie) = storage.finish_renewal(&request, lease, &session, ends).await.unwrap() else {
         panic!("the renewed session was not kept");
     };

@@ -1,9 +1,6 @@
 //! What is known of a browser: its cookies, and whether its user must be logged in.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
 use crate::http::Response;
 
@@ -13,9 +10,6 @@ use super::{
     ledger::{Fate, Ledger},
     sight::Sight,
 };
-
-/// How long a token that has expired is not renewed after a renewal has failed: ten seconds, by clocks that differ.
-const EXPIRED_FOR: Duration = Duration::from_secs(40);
 
 /// Whether a user is logged in.
 #[derive(Clone, Debug, Default)]
@@ -35,8 +29,6 @@ pub(super) struct Browser {
     pub(super) cookies: Cookies,
     /// How often a user has logged in with these cookies.
     pub(super) lives: u32,
-    /// When a renewal has last failed. For some seconds, a token that has expired then is not renewed.
-    renewal_failed: Option<Instant>,
     state: State,
     /// The call that began its session.
     sign_in: Option<String>,
@@ -101,18 +93,9 @@ impl Browser {
         }
     }
 
-    /// Notes whether a renewal has failed, in this call.
-    pub(super) fn note_renewal(&mut self, call: &Call) {
-        if call.lines().iter().any(|line| line.event == "renewal" && line.outcome == "failure") {
-            self.renewal_failed = Some(Instant::now());
-        }
-    }
-
     /// Learns from what a response shows. An error says what must not be.
     pub(super) fn learn(&mut self, sight: Sight) -> Result<(), &'static str> {
-        let may_have_expired = self.renewal_failed.is_some_and(|since| since.elapsed() < EXPIRED_FOR);
         match (&self.state, sight) {
-            (State::In, Sight::Expired | Sight::Refused) if may_have_expired => Ok(()),
             (State::In, Sight::LoggedOut | Sight::Late | Sight::Expired | Sight::Refused) => {
                 self.state = State::Out;
                 Err("a session is lost")

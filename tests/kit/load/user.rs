@@ -311,7 +311,6 @@ impl<'a> User<'a> {
 
     fn learn_of_session(&mut self, browser: usize, answer: &Answer) {
         let (ledger, sight) = (&self.fleet.ledger, self.sight(answer));
-        self.browsers[browser].note_renewal(&answer.call);
         let before = self.browsers[browser].cookies.clone();
         let begins = match &answer.outcome {
             Outcome::Page(page) => self.browsers[browser].receive(page),

@@ -48,7 +48,8 @@ async fn one_of_two_renewals_is_ours_and_the_other_uses_the_token_that_is_there(
 
     assert!(matches!(storage.begin_renewal(&request, soon_over).await.unwrap(), Renewal::NotNeeded));
     assert!(matches!(visitor(&storage, &request, soon_over).await, Visitor::SignedIn(_)));
-    session.replace_tokens(vec![renewed(soon_over)], soon_over);
+    session.replace_tokens(vec![renewed(soon_over)]);
+    session.note_success(soon_over);
     let kept = storage.finish_renewal(&request, lease, &session, soon_over).await.unwrap();
     assert!(is_kept(&kept));
     assert_eq!(visitor(&storage, &request, soon_over).await, Visitor::SignedIn(session));
@@ -86,7 +87,8 @@ async fn a_renewal_of_an_ended_token_is_waited_for() -> Result<()> {
         while connection.asked() < asked + 3 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        session.replace_tokens(vec![renewed(over)], over);
+        session.replace_tokens(vec![renewed(over)]);
+        session.note_success(over);
         storage.finish_renewal(&request, lease, &session, over).await
     };
     let (waited, finished) = tokio::join!(waits, other);
@@ -107,9 +109,11 @@ async fn the_lease_of_a_dead_holder_runs_out_and_its_late_result_is_refused() ->
     let (mut session, lease) = begin_renewal(&storage, &request, next).await;
     assert_ne!(format!("{lease:?}"), format!("{dead:?}"));
 
-    late.replace_tokens(vec![renewed(over)], over);
+    late.replace_tokens(vec![renewed(over)]);
+    late.note_success(over);
     assert!(matches!(storage.finish_renewal(&request, dead, &late, next).await.unwrap(), Kept::No(_)));
-    session.replace_tokens(vec![renewed(next)], next);
+    session.replace_tokens(vec![renewed(next)]);
+    session.note_success(next);
     assert!(is_kept(&storage.finish_renewal(&request, lease, &session, next).await.unwrap()));
     Ok(())
 }
@@ -122,7 +126,8 @@ async fn a_sealed_session_from_before_a_renewal_signs_no_user_in() -> Result<()>
     let before = table.scan()?.remove(0);
     let over = noon() + TOKEN_LIFE;
     let (mut session, lease) = begin_renewal(&storage, &request, over).await;
-    session.replace_tokens(vec![renewed(over)], over);
+    session.replace_tokens(vec![renewed(over)]);
+    session.note_success(over);
     assert!(is_kept(&storage.finish_renewal(&request, lease, &session, over).await.unwrap()));
 
     let mut item = table.scan()?.remove(0);
@@ -142,7 +147,8 @@ async fn a_renewal_in_flight_does_not_bring_back_a_session_that_was_logged_out()
     let (mut session, lease) = begin_renewal(&storage, &request, over).await;
     storage.end(&request).await.unwrap();
 
-    session.replace_tokens(vec![renewed(over)], over);
+    session.replace_tokens(vec![renewed(over)]);
+    session.note_success(over);
     let kept = storage.finish_renewal(&request, lease, &session, over).await.unwrap();
 
     assert!(matches!(kept, Kept::No(Visitor::Unusable(Reason::SessionGone))));
@@ -171,7 +177,7 @@ async fn of_many_pages_one_checks_the_rules_and_the_others_go_on_until_the_check
     assert!(matches!(visitor(&storage, &request, half).await, Visitor::SignedIn(_)));
 
     session.admission = admitted(&[GROUP], &[], half).admission;
-    session.replace_tokens(Vec::new(), half);
+    session.note_success(half);
     assert!(is_kept(&storage.finish_renewal(&request, lease, &session, half).await.unwrap()));
     let later = noon() + Duration::from_hours(1);
     assert!(

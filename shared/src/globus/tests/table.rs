@@ -338,7 +338,8 @@ async fn check_renewal(name: &str, odd: Bend, expected: Effect) {
         return;
     }
     assert!(renewed.failures.is_empty(), "{name}: {:?}", renewed.failures);
-    session.replace_tokens(renewed.tokens, now());
+    session.replace_tokens(renewed.tokens);
+    session.note_success(now());
     let [new] = &session.tokens[..] else { panic!("{name}") };
     assert_eq!(world.revoked(&issued), 0, "{name}");
     assert_eq!(new.access_token.expose(), issued[0], "{name}");

@@ -298,7 +298,7 @@ fn a_ticket_and_an_item_of_the_first_release_can_be_read() {
         ("sealed".to_owned(), AttributeValue::B(Blob::new(sealed))),
     ]));
     let mut renewed = of_the_first_release(session(noon()));
-    renewed.replace_tokens(Vec::new(), noon() + Duration::from_secs(7));
+    renewed.note_success(noon() + Duration::from_secs(7));
     assert_eq!(item.open(&ticket), Some(renewed));
 }
 
