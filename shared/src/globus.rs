@@ -4,11 +4,15 @@
 //! one response (`other_tokens`), and ID tokens signed with RS512 by keys without a key id.
 //! Reference: <https://docs.globus.org/api/auth/reference/>
 
+mod facts;
 mod groups;
 mod http;
 mod id_token;
 mod introspection;
+mod key_set;
 mod lenient;
+mod renewal;
+mod revocation;
 mod scopes;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -17,14 +21,12 @@ mod token_response;
 use std::{
     borrow::Cow,
     sync::{Mutex, PoisonError},
-    time::Duration,
 };
 
-use futures_util::future::{join, join_all};
+use futures_util::future::join;
 use oauth2::{
     AuthType, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet,
-    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken, Scope, StandardRevocableToken, TokenResponse as _,
-    TokenUrl,
+    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, StandardRevocableToken, TokenResponse as _, TokenUrl,
     basic::{BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse},
 };
 
@@ -38,19 +40,13 @@ use crate::{
     session::{Admission, GLOBUS_AUTH, Identity, Session, Token},
     timestamp::Timestamp,
 };
+pub use facts::Facts;
 pub use groups::Membership;
-use id_token::{Claims, Expected, KeySet};
+use id_token::{Claims, Expected};
 pub use introspection::{Introspection, LinkedIdentity, Login};
+use key_set::KeySet;
+pub use renewal::Renewed;
 use token_response::{TokenResponse, Tokens};
-
-/// How long a logout waits for Globus to revoke the tokens.
-const REVOKE_WITHIN: Duration = Duration::from_secs(2);
-
-/// How long the key set is trusted, and a key in it that Globus has withdrawn since.
-const KEYS_FOR: Duration = Duration::from_hours(1);
-
-/// How long the key set is not fetched again if a signature fits none of its keys.
-const KEYS_AGAIN_AFTER: Duration = Duration::from_mins(1);
 
 type OAuthClient = Client<
     BasicErrorResponse,
@@ -85,24 +81,6 @@ pub struct SignedIn {
     pub identity: Identity,
     /// The tokens, one entry for each service.
     pub tokens: Vec<Token>,
-}
-
-/// What Globus says about a user, as far as the access rules ask.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
-    /// About the user's token; none if no rule asks how the user has logged in.
-    pub introspection: Option<Introspection>,
-    /// The memberships in groups of all identities that the user has linked; none if no rule asks for groups.
-    pub memberships: Vec<Membership>,
-}
-
-/// The result of a renewal.
-#[derive(Debug, Default)]
-pub struct Renewed {
-    /// The tokens of the services whose renewal succeeded.
-    pub tokens: Vec<Token>,
-    /// The errors of those whose renewal failed.
-    pub failures: Vec<Error>,
 }
 
 impl Globus {
@@ -227,102 +205,6 @@ impl Globus {
         }
     }
 
-    /// Renews the tokens of a session that expire soon: one request for each service, in parallel. One that fails does not
-    /// affect the others.
-    pub async fn refresh(&self, session: &Session, now: Timestamp) -> Renewed {
-        let mut renewed = Renewed::default();
-        for result in join_all(session.renewable(now).map(|token| self.refresh_one(token, session, now))).await {
-            match result {
-                Ok(token) => renewed.tokens.push(token),
-                Err(error) => renewed.failures.push(error),
-            }
-        }
-        renewed
-    }
-
-    /// What the access rules ask about the user `sub`, whose tokens these are: one introspection and one request to Globus
-    /// Groups, at the same time, and only those that a rule needs. None if a token that this needs is missing or refused.
-    pub async fn facts(&self, rules: &AccessRules, sub: &str, tokens: &[Token]) -> Result<Option<Facts>> {
-        let token = |service: &str| tokens.iter().find(|token| token.resource_server == service);
-        let introspection = async {
-            if !rules.need_login() {
-                return Ok(Some(None));
-            }
-            self.introspect(token(GLOBUS_AUTH), rules, sub).await.map(|found| found.map(Some))
-        };
-        let memberships = async {
-            if !rules.need_groups() {
-                return Ok(Some(Vec::new()));
-            }
-            self.memberships(token(groups::SERVICE)).await
-        };
-        let (introspection, memberships) = join(introspection, memberships).await;
-        let facts = introspection?.zip(memberships?);
-        Ok(facts.map(|(introspection, memberships)| Facts { introspection, memberships }))
-    }
-
-    /// What Globus knows about the login of the user `sub`; none if the token is no longer good.
-    async fn introspect(&self, token: Option<&Token>, rules: &AccessRules, sub: &str) -> Result<Option<Introspection>> {
-        let Some(token) = token else { return Ok(None) };
-        let policies = rules.policies.join(",");
-        let mut form = vec![("token", token.access_token.expose()), ("include", "session_info,identity_set_detail")];
-        if !policies.is_empty() {
-            form.push(("authentication_policies", &policies));
-        }
-        let request = self
-            .http
-            .post(format!("{}/v2/oauth2/token/introspect", self.issuer))
-            .basic_auth(self.oauth.client_id().as_str(), Some(self.client_secret.expose()))
-            .form(&form);
-        let response = http::send(request).await?;
-        if response.status().as_u16() == 401 {
-            return Err(Kind::GlobusRefused(Reason::ClientRefused).into());
-        }
-        let read = Introspection::parse(response.body()).filter(|_| response.status().is_success());
-        let read = read.ok_or(Kind::ResponseRefused(Reason::IntrospectionUnreadable))?;
-        if !read.is_active {
-            return Ok(None);
-        }
-        require(read.sub.as_deref() == Some(sub), Reason::IntrospectionSubject).map_err(Kind::ResponseRefused)?;
-        Ok(Some(read))
-    }
-
-    /// The user's memberships in groups; none if Globus Groups refuses the token.
-    async fn memberships(&self, token: Option<&Token>) -> Result<Option<Vec<Membership>>> {
-        let Some(token) = token else { return Ok(None) };
-        let url = self.groups.url("/v2/groups/my_groups?statuses=active");
-        let response = http::send(self.http.get(url).bearer_auth(token.access_token.expose())).await?;
-        if matches!(response.status().as_u16(), 401 | 403) {
-            return Ok(None);
-        }
-        let read = groups::parse(response.body()).filter(|_| response.status().is_success());
-        Ok(Some(read.ok_or(Kind::ResponseRefused(Reason::GroupsUnreadable))?))
-    }
-
-    /// Revokes the refresh and the access token of every service, all that Globus revokes within two seconds. Revoking one
-    /// of a pair leaves the other usable. Returns how many were not revoked.
-    pub async fn revoke(&self, tokens: &[Token]) -> usize {
-        self.revoke_unless_in(tokens, &[]).await
-    }
-
-    /// The same, except for tokens that are in use: Globus may give a token that it gave before.
-    pub async fn revoke_unless_in(&self, tokens: &[Token], in_use: &[Token]) -> usize {
-        self.revoke_secrets(tokens.iter().flat_map(Token::secrets), in_use).await
-    }
-
-    async fn revoke_secrets(&self, secrets: impl IntoIterator<Item = &Secret>, in_use: &[Token]) -> usize {
-        let is_used = |secret: &Secret| in_use.iter().flat_map(Token::secrets).any(|used| used == secret);
-        let secrets: Vec<_> = secrets.into_iter().filter(|secret| !is_used(secret)).collect();
-        let revoked = join_all(secrets.iter().map(|secret| self.revoke_one(secret.expose()))).await;
-        let left = revoked.into_iter().filter(|revoked| !revoked).count();
-        if left > 0 {
-            let detail = format!("{left} of {}", secrets.len());
-            let details = log::Details { detail: Some(&detail), ..Reason::TokensNotRevoked.into() };
-            log::write(Event::Revocation, Outcome::Failure, details);
-        }
-        left
-    }
-
     /// The address of one of Globus's pages for users, with a link back to this site: `/v2/web/logout` to log out there as
     /// well, `/v2/web/consents` to withdraw this app's access.
     ///
@@ -354,23 +236,6 @@ impl Globus {
             .map_err(token_response::failure)
     }
 
-    /// Renews one token of a session. All that Globus gives beside it is revoked, unless the session has it.
-    async fn refresh_one(&self, token: &Token, session: &Session, now: Timestamp) -> Result<Token> {
-        let refresh_token = token.refresh_token.as_ref().map(Secret::expose).unwrap_or_default();
-        let refresh_token = RefreshToken::new(refresh_token.to_owned());
-        let received = Mutex::default();
-        let send = |request| self.send(request, &received);
-        let response = self.oauth.exchange_refresh_token(&refresh_token).request_async(&send).await;
-        let response: Result<TokenResponse> = response.map_err(token_response::failure);
-        let renewed =
-            response.and_then(|response| response.renewed(token, now).map_err(|why| Kind::ResponseRefused(why).into()));
-
-        let received = received.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let in_use: Vec<_> = session.tokens.iter().chain(&renewed).cloned().collect();
-        self.revoke_secrets(&received, &in_use).await;
-        renewed
-    }
-
     /// The user that a token response is about.
     async fn identify(
         &self,
@@ -388,7 +253,7 @@ impl Globus {
         let keys = keys?;
         let claims = match id_token::verify(&id_token, &keys, expected) {
             // Globus may have made a new key since.
-            Err(Reason::IdTokenSignature) if now.since(keys.fetched) >= KEYS_AGAIN_AFTER => {
+            Err(Reason::IdTokenSignature) if keys.may_be_old(now) => {
                 id_token::verify(&id_token, &self.fetch_keys(now).await?, expected)
             }
             verified => verified,
@@ -410,37 +275,11 @@ impl Globus {
         Ok(userinfo.or(claims).into())
     }
 
-    async fn keys(&self, now: Timestamp) -> Result<KeySet> {
-        let cached = self.keys.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match cached {
-            Some(keys) if now.since(keys.fetched) < KEYS_FOR => Ok(keys),
-            _ => self.fetch_keys(now).await,
-        }
-    }
-
-    async fn fetch_keys(&self, now: Timestamp) -> Result<KeySet> {
-        let response = http::send(self.http.get(format!("{}/jwk.json", self.issuer))).await?;
-        let keys = KeySet::parse(response.body(), now).filter(|_| response.status().is_success());
-        let keys = keys.ok_or(Kind::ResponseRefused(Reason::KeySetUnreadable))?;
-        *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = Some(keys.clone());
-        Ok(keys)
-    }
-
     async fn userinfo(&self, access_token: &str) -> Result<Claims> {
         let request = self.http.get(format!("{}/v2/oauth2/userinfo", self.issuer)).bearer_auth(access_token);
         let response = http::send(request).await?;
         let claims = Claims::parse(response.body()).filter(|_| response.status().is_success());
         claims.ok_or_else(|| Kind::ResponseRefused(Reason::UserinfoUnreadable).into())
-    }
-
-    async fn revoke_one(&self, secret: &str) -> bool {
-        let request = self
-            .http
-            .post(format!("{}/v2/oauth2/token/revoke", self.issuer))
-            .timeout(REVOKE_WITHIN)
-            .basic_auth(self.oauth.client_id().as_str(), Some(self.client_secret.expose()))
-            .form(&[("token", secret)]);
-        http::send(request).await.is_ok_and(|response| response.status().is_success())
     }
 
     /// Sends a token request that `oauth2` has made, and notes every token in the response: also of one that is refused,

@@ -3,17 +3,17 @@
 //!
 //! Globus signs with RS512, and neither token nor key set has a key id, so each key is tried.
 
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use ring::{digest, signature};
+use ring::digest;
 use serde::{
     Deserialize, Deserializer as _,
     de::{DeserializeOwned, Visitor},
 };
 use serde_json::value::RawValue;
 
-use super::require;
+use super::{key_set::KeySet, require};
 use crate::{
     log::Reason,
     session::{DisplayText, Identity},
@@ -22,57 +22,6 @@ use crate::{
 
 /// The largest difference between the clocks of Globus and of this function. Globus's own clients allow the same.
 const SKEW: Duration = Duration::from_mins(5);
-
-type PublicKey = signature::RsaPublicKeyComponents<Vec<u8>>;
-
-/// Globus's public keys ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)), those that can sign an ID token.
-#[derive(Clone, Debug)]
-pub(super) struct KeySet {
-    keys: Arc<[PublicKey]>,
-    pub(super) fetched: Timestamp,
-}
-
-#[derive(Deserialize)]
-struct JsonKeySet {
-    keys: Vec<Box<RawValue>>,
-}
-
-#[derive(Deserialize)]
-struct JsonKey {
-    kty: String,
-    alg: Option<String>,
-    #[serde(rename = "use")]
-    usage: Option<String>,
-    n: Option<String>,
-    e: Option<String>,
-}
-
-impl KeySet {
-    /// Reads a key set, and leaves out each key of another type or for another use, and each that is not understood
-    /// ([section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)). One without any key is of no use.
-    pub(super) fn parse(json: &[u8], fetched: Timestamp) -> Option<Self> {
-        let set: JsonKeySet = serde_json::from_slice(json).ok()?;
-        let key = |raw: Box<RawValue>| serde_json::from_str::<JsonKey>(raw.get()).ok()?.into_rs512();
-        let keys: Arc<[_]> = set.keys.into_iter().filter_map(key).collect();
-        (!keys.is_empty()).then_some(Self { keys, fetched })
-    }
-}
-
-impl JsonKey {
-    fn into_rs512(self) -> Option<PublicKey> {
-        let fits = self.kty == "RSA"
-            && self.alg.is_none_or(|alg| matches!(alg.as_str(), "RS512" | ""))
-            && self.usage.is_none_or(|usage| matches!(usage.as_str(), "sig" | ""));
-        fits.then_some(PublicKey { n: number(&self.n?)?, e: number(&self.e?)? })
-    }
-}
-
-/// A number of a key, without the zeros and the padding that some libraries add
-/// ([RFC 7518 section 6.3.1.1](https://www.rfc-editor.org/rfc/rfc7518#section-6.3.1.1)): ring refuses a zero.
-fn number(text: &str) -> Option<Vec<u8>> {
-    let bytes = URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok()?;
-    Some(bytes.into_iter().skip_while(|byte| *byte == 0).collect())
-}
 
 /// The values that the token must have.
 #[derive(Clone, Copy)]
@@ -202,8 +151,7 @@ pub(super) fn verify(token: &str, keys: &KeySet, expected: Expected<'_>) -> Resu
 
     // Steps 7 and 8: the algorithm is the registered one, whatever the header says.
     require(header.alg == "RS512" && header.crit.is_none(), Reason::IdTokenAlgorithm)?;
-    let signs = |key: &PublicKey| key.verify(&signature::RSA_PKCS1_2048_8192_SHA512, message.as_bytes(), &signature);
-    require(keys.keys.iter().any(|key| signs(key).is_ok()), Reason::IdTokenSignature)?;
+    require(keys.has_signed(message, &signature), Reason::IdTokenSignature)?;
 
     let (id_token, claims) = claims(payload).ok_or(Reason::IdTokenClaimsUnreadable)?;
     let (now, skew) = (Duration::from_secs(expected.now.seconds()).as_secs_f64(), SKEW.as_secs_f64());

@@ -4,7 +4,8 @@ use globus_stand_in::CLIENT_ID;
 
 use super::{
     Timestamp,
-    id_token::{Expected, KeySet, verify},
+    id_token::{Expected, verify},
+    key_set::KeySet,
 };
 use crate::log::Reason;
 

@@ -4,7 +4,7 @@ mod keys;
 mod revocation;
 mod table;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use globus_stand_in::{CLIENT_ID, Endpoint, Fault, Signing};
