@@ -73,10 +73,15 @@ fn during_a_build_a_request_waits_for_the_new_functions() {
 #[test]
 fn a_client_that_does_not_wait_has_a_line_too() {
     let (_proxy, port, _writer, shown) = start(Functions::Building);
-    let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    client.write_all(b"GET /slow HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
-    drop(client);
-    let line = wait_for(SOON, || shown.lock().unwrap().first().cloned()).unwrap();
+    // One that is gone before its request was read has none: each waits longer than the one before it.
+    let line = (1..8).find_map(|seconds| {
+        let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        client.write_all(b"GET /slow HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+        thread::sleep(Duration::from_millis(50 * (1 << seconds)));
+        drop(client);
+        wait_for(Duration::from_secs(seconds), || shown.lock().unwrap().first().cloned())
+    });
+    let line = line.unwrap();
     assert!(line.ends_with("GET     /slow                   ---  the client did not wait"), "{line}");
 }
 

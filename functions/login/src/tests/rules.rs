@@ -1,5 +1,9 @@
 //! The access rules at a sign-in.
 
+mod denied;
+mod renewal;
+mod responses;
+
 use globus_stand_in::{
     Fault,
     groups::{self, BEAMLINE, Status},
@@ -168,128 +172,6 @@ async fn a_policy_that_globus_does_not_know_lets_nobody_in() {
     assert_eq!(enter_without(&world, "mfa", "session_required_policies").await, End::Failed(502));
 }
 
-#[tokio::test]
-async fn an_active_member_comes_in_with_any_identity_and_no_one_else() {
-    for (person, expected) in [
-        ("member", End::In),
-        ("member-linked", End::In),
-        ("manager", End::In),
-        ("every-status", denied(&["ALLOWED_GROUPS"])),
-        ("ada", denied(&["ALLOWED_GROUPS"])),
-    ] {
-        let world = World::with(&[GROUP]).await;
-        assert_eq!(enter(&world, person).await, expected, "{person}");
-    }
-}
-
-#[tokio::test]
-async fn a_member_who_is_not_active_is_stopped_whatever_globus_lists() {
-    for status in Status::ALL {
-        let world = World::with(&[("ALLOWED_GROUPS", groups::with(status))]).await;
-        world.stand_in.list_all_memberships(true);
-        let expected = if status == Status::Active { End::In } else { denied(&["ALLOWED_GROUPS"]) };
-        assert_eq!(enter(&world, "every-status").await, expected, "{status:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_groups_response_that_cannot_be_used_lets_nobody_in() {
-    let inside = json!([{ "id": BEAMLINE, "my_memberships": [{ "identity_id": "x", "status": "active" }] }]);
-    for (fault, status) in [
-        (respond(500, "[]"), 503),
-        (respond(429, "[]"), 503),
-        (Fault::Drop, 503),
-        (respond(200, r#"{"code":"ERROR","detail":"down"}"#), 502),
-        (respond(200, &json!({ "data": inside, "has_next_page": true }).to_string()), 502),
-        (respond(200, "<html>"), 502),
-        (respond(404, &inside.to_string()), 502),
-        (respond(302, &inside.to_string()), 502),
-        (respond(401, &inside.to_string()), 502),
-        (respond(403, &inside.to_string()), 502),
-    ] {
-        let world = World::with(&[GROUP]).await;
-        world.stand_in.fault(Endpoint::MyGroups, fault.clone());
-        assert_eq!(enter(&world, "member").await, End::Failed(status), "{fault:?}");
-    }
-}
-
-#[tokio::test]
-async fn an_introspection_that_cannot_be_used_lets_nobody_in() {
-    for (fault, status) in [
-        (respond(500, "{}"), 503),
-        (Fault::Drop, 503),
-        (respond(401, "{}"), 502),
-        (respond(200, "[]"), 502),
-        (respond(200, r#"{"active":false}"#), 502),
-        (respond(200, r#"{"active":true}"#), 502),
-        (respond(404, r#"{"active":true}"#), 502),
-    ] {
-        let world = World::with(&[DOMAIN]).await;
-        world.stand_in.fault(Endpoint::Introspect, fault.clone());
-        assert_eq!(enter(&world, "lab").await, End::Failed(status), "{fault:?}");
-    }
-}
-
-#[tokio::test]
-async fn an_introspection_counts_only_if_it_is_a_success() {
-    let (sub, linked) = ("1ab00001-0101-4a01-8b01-0a1b2c3d4e01", "1ab00001-0201-4a01-8b01-0a1b2c3d4e01");
-    let about = json!({
-        "active": true,
-        "sub": sub,
-        "session_info": { "authentications": { linked: { "auth_time": 1 } } },
-        "identity_set_detail": [{ "sub": linked, "username": "rosalind@lab.example", "status": "used" }],
-    });
-    for (status, reason) in [(200, ""), (404, "introspection_unreadable"), (401, "client_refused")] {
-        let (world, log) = (World::with(&[DOMAIN]).await, Log::listen());
-        world.stand_in.fault(Endpoint::Introspect, respond(status, &about.to_string()));
-        let expected = if status == 200 { End::In } else { End::Failed(502) };
-        assert_eq!(enter(&world, "lab").await, expected, "{status}");
-        assert!(log.text().contains(reason), "{}", log.text());
-    }
-}
-
-#[tokio::test]
-async fn an_introspection_of_another_user_lets_nobody_in() {
-    let world = World::with(&[DOMAIN]).await;
-    world.stand_in.edit_introspection(|about| about["sub"] = json!("ada10ace-1815-4d60-8bdb-eeecaba85bd9"));
-    assert_eq!(enter(&world, "lab").await, End::Failed(502));
-}
-
-#[tokio::test]
-async fn a_claim_that_is_absent_or_no_text_fulfils_nothing() {
-    let edits: [fn(&mut serde_json::Value); 8] = [
-        |about| about["identity_set_detail"] = json!(null),
-        |about| about["identity_set_detail"] = json!([]),
-        |about| about["identity_set_detail"][0]["username"] = json!(["hedy@lab.example"]),
-        |about| about["identity_set_detail"][0]["username"] = json!({ "lab.example": true }),
-        |about| about["identity_set_detail"][0]["username"] = json!(null),
-        |about| about["identity_set_detail"][0]["status"] = json!("unused"),
-        |about| about["identity_set_detail"][0]["status"] = json!(null),
-        |about| about["identity_set_detail"][0]["sub"] = json!("of-another"),
-    ];
-    for (number, edit) in edits.into_iter().enumerate() {
-        let world = World::with(&[DOMAIN]).await;
-        world.stand_in.edit_introspection(edit);
-        assert_eq!(enter(&world, "mfa").await, denied(&["ALLOWED_DOMAINS"]), "edit {number}");
-    }
-}
-
-#[tokio::test]
-async fn the_identity_set_of_the_id_token_is_not_needed_and_not_believed() {
-    let world = World::with(&[DOMAIN]).await;
-    world.stand_in.leave_out_identity_set(true);
-    assert_eq!(enter(&world, "lab").await, End::In);
-
-    let world = World::with(&[DOMAIN]).await;
-    world.stand_in.edit_id_token(|claims| {
-        claims["preferred_username"] = json!("ada@lab.example");
-        claims["email"] = json!("ada@lab.example");
-        claims["identity_set"] = json!([{ "sub": claims["sub"], "username": "ada@lab.example", "status": "used" }]);
-    });
-    let end = enter_without(&world, "ada", "session_required_single_domain").await;
-    assert_eq!(end, denied(&["ALLOWED_DOMAINS"]));
-}
-
 /// As after a silent single sign-on at Globus.
 #[tokio::test]
 async fn where_globus_names_no_login_it_asks_for_one_once() {
@@ -342,76 +224,12 @@ async fn a_login_that_is_too_old_is_repeated_at_globus_and_not_denied() {
 }
 
 #[tokio::test]
-async fn a_login_that_stays_too_old_ends_on_the_denied_page_and_not_in_a_circle() {
-    let (world, mut browser) = (World::with(&[RECENT]).await, Browser::default());
-    world.stand_in.log_in_ago(31 * 60);
-    let url = begin(&world, &mut browser, "/login").await;
-    let callback = world.at_globus(&url, "ada").await;
-    let again = send(&world, &mut browser, callback).await;
-    let callback = world.at_globus(again.location(), "ada").await;
-    assert_eq!(end(&world, &mut browser, callback).await, denied(&["MAX_AUTHENTICATION_MINUTES"]));
-}
-
-#[tokio::test]
 async fn one_who_asked_for_another_account_is_asked_to_log_in_once_only() {
     let (world, mut browser) = (World::with(&[RECENT]).await, Browser::default());
     world.stand_in.log_in_ago(31 * 60);
     let url = begin(&world, &mut browser, "/login?account=other").await;
     let callback = world.at_globus(&url, "ada").await;
     assert_eq!(end(&world, &mut browser, callback).await, denied(&["MAX_AUTHENTICATION_MINUTES"]));
-}
-
-#[tokio::test]
-async fn the_denied_page_names_the_account_and_what_is_missing_and_leads_on() {
-    let group = format!("{BEAMLINE},{}", groups::with(Status::Active));
-    let world = World::with(&[DOMAIN, ("ALLOWED_GROUPS", &group)]).await;
-    let (log, mut browser) = (Log::listen(), Browser::default());
-    let url = begin(&world, &mut browser, "/login?next=%2Ffiles").await;
-    let callback = world.at_globus(&without(&url, "session_required"), "markup").await;
-
-    let response = send(&world, &mut browser, callback).await;
-
-    let account = "&lt;b&gt;bobby&lt;&#x2f;b&gt;@tables.example";
-    response.assert_page(403, &format!("You have logged in at Globus as {account}, with Globus ID."));
-    response.assert_page(403, "A login with an account of lab.example.");
-    response.assert_page(403, "Membership in one of the groups of this site.");
-    response.assert_page(403, &format!("https:&#x2f;&#x2f;app.globus.org&#x2f;groups&#x2f;{BEAMLINE}&#x2f;about"));
-    response.assert_page(403, "&#x2f;v2&#x2f;web&#x2f;identities?client_id=");
-    response.assert_page(403, "&#x2f;login?account=other&amp;next=%2Ffiles");
-    let text = log.text();
-    assert_eq!(text.lines().count(), 1, "{text}");
-    let expected = "event=\"sign_in\" outcome=\"refused\" reason=\"domain_not_allowed\" sub=\"3a26a900-0004-4dab-bf4a-4eaf5c4b3a04\" status=403";
-    assert!(text.contains(expected) && !text.contains("bobby"), "{text}");
-}
-
-#[tokio::test]
-async fn a_user_who_is_denied_takes_no_session_from_the_one_who_is_in() {
-    let (world, mut browser) = (World::with(&[GROUP]).await, Browser::default());
-    sign_in(&world, &mut browser, "member").await.assert_redirect(302, "https://gateway.example/");
-    let url = begin(&world, &mut browser, "/login?account=other").await;
-    let callback = world.at_globus(&url, "ada").await;
-
-    send(&world, &mut browser, callback).await.assert_page(403, "This account has no access");
-
-    let session = world.session_of(&browser).await.unwrap();
-    assert_eq!(session.identity.sub, "9e0b000a-010a-4a0a-8b0a-0a1b2c3d4e0a");
-    assert!(session.tokens.iter().flat_map(Token::secrets).all(|token| world.stand_in.is_active(token.expose())));
-}
-
-/// One who is removed from the group, and logs in again before the next check.
-#[tokio::test]
-async fn a_user_who_is_denied_keeps_no_earlier_session_of_their_own() {
-    let (world, mut browser) = (World::with(&[GROUP]).await, Browser::default());
-    sign_in(&world, &mut browser, "member").await.assert_redirect(302, "https://gateway.example/");
-    world.stand_in.remove_from_group("member", BEAMLINE).unwrap();
-
-    let response = sign_in(&world, &mut browser, "member").await;
-
-    response.assert_page(403, "This account has no access").assert_cleared(SESSION);
-    assert!(world.session_of(&browser).await.is_none());
-    assert_eq!(world.revoked(), world.stand_in.issued_tokens().len());
-    world.stand_in.set_membership("member", BEAMLINE, Status::Active).unwrap();
-    sign_in(&world, &mut browser, "member").await.assert_redirect(302, "https://gateway.example/");
 }
 
 #[tokio::test]
@@ -438,5 +256,3 @@ async fn roles_are_in_the_session_and_let_nobody_in_or_out() {
     }
     assert_eq!(world.stand_in.requests(Endpoint::Introspect), 0, "no rule asks for it");
 }
-
-mod renewal;
