@@ -190,10 +190,15 @@ fn every_function_has_the_access_rules_as_they_were_given() -> Result<()> {
     }
     let wrong = [
         ("AllowedDomains", "@anl.gov"),
+        ("AllowedDomains", "-anl.gov"),
+        ("AllowedDomains", "anl.gov,"),
         ("AllowedGroups", "beamline"),
+        ("AllowedGroups", "69070000-0001-4ba1-8f4e2ea86a5b4c01-"),
         ("RoleGroups", group),
+        ("RoleGroups", "1=69070000-0001-4ba1-8f4e-2ea86a5b4c01"),
         ("RequiredPolicies", "mfa"),
         ("MaxAuthenticationMinutes", "30m"),
+        ("MaxAuthenticationMinutes", "525601"),
     ];
     for (parameter, value) in wrong {
         let refused = Stack::with(&[(parameter, value)], "sessions").unwrap_err();
