@@ -4,7 +4,7 @@ use std::{convert::Infallible, error::Error, fmt, net, sync::Arc};
 
 use axum::{
     Router,
-    body::Body,
+    body::{Body, to_bytes},
     http::{Request, Response},
     routing::{get, post},
 };
@@ -71,7 +71,11 @@ async fn respond(provider: &Provider, routes: &Routes, request: Request<Incoming
     let number = provider.faults.arrived(endpoint);
     let response = match provider.faults.receive(endpoint).await {
         Verdict::Respond => route(routes, request).await,
-        Verdict::Instead(response) => Ok(response),
+        Verdict::Instead(response) => {
+            // As a server does: otherwise the connection would end, although the client may send its next request by it.
+            drop(to_bytes(Body::new(request.into_body()), 1024 * 1024).await);
+            Ok(response)
+        }
         Verdict::Close => Err(Closed),
     };
     provider.faults.responded(number);
