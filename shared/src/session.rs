@@ -309,10 +309,12 @@ impl Session {
     /// instance, whose clock may be so, has sent the browser here, and would send it again.
     pub(crate) fn need(&self, limits: &Limits, now: Timestamp) -> Need {
         let ahead = now + SKEW;
-        let must_wait = |token: &Token| self.is_just_renewed(ahead) && !token.time_left(ahead).is_zero();
+        let can_wait = self.find(GLOBUS_AUTH).is_none_or(|token| !token.time_left(ahead).is_zero());
+        let is_just_renewed = self.is_just_renewed(ahead) && can_wait;
+        let has_renewable = self.renewable(now).next().is_some() && !is_just_renewed;
         if self.standing(limits, ahead) == Standing::LoginTooOld {
             Need::Login
-        } else if !self.renewable(now).all(must_wait) || self.check_is_due(limits, ahead) {
+        } else if has_renewable || self.check_is_due(limits, ahead) {
             Need::Renewal
         } else {
             Need::Nothing
