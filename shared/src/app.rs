@@ -5,16 +5,15 @@ use std::sync::Arc;
 use lambda_http::Request;
 
 use crate::{
+    Error, Kind, Result, Timestamp,
     config::{Config, Environment, GlobusConfig, Reading, TableConfig},
     cookies::SealedCookies,
-    error::{Error, Kind, Result},
     globus::Globus,
     log::Reason,
     request,
     return_path::ReturnPath,
     session::{Session, Visitor},
     storage::{CookieStorage, DynamoDbStorage, TokenStorage},
-    timestamp::Timestamp,
 };
 
 /// The settings of a deployment and what follows from them; made once, when the function starts.

@@ -12,13 +12,11 @@ use lambda_http::Request;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    config::Secret,
+    Error, Kind, Result, Secret, Timestamp,
     cookies::{Opened, Purpose, SealedCookies},
-    error::{Error, Kind, Result},
     log::Reason,
     logout_mark,
     return_path::ReturnPath,
-    timestamp::Timestamp,
 };
 
 /// How much time the user has to log in at Globus.
@@ -135,8 +133,9 @@ impl Attempt {
 
     /// An error that ends this attempt. Its way on leads to another one.
     #[must_use]
-    pub fn ended_by(self, error: Error) -> Error {
-        error.returning_to(self.intent.next).with_other_account(self.intent.other_account)
+    pub fn ended_by(self, mut error: Error) -> Error {
+        error.other_account = self.intent.other_account;
+        error.returning_to(self.intent.next)
     }
 }
 
@@ -254,7 +253,7 @@ mod tests {
         let over = Attempt::find(&request, &cookies(), "state-a", noon() + MINUTE * 10).unwrap_err();
 
         assert_eq!(over.link(), Some(("Start again", "/login?next=%2Ffiles%3Fx%3D1".to_owned())));
-        assert_eq!(over.cookies().len(), 1, "its cookie is removed");
+        assert_eq!(over.cookies.len(), 1, "its cookie is removed");
     }
 
     #[test]

@@ -19,8 +19,8 @@ use serde::{
 use sha2::{Digest as _, Sha256};
 
 use crate::{
+    Kind, Result,
     config::{Config, Site},
-    error::{Kind, Result},
     log::Reason,
 };
 

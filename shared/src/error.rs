@@ -21,10 +21,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub struct Error {
     kind: Box<Kind>,
     during: Option<Event>,
-    next: Option<ReturnPath>,
-    other_account: bool,
-    for_program: bool,
-    cookies: Vec<Cookie<'static>>,
+    /// Where the user was going, if that is known: the way on leads back there.
+    pub next: Option<ReturnPath>,
+    /// Whether the user asked to log in with another account: the way on does so again.
+    pub other_account: bool,
+    /// Whether the client is known to be a program, whatever it accepts: it gets JSON.
+    pub for_program: bool,
+    /// The cookies that the response sets.
+    pub cookies: Vec<Cookie<'static>>,
 }
 
 impl Error {
@@ -33,11 +37,6 @@ impl Error {
     pub fn for_program(mut self) -> Self {
         self.for_program = true;
         self
-    }
-
-    /// Whether the client is known to be a program.
-    pub fn is_for_program(&self) -> bool {
-        self.for_program
     }
 
     /// Adds a cookie to the response.
@@ -54,23 +53,6 @@ impl Error {
         self
     }
 
-    /// Where the user was going, if that is known.
-    pub fn next(&self) -> Option<&ReturnPath> {
-        self.next.as_ref()
-    }
-
-    /// Says whether the user asked to log in with another account: the way on does so again.
-    #[must_use]
-    pub fn with_other_account(mut self, other_account: bool) -> Self {
-        self.other_account = other_account;
-        self
-    }
-
-    /// Whether the user asked to log in with another account.
-    pub fn other_account(&self) -> bool {
-        self.other_account
-    }
-
     /// The links on the page, the recommended one first: text and path on this site.
     pub fn links(&self) -> Vec<(&'static str, String)> {
         let home = ("Home page", paths::HOME.to_owned());
@@ -84,14 +66,13 @@ impl Error {
 
     /// The link beside the home page: its text and its path on this site.
     pub fn link(&self) -> Option<(&'static str, String)> {
-        let way_on = self.row().way_on;
-        let (text, path) = way_on.link()?;
-        let path = match way_on {
-            WayOn::LogOut => path.to_owned(),
-            WayOn::StartAgain if self.other_account => self.leading_on(paths::OTHER_ACCOUNT),
-            _ => self.leading_on(path),
-        };
-        Some((text, path))
+        match self.row().way_on {
+            WayOn::Home => None,
+            WayOn::StartAgain if self.other_account => Some(("Start again", self.leading_on(paths::OTHER_ACCOUNT))),
+            WayOn::StartAgain => Some(("Start again", self.leading_on(paths::LOGIN))),
+            WayOn::RenewAgain => Some(("Try again", self.leading_on(paths::RENEW))),
+            WayOn::LogOut => Some(("Log out", paths::LOGOUT.to_owned())),
+        }
     }
 
     /// The path to a login with another account, if that may help and is not the way on.
@@ -107,11 +88,6 @@ impl Error {
             Some(next) if *next != ReturnPath::home() => next.as_next_of(path),
             _ => path.to_owned(),
         }
-    }
-
-    /// The cookies that the response sets.
-    pub fn cookies(&self) -> &[Cookie<'static>] {
-        &self.cookies
     }
 
     /// Says during which event the error happened, if that is not the usual one of its kind.

@@ -9,12 +9,11 @@ use lambda_runtime::Diagnostic;
 use tracing::{Instrument as _, Span};
 
 use crate::{
+    Kind, Result, Timestamp,
     config::{ConfigError, Environment, LogConfig, Reading, Site, SiteName},
-    error::{Kind, Result},
     gateway, log,
     pages::Frame,
     response::respond,
-    timestamp::Timestamp,
 };
 
 /// A function that has started: the address and the name of its site, and what its handler needs or the problems with its settings.
@@ -82,20 +81,18 @@ impl<S> Function<S> {
         now: Timestamp,
     ) -> ApiGatewayV2httpResponse {
         let response = async {
-            let (mut request, refused) = match gateway::request(event, &self.site) {
-                Ok(request) => {
-                    let refused = gateway::check_origin_secret(&request, &self.site).err();
-                    (request, refused)
-                }
-                Err(error) => (unread(), Some(error)),
+            let (mut request, is_read) = match gateway::request(event, &self.site) {
+                Ok(request) => (request, Ok(())),
+                Err(error) => (unread(), Err(error)),
             };
             let frame = Frame { site_name: self.site_name.clone(), request_id: request_id.to_owned() };
             request.extensions_mut().insert(frame);
-            let outcome = match (refused, self.state()) {
-                (Some(error), _) | (None, Err(error)) => Err(error),
-                (None, Ok(state)) => handle(state, &request, now).await,
+            let outcome = async {
+                is_read?;
+                gateway::check_origin_secret(&request, &self.site)?;
+                handle(self.state()?, &request, now).await
             };
-            gateway::response(respond(&request, outcome))
+            gateway::response(respond(&request, outcome.await))
         };
         response.instrument(span(request_id)).await
     }

@@ -21,14 +21,15 @@ use lambda_http::{
     aws_lambda_events::{apigw::ApiGatewayV2httpResponse, query_map::QueryMap},
     http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header},
 };
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use percent_encoding::{AsciiSet, utf8_percent_encode};
 use serde::Deserialize;
 use subtle::ConstantTimeEq as _;
 
 use crate::{
-    config::{Address, Secret, Site, without},
-    error::{Error, Kind},
+    Error, Kind, Secret,
+    config::{Address, Site, without},
     log::Reason,
+    return_path,
 };
 
 use part::Part;
@@ -37,19 +38,7 @@ use part::Part;
 const ORIGIN_SECRET: &str = "x-origin-secret";
 
 /// The characters that no encoded path contains, apart from those that are not ASCII. A browser would read a `\` as `/`.
-const UNSAFE: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'<')
-    .add(b'>')
-    .add(b'?')
-    .add(b'\\')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
+const UNSAFE: &AsciiSet = &return_path::UNSAFE.add(b'#').add(b'?');
 
 /// The parts of an event that are read. All other parts are ignored, whatever they contain.
 ///

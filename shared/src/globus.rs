@@ -31,18 +31,17 @@ use oauth2::{
 };
 
 use crate::{
+    Error, Kind, Result, Secret, Timestamp,
     attempt::{Attempt, Intent},
-    config::{AccessRules, Address, Config, GlobusConfig, Origin, Secret},
-    error::{Error, Kind, Result},
+    config::{AccessRules, Address, Config, GlobusConfig, Origin},
     http_client,
     log::{self, Event, Outcome, Reason},
     paths,
     session::{Admission, GLOBUS_AUTH, Identity, Session, Token},
-    timestamp::Timestamp,
 };
 pub use facts::Facts;
 pub use groups::Membership;
-use id_token::{Claims, Expected};
+use id_token::Expected;
 pub use introspection::{Introspection, LinkedIdentity, Login};
 use key_set::KeySet;
 pub use renewal::Renewed;
@@ -124,7 +123,9 @@ impl Globus {
         let scopes = self.scopes.iter().map(|scope| scope.as_str());
         (self.scopes.len() > FEW).then(|| {
             let mut session = scopes::usual_session(scopes);
-            session.admission = self.rules.as_ref().map(|rules| Admission::of_every_role(rules, session.begun()));
+            let begun = session.begun();
+            let admission = |rules: &AccessRules| Admission::new(rules, rules.role_names(|_| true), Some(begun), begun);
+            session.admission = self.rules.as_ref().map(admission);
             session
         })
     }
@@ -251,35 +252,41 @@ impl Globus {
         let expected = Expected { issuer: &self.issuer, client_id, nonce, access_token, now };
 
         let keys = keys?;
-        let claims = match id_token::verify(&id_token, &keys, expected) {
+        let user = match id_token::verify(&id_token, &keys, expected) {
             // Globus may have made a new key since.
             Err(Reason::IdTokenSignature) if keys.may_be_old(now) => {
                 id_token::verify(&id_token, &self.fetch_keys(now).await?, expected)
             }
             verified => verified,
         };
-        let claims = claims.map_err(Kind::ResponseRefused)?;
-        if claims.preferred_username.is_some() {
-            return Ok(claims.into());
+        let user = user.map_err(Kind::ResponseRefused)?;
+        if user.username.is_some() {
+            return Ok(user);
         }
         let userinfo = match self.userinfo(access_token).await {
             Ok(userinfo) => userinfo,
             // All that it has is shown only: the user is known without it.
             Err(error) => {
                 log::write(Event::SignIn, Outcome::Partial, error.row().reason.into());
-                return Ok(claims.into());
+                return Ok(user);
             }
         };
         // OpenID Connect Core 5.3.2: the claims of another user must not be used.
-        require(userinfo.sub == claims.sub, Reason::UserinfoSubject).map_err(Kind::ResponseRefused)?;
-        Ok(userinfo.or(claims).into())
+        require(userinfo.sub == user.sub, Reason::UserinfoSubject).map_err(Kind::ResponseRefused)?;
+        Ok(userinfo.or(user))
     }
 
-    async fn userinfo(&self, access_token: &str) -> Result<Claims> {
+    async fn userinfo(&self, access_token: &str) -> Result<Identity> {
         let request = self.http.get(format!("{}/v2/oauth2/userinfo", self.issuer)).bearer_auth(access_token);
         let response = http::send(request).await?;
-        let claims = Claims::parse(response.body()).filter(|_| response.status().is_success());
-        claims.ok_or_else(|| Kind::ResponseRefused(Reason::UserinfoUnreadable).into())
+        let user = id_token::identity(response.body()).filter(|_| response.status().is_success());
+        user.ok_or_else(|| Kind::ResponseRefused(Reason::UserinfoUnreadable).into())
+    }
+
+    /// A request about a token, with the secret of this client.
+    fn about_token(&self, path: &str, form: &[(&str, &str)]) -> reqwest::RequestBuilder {
+        let request = self.http.post(format!("{}/v2/oauth2/token/{path}", self.issuer)).form(form);
+        request.basic_auth(self.oauth.client_id().as_str(), Some(self.client_secret.expose()))
     }
 
     /// Sends a token request that `oauth2` has made, and notes every token in the response: also of one that is refused,

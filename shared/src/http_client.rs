@@ -8,8 +8,8 @@ use reqwest::{Client, RequestBuilder, redirect};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 
 use crate::{
+    Error, Kind, Result,
     config::{Environment, Reading},
-    error::{Error, Kind, Result},
     log::Reason,
 };
 
@@ -25,7 +25,7 @@ const MAX_BODY: usize = 1024 * 1024;
 
 /// Why a request has no response. The text of the client's own error is dropped: it holds the URL, and may hold more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
+pub(crate) enum Failure {
     /// The time limit has passed.
     Timeout,
     /// No connection could be opened.
@@ -64,14 +64,8 @@ pub fn new() -> Result<Client> {
         .map_err(|_| Kind::Internal(Reason::HttpClientNotBuilt).into())
 }
 
-/// Sends a request and reads the whole response, whatever its status.
-pub async fn send(request: RequestBuilder) -> Result<Response<Vec<u8>>, Failure> {
-    let mut body = Vec::new();
-    let head = receive(request, &mut body).await?;
-    Ok(Response::from_parts(head, body))
-}
-
-/// The same, but `body` has what arrived, even if the connection ends before the response does.
+/// Sends a request and reads the whole response, whatever its status. `body` has what arrived, even if the
+/// connection ends before the response does.
 pub(crate) async fn receive(request: RequestBuilder, body: &mut Vec<u8>) -> Result<Parts, Failure> {
     let mut response = request.send().await.map_err(|error| failure(&error))?;
     while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
@@ -83,10 +77,11 @@ pub(crate) async fn receive(request: RequestBuilder, body: &mut Vec<u8>) -> Resu
     Ok(Response::from(response).into_parts().0)
 }
 
-/// Like [`send`], to a service that a page needs. A response with 429 (too many requests) or 5xx is an error too.
+/// Sends a request to a service that a page needs. A response with 429 (too many requests) or 5xx is an error too.
 pub async fn send_to_service(request: RequestBuilder) -> Result<Response<Vec<u8>>> {
     let unavailable = |reason| Error::from(Kind::ServiceUnavailable(reason));
-    let response = send(request).await.map_err(|failure| {
+    let mut body = Vec::new();
+    let head = receive(request, &mut body).await.map_err(|failure| {
         unavailable(match failure {
             Failure::Timeout => Reason::ServiceTimeout,
             Failure::Unreachable => Reason::ServiceUnreachable,
@@ -94,10 +89,10 @@ pub async fn send_to_service(request: RequestBuilder) -> Result<Response<Vec<u8>
             Failure::TooLarge => Reason::ServiceResponseTooLarge,
         })
     })?;
-    match response.status() {
+    match head.status {
         StatusCode::TOO_MANY_REQUESTS => Err(unavailable(Reason::ServiceTooManyRequests)),
         status if status.is_server_error() => Err(unavailable(Reason::ServiceErrorStatus)),
-        _ => Ok(response),
+        _ => Ok(Response::from_parts(head, body)),
     }
 }
 
@@ -143,6 +138,6 @@ mod tests {
             assert!(connection.read(&mut [0; 1024]).unwrap() > 0);
             connection.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
         });
-        assert_eq!(send(new().unwrap().get(url)).await.unwrap().status(), 204);
+        assert_eq!(send_to_service(new().unwrap().get(url)).await.unwrap().status(), 204);
     }
 }

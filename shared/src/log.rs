@@ -9,12 +9,7 @@ use std::panic::{self, Location, PanicHookInfo};
 use tracing::{Level, level_filters::LevelFilter};
 use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
-use crate::{
-    config::LogConfig,
-    cookies::MAX_COOKIE,
-    error::{Error, Kind},
-    session::Session,
-};
+use crate::{Error, Kind, config::LogConfig, cookies::MAX_COOKIE, session::Session};
 
 pub use words::{Event, Outcome, Reason};
 
@@ -65,14 +60,11 @@ pub fn write(event: Event, outcome: Outcome, details: Details<'_>) {
 /// Writes the line of an error. Its response, or the result of the function, is made from it elsewhere.
 pub fn write_error(error: &Error) {
     let row = error.row();
-    let detail = match error.kind() {
-        Kind::Config(problems) => Some(problems.to_string()),
-        Kind::SessionTooLarge(size) => Some(format!("{size} bytes, at most {MAX_COOKIE}")),
-        _ => None,
-    };
-    let sub = match error.kind() {
-        Kind::NotAdmitted(denial) => Some(denial.sub.as_str()),
-        _ => None,
+    let (detail, sub) = match error.kind() {
+        Kind::Config(problems) => (Some(problems.to_string()), None),
+        Kind::SessionTooLarge(size) => (Some(format!("{size} bytes, at most {MAX_COOKIE}")), None),
+        Kind::NotAdmitted(denial) => (None, Some(denial.sub.as_str())),
+        _ => (None, None),
     };
     let status = Some(row.status.as_u16());
     write(row.event, row.outcome(), Details { status, sub, detail: detail.as_deref(), ..row.reason.into() });

@@ -10,9 +10,9 @@ use cookie::Cookie;
 use lambda_http::Request;
 
 use crate::{
+    Result, Timestamp,
     cookies::{Opened, Purpose, SealedCookies},
-    error::Result,
-    timestamp::{SKEW, Timestamp},
+    timestamp::SKEW,
 };
 
 const NAME: &str = "logout";

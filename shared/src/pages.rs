@@ -9,13 +9,12 @@ use minijinja::{Environment, UndefinedBehavior, value::Serde};
 use serde::Serialize;
 
 use crate::{
-    config::{Secret, SiteName},
-    error::{Kind, Result},
+    Kind, Result, Secret, Timestamp,
+    config::SiteName,
     log::Reason,
     paths,
-    rules::{Denial, Missing},
-    session::{DisplayText, GLOBUS_AUTH, Identity, Session, Token},
-    timestamp::Timestamp,
+    rules::Denial,
+    session::{DisplayText, GLOBUS_AUTH, Session, Token},
 };
 
 /// The style sheet, as short as `build.rs` can make it: it is in every page.
@@ -130,16 +129,11 @@ pub enum Page<'a> {
     NotAdmitted {
         /// The heading.
         title: &'a str,
-        /// The name of the account.
-        account: &'a str,
-        /// Where the user logged in, if Globus named it.
-        provider: Option<&'a str>,
-        /// What is missing.
-        missing: &'a [Missing],
+        /// Why.
+        #[serde(flatten)]
+        denial: &'a Denial,
         /// The path to a login with another account.
         use_another: String,
-        /// The address of Globus's page where a user links an identity.
-        link_identity: &'a str,
     },
     /// An error: what happened, and what to do.
     Message {
@@ -196,16 +190,16 @@ impl<'a> Page<'a> {
         Self::SignedIn {
             display_name: session.identity.display_name(),
             provider: shown(session.identity.provider.as_ref()),
-            identity: lines(&session.identity),
+            identity: [
+                ("Name", shown(session.identity.name.as_ref())),
+                ("Username", shown(session.identity.username.as_ref())),
+                ("Email", shown(session.identity.email.as_ref())),
+                ("UUID", Some(&session.identity.sub)),
+                ("Organization", shown(session.identity.organization.as_ref())),
+            ],
             tokens: session.tokens.iter().map(|token| TokenView::new(token, show_tokens, now)).collect(),
             can_end_everywhere,
         }
-    }
-
-    /// For a user whom the access rules do not let in; `use_another` is the path to a login with another account.
-    pub fn not_admitted(title: &'a str, denial: &'a Denial, use_another: String) -> Self {
-        let Denial { account, provider, missing, link_identity, .. } = denial;
-        Self::NotAdmitted { title, account, provider: provider.as_deref(), missing, use_another, link_identity }
     }
 
     fn template(&self) -> &'static str {
@@ -224,16 +218,6 @@ impl<'a> Page<'a> {
 
 fn shown(text: Option<&DisplayText>) -> Option<&str> {
     text.map(DisplayText::for_display)
-}
-
-fn lines(identity: &Identity) -> [(&'static str, Option<&str>); 5] {
-    [
-        ("Name", shown(identity.name.as_ref())),
-        ("Username", shown(identity.username.as_ref())),
-        ("Email", shown(identity.email.as_ref())),
-        ("UUID", Some(&identity.sub)),
-        ("Organization", shown(identity.organization.as_ref())),
-    ]
 }
 
 impl<'a> TokenView<'a> {

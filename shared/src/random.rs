@@ -2,10 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
-use crate::{
-    error::{Kind, Result},
-    log::Reason,
-};
+use crate::{Kind, Result, log::Reason};
 
 /// Random bytes from the system, by ring, which the TLS stack uses too.
 pub(crate) fn bytes<const LENGTH: usize>() -> Result<[u8; LENGTH]> {

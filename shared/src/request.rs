@@ -6,13 +6,7 @@ use lambda_http::{
     http::{HeaderMap, HeaderValue, Method, header},
 };
 
-use crate::{
-    config::{Address, Secret},
-    error::{Kind, Result},
-    gateway,
-    log::Reason,
-    return_path::ReturnPath,
-};
+use crate::{Kind, Result, Secret, config::Address, gateway, log::Reason, return_path::ReturnPath};
 
 /// Refuses any other path with 404, any method that is not in `methods` with 405, and a method that can change something
 /// with 403 unless a page of this site sent the request: another site can make a browser send it, with the user's cookies

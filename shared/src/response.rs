@@ -8,8 +8,7 @@ use lambda_http::{
 use serde_json::{Value, json};
 
 use crate::{
-    error::{Error, Kind, Result},
-    log,
+    Error, Kind, Result, log,
     pages::{self, Frame, Page},
     paths, request,
     return_path::ReturnPath,
@@ -101,24 +100,23 @@ pub fn respond(request: &Request, outcome: Result<Response<Body>>) -> Response<B
         // A login may give the permission.
         let helps = matches!(error.kind(), Kind::PermissionMissing(..));
         let error = if helps { error.returning_to(ReturnPath::requested(request)) } else { error };
-        let for_program = error.is_for_program() || !request::wants_html(request);
-        let response = match error.kind().remedy() {
+        let for_program = error.for_program || !request::wants_html(request);
+        let mut response = match error.kind().remedy() {
             _ if for_program => json_error(request, &error),
-            Some(remedy) => send_to(&remedy, request, &error),
+            // To `login`, and from there back to the requested page.
+            Some(remedy) => redirect(StatusCode::FOUND, &request::leading_back(request, &remedy))
+                .unwrap_or_else(|_| page(request, &error)),
             None => page(request, &error),
         };
-        with_cookies(response, error.cookies().iter().cloned())
+        if let Kind::MethodNotAllowed(methods) = error.kind() {
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
+        }
+        with_cookies(response, error.cookies)
     });
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
-}
-
-/// To `login`, and from there back to the requested page.
-fn send_to(login: &str, request: &Request, error: &Error) -> Response<Body> {
-    let location = request::leading_back(request, login);
-    redirect(StatusCode::FOUND, &location).unwrap_or_else(|_| page(request, error))
 }
 
 fn page(request: &Request, error: &Error) -> Response<Body> {
@@ -127,12 +125,13 @@ fn page(request: &Request, error: &Error) -> Response<Body> {
         Kind::Config(problems) if problems.lacks_only_the_application() => {
             Page::SetUp { redirect_url: request::address(request).map(|address| address.url(paths::LOGIN)).ok() }
         }
-        Kind::NotAdmitted(denial) => Page::not_admitted(row.title, denial, error.leading_on(paths::OTHER_ACCOUNT)),
+        Kind::NotAdmitted(denial) => {
+            Page::NotAdmitted { title: row.title, denial, use_another: error.leading_on(paths::OTHER_ACCOUNT) }
+        }
         _ => Page::Message { title: row.title, text: row.text, links: error.links() },
     };
     // If the template fails, the message is still shown.
-    let response = html(request, row.status, &page).unwrap_or_else(|_| text(row.status, row.text.to_owned()));
-    with_allow(response, error)
+    html(request, row.status, &page).unwrap_or_else(|_| text(row.status, row.text.to_owned()))
 }
 
 fn json_error(request: &Request, error: &Error) -> Response<Body> {
@@ -153,13 +152,6 @@ fn json_error(request: &Request, error: &Error) -> Response<Body> {
         // RFC 9110 section 11.6.1 requires a challenge. No scheme is registered for cookies; for one that they do not know,
         // browsers open no password dialog.
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Cookie realm=\"/login\""));
-    }
-    with_allow(response, error)
-}
-
-fn with_allow(mut response: Response<Body>, error: &Error) -> Response<Body> {
-    if let Kind::MethodNotAllowed(methods) = error.kind() {
-        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
     }
     response
 }

@@ -14,7 +14,7 @@ use crate::{
 
 /// The characters that a URL's path, query and fragment cannot contain unencoded, and `"`, `<`, `>`, `` ` ``, `\`, for
 /// which a path of this site has no use.
-const UNSAFE: &AsciiSet =
+pub(crate) const UNSAFE: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`').add(b'{').add(b'}').add(b'|').add(b'^').add(b'\\');
 
 /// A path on this site, and never on another one: a redirect can use it after this site's origin.

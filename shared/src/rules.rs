@@ -6,11 +6,11 @@
 use serde::Serialize;
 
 use crate::{
+    Timestamp,
     config::AccessRules,
     globus::{Facts, Introspection, Membership},
     log::Reason,
     session::Admission,
-    timestamp::Timestamp,
 };
 
 /// A rule that a user does not fulfil.
@@ -27,23 +27,13 @@ pub enum Unmet {
 }
 
 impl Unmet {
-    /// The name of the rule, as the settings have it.
-    const fn variable(self) -> &'static str {
+    /// The name of the rule, as the settings have it, and its word in the log.
+    const fn words(self) -> (&'static str, Reason) {
         match self {
-            Self::Domains => "ALLOWED_DOMAINS",
-            Self::Groups => "ALLOWED_GROUPS",
-            Self::Policies => "REQUIRED_POLICIES",
-            Self::Age => "MAX_AUTHENTICATION_MINUTES",
-        }
-    }
-
-    /// Its word in the log.
-    const fn reason(self) -> Reason {
-        match self {
-            Self::Domains => Reason::DomainNotAllowed,
-            Self::Groups => Reason::NotInGroup,
-            Self::Policies => Reason::PolicyNotMet,
-            Self::Age => Reason::LoginTooOld,
+            Self::Domains => ("ALLOWED_DOMAINS", Reason::DomainNotAllowed),
+            Self::Groups => ("ALLOWED_GROUPS", Reason::NotInGroup),
+            Self::Policies => ("REQUIRED_POLICIES", Reason::PolicyNotMet),
+            Self::Age => ("MAX_AUTHENTICATION_MINUTES", Reason::LoginTooOld),
         }
     }
 }
@@ -60,7 +50,7 @@ pub struct Refusal {
 impl Refusal {
     /// What the log says.
     pub fn reason(&self) -> Option<Reason> {
-        self.unmet.first().map(|unmet| unmet.reason())
+        self.unmet.first().map(|unmet| unmet.words().1)
     }
 
     /// Whether the user may fulfil the rules with another login. It adds no member to a group.
@@ -76,8 +66,11 @@ impl Refusal {
 }
 
 /// A user who may not come in, as the page tells them. All text is for display.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Denial {
+    /// What the log says.
+    #[serde(skip)]
+    pub reason: Reason,
     /// The UUID of the account.
     pub sub: String,
     /// The name of the account: its username, or its UUID.
@@ -99,27 +92,16 @@ pub struct Missing {
     pub text: String,
     /// The pages at Globus that help: text and address.
     pub links: Vec<(String, String)>,
-    #[serde(skip)]
-    reason: Reason,
 }
-
-impl Denial {
-    /// What the log says.
-    pub fn reason(&self) -> Reason {
-        self.missing.first().map_or(Reason::RulesNotChecked, |missing| missing.reason)
-    }
-}
-
-/// Where Globus shows a group and lets users join it.
-const GROUP_PAGES: &str = "https://app.globus.org/groups";
 
 impl Missing {
     /// How `rules` says that a rule is unmet.
     pub fn new(unmet: Unmet, rules: &AccessRules) -> Self {
+        let many = rules.groups.len() > 1;
         let minutes = rules.max_authentication.map_or(0, |max| max.as_secs() / 60);
         let text = match unmet {
             Unmet::Domains => format!("A login with an account of {}.", rules.domains.join(" or ")),
-            Unmet::Groups if rules.groups.len() > 1 => "Membership in one of the groups of this site.".to_owned(),
+            Unmet::Groups if many => "Membership in one of the groups of this site.".to_owned(),
             Unmet::Groups => "Membership in the group of this site.".to_owned(),
             Unmet::Policies => {
                 "A login that fulfils the policies of this site, such as one with a second factor.".to_owned()
@@ -127,55 +109,38 @@ impl Missing {
             Unmet::Age if minutes == 1 => "A login within the last minute.".to_owned(),
             Unmet::Age => format!("A login within the last {minutes} minutes."),
         };
-        let links = match unmet {
-            Unmet::Groups => rules.groups.iter().map(|id| group_link(id, rules.groups.len())).collect(),
-            Unmet::Domains | Unmet::Policies | Unmet::Age => Vec::new(),
+        let link = |id: &String| {
+            let text = if many { format!("Ask to join group {id}") } else { "Ask to join the group".to_owned() };
+            // Where Globus shows a group and lets users join it.
+            (text, format!("https://app.globus.org/groups/{id}/about"))
         };
-        Self { rule: unmet.variable(), text, links, reason: unmet.reason() }
+        let links = if unmet == Unmet::Groups { rules.groups.iter().map(link).collect() } else { Vec::new() };
+        Self { rule: unmet.words().0, text, links }
     }
-}
-
-fn group_link(id: &str, groups: usize) -> (String, String) {
-    let text = if groups > 1 { format!("Ask to join group {id}") } else { "Ask to join the group".to_owned() };
-    (text, format!("{GROUP_PAGES}/{id}/about"))
 }
 
 /// Whether the user may come in, with which roles, and until when without another login.
 pub fn judge(rules: &AccessRules, facts: &Facts, now: Timestamp) -> Result<Admission, Refusal> {
     let Facts { introspection, memberships } = facts;
-    let nothing = Introspection::default();
-    let introspection = introspection.as_ref().unwrap_or(&nothing);
-    let is_member = |group: &String| is_member(group, memberships);
+    let is_member = |group: &str| is_member(group, memberships);
     let logins: Vec<_> = logins(introspection).filter(|id| is_of_a_domain(id, introspection, &rules.domains)).collect();
     let domains_met = rules.domains.is_empty() || !logins.is_empty();
     let last_login = logins.iter().filter_map(|id| login_time(id, introspection)).max();
     let until = rules.max_authentication.map(|max| last_login.map(|at| at.min(now) + max));
     let is_recent = until.is_none_or(|until| until.is_some_and(|until| now < until));
 
-    let mut unmet = Vec::new();
-    for (met, rule) in [
+    let rules_met = [
         (domains_met, Unmet::Domains),
-        (rules.groups.is_empty() || rules.groups.iter().any(is_member), Unmet::Groups),
+        (rules.groups.is_empty() || rules.groups.iter().any(|group| is_member(group)), Unmet::Groups),
         (rules.policies.iter().all(|policy| is_fulfilled(policy, introspection)), Unmet::Policies),
         // Without a login that counts, its age is no other problem.
         (is_recent || !domains_met, Unmet::Age),
-    ] {
-        if !met {
-            unmet.push(rule);
-        }
-    }
+    ];
+    let unmet: Vec<_> = rules_met.into_iter().filter(|(met, _)| !met).map(|(_, rule)| rule).collect();
     if !unmet.is_empty() {
         return Err(Refusal { unmet, login_unknown: rules.need_login() && introspection.logins.is_empty() });
     }
-    Ok(Admission::new(rules, granted(rules, memberships), until.flatten(), now))
-}
-
-/// The names of the roles of a user with these memberships, each once.
-fn granted(rules: &AccessRules, memberships: &[Membership]) -> Vec<String> {
-    let granted = rules.roles.iter().filter(|(_, group)| is_member(group, memberships));
-    let mut names: Vec<_> = granted.map(|(name, _)| name.clone()).collect();
-    names.dedup();
-    names
+    Ok(Admission::new(rules, rules.role_names(is_member), until.flatten(), now))
 }
 
 /// The identities that have logged in during the user's session at Globus. An identity that is only linked has not: the
@@ -194,15 +159,10 @@ fn login_time(identity: &str, introspection: &Introspection) -> Option<Timestamp
 /// Whether an identity is in use, and the part of its username after the last `@` is one of these domains. Without
 /// domains, every identity is.
 fn is_of_a_domain(identity: &str, introspection: &Introspection, domains: &[String]) -> bool {
-    if domains.is_empty() {
-        return true;
-    }
+    let is_allowed = |username: Option<&str>| domain(username).is_some_and(|name| domains.contains(&name));
     let mut of_it = introspection.identities.iter().filter(|other| other.id == identity).peekable();
-    let found = of_it.peek().is_some();
-    found
-        && of_it.all(|identity| {
-            identity.is_used && domain(identity.username.as_deref()).is_some_and(|name| domains.contains(&name))
-        })
+    let is_found = of_it.peek().is_some();
+    domains.is_empty() || (is_found && of_it.all(|one| one.is_used && is_allowed(one.username.as_deref())))
 }
 
 /// The domain of a username. Only ASCII letters become lower case: a Kelvin sign is no `k`.

@@ -8,11 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
+    Function, Result, Timestamp,
     config::{self, Environment, Reading},
-    error::Result,
-    function::Function,
     log, pages,
-    timestamp::Timestamp,
 };
 
 /// Starts a function: reads its settings, then handles one event after another until Lambda ends the process.
@@ -28,7 +26,7 @@ pub async fn serve<S>(
 
     let (function, handle) = (&function, &handle);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Payload>| async move {
-        let response = function.respond(handle, event.payload.text(), &event.context.request_id, now()).await;
+        let response = function.respond(handle, &event.payload.0, &event.context.request_id, now()).await;
         Ok::<_, Infallible>(response)
     }))
     .await
@@ -44,7 +42,7 @@ pub async fn serve_result<S, R: Serialize>(
 
     let (function, handle) = (&function, &handle);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Payload>| async move {
-        function.result(handle, event.payload.text(), &event.context.request_id, now()).await
+        function.result(handle, &event.payload.0, &event.context.request_id, now()).await
     }))
     .await
 }
@@ -54,20 +52,14 @@ fn now() -> Timestamp {
     SystemTime::now().into()
 }
 
-/// The JSON text of an event. One that is no JSON is read too, since the runtime would let the visitor see a bare gateway
-/// error.
-struct Payload(Option<Box<RawValue>>);
-
-impl Payload {
-    /// The text; empty if it is no JSON.
-    fn text(&self) -> &str {
-        self.0.as_deref().map_or("", RawValue::get)
-    }
-}
+/// The JSON text of an event; empty if it is no JSON. Such an event is read too, since the runtime would let the visitor see
+/// a bare gateway error.
+struct Payload(Box<str>);
 
 impl<'de> Deserialize<'de> for Payload {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self(Box::<RawValue>::deserialize(deserializer).ok()))
+        let text = Box::<RawValue>::deserialize(deserializer).map(Box::<str>::from);
+        Ok(Self(text.unwrap_or_default()))
     }
 }
 
@@ -75,7 +67,7 @@ impl<'de> Deserialize<'de> for Payload {
 #[cfg(any(test, feature = "testing"))]
 pub fn event_text(event: &[u8]) -> String {
     let payload = Payload::deserialize(&mut serde_json::Deserializer::from_slice(event));
-    payload.map_or_else(|_| String::new(), |payload| payload.text().to_owned())
+    payload.map_or_else(|_| String::new(), |payload| payload.0.into())
 }
 
 #[cfg(test)]

@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    error::{Kind, Result},
+    Kind, Result, Timestamp,
     log::Reason,
     random,
-    timestamp::{self, SKEW, Timestamp},
+    timestamp::{self, SKEW},
 };
 
 use admission::Standing;
@@ -71,6 +71,18 @@ impl Identity {
     /// The name, else the username, else the UUID.
     pub fn display_name(&self) -> &str {
         self.name.as_ref().or(self.username.as_ref()).map_or(&self.sub, DisplayText::for_display)
+    }
+
+    /// This identity, with what it lacks of what `other` says of the same user.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self {
+            sub: self.sub,
+            name: self.name.or(other.name),
+            username: self.username.or(other.username),
+            email: self.email.or(other.email),
+            organization: self.organization.or(other.organization),
+            provider: self.provider.or(other.provider),
+        }
     }
 }
 
@@ -256,7 +268,7 @@ impl Session {
 
     /// The names of the user's roles, by the last check of the access rules.
     pub fn roles(&self) -> &[String] {
-        self.admission.as_ref().map(Admission::roles).unwrap_or_default()
+        self.admission.as_ref().map(|admission| admission.roles.as_slice()).unwrap_or_default()
     }
 
     /// How long the session can still last, whatever its tokens.
@@ -334,11 +346,6 @@ impl Session {
         }
     }
 
-    /// Notes that a renewal has succeeded.
-    pub fn note_success(&mut self, now: Timestamp) {
-        self.note_renewal(now);
-    }
-
     /// Notes that a renewal has failed, if the user can go on with the present token for Globus Auth until the next one is
     /// tried: that is after ten seconds by the clock of any instance, or two instances would send the browser to each other.
     pub fn note_failure(&mut self, now: Timestamp) -> bool {
@@ -362,7 +369,8 @@ impl Session {
         }
     }
 
-    fn note_renewal(&mut self, at: Timestamp) {
+    /// Notes when the last renewal was that did not end in an error page.
+    pub fn note_renewal(&mut self, at: Timestamp) {
         self.last_renewal = at.since(self.begun);
     }
 

@@ -17,11 +17,10 @@ use cookie::Cookie;
 use lambda_http::Request;
 
 use crate::{
+    Result, Timestamp,
     cookies::SealedCookies,
-    error::Result,
     log::Reason,
     session::{Session, Visitor},
-    timestamp::Timestamp,
 };
 
 pub use cookie_storage::CookieStorage;

@@ -168,6 +168,7 @@ pub fn denial() -> Denial {
         sub: "8c8b2a0e-0000-4000-8000-000000000001".to_owned(),
         account: "grace@gateway.example".to_owned(),
         provider: Some("Gateway Example".to_owned()),
+        reason: Reason::DomainNotAllowed,
         missing: missing.collect(),
         link_identity: "https://auth.globus.org/v2/web/identities".to_owned(),
     }

@@ -103,6 +103,7 @@ fn pages() -> BTreeMap<String, Response> {
         left,
     };
     let denial = Denial { account: USERNAME.to_owned(), provider: Some(ORGANIZATION.to_owned()), ..denial() };
+    let use_another = "/login?account=other".to_owned();
     let redirect_url = Some("https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/login".to_owned());
     let all_left = Left { session: true, others: true, tokens: true };
     let pages = [
@@ -118,7 +119,7 @@ fn pages() -> BTreeMap<String, Response> {
         ("logged-out-all-left", logged_out(all_left)),
         ("set-up", Page::SetUp { redirect_url }),
         ("set-up-unknown-address", Page::SetUp { redirect_url: None }),
-        ("not-admitted", Page::not_admitted("This account has no access", &denial, "/login?account=other".to_owned())),
+        ("not-admitted", Page::NotAdmitted { title: "This account has no access", denial: &denial, use_another }),
         ("tasks", Page::Tasks { display_name: USERNAME, list: tasks() }),
         ("tasks-none", Page::Tasks { display_name: TURNED, list: Vec::new() }),
     ];

@@ -323,7 +323,7 @@ async fn what_was_done_without_a_response_is_not_taken_for_undone() -> Result<()
     let until: u64 = table.scan()?[0]["lease_until"]["N"].as_str().and_then(|number| number.parse().ok()).unwrap();
     assert!(until < seconds(over).parse::<u64>().unwrap() + 20, "{until}");
     session.replace_tokens(vec![renewed(over)]);
-    session.note_success(over);
+    session.note_renewal(over);
     connection.lose_the_response_to("updateitem");
     let kept = storage.finish_renewal(&request, lease, &session, over).await.unwrap();
     assert!(is_kept(&kept), "{kept:?}");

@@ -1,9 +1,6 @@
 //! The `authorizer` Lambda function; see [`authorizer::handle`].
 
-use lambda_http::Error;
-use shared::{App, serve_result};
-
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    serve_result(|env| authorizer::read(App::read(env), env), authorizer::handle).await
+async fn main() -> Result<(), lambda_http::Error> {
+    shared::serve_result(|env| authorizer::read(shared::App::read(env), env), authorizer::handle).await
 }

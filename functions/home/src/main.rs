@@ -1,9 +1,6 @@
 //! The `home` Lambda function; see [`home::handle`].
 
-use lambda_http::Error;
-use shared::{App, serve};
-
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    serve(App::read, home::handle).await
+async fn main() -> Result<(), lambda_http::Error> {
+    shared::serve(shared::App::read, home::handle).await
 }

@@ -4,6 +4,7 @@ use cookie::Cookie;
 use shared::{
     Error, Kind, Result,
     config::AccessRules,
+    log::Reason,
     pages::Frame,
     paths,
     request::parameter,
@@ -46,6 +47,7 @@ pub(crate) fn denied(visit: &Visit<'_>, identity: &Identity, refusal: &Refusal) 
     let missing = visit.app.config.rules.iter();
     let missing = missing.flat_map(|rules| refusal.unmet.iter().map(|unmet| Missing::new(*unmet, rules)));
     Kind::NotAdmitted(Box::new(Denial {
+        reason: refusal.reason().unwrap_or(Reason::RulesNotChecked),
         sub: identity.sub.clone(),
         account: shown(&identity.username).unwrap_or_else(|| identity.sub.clone()),
         provider: shown(&identity.provider),
@@ -60,7 +62,7 @@ pub(crate) fn denied(visit: &Visit<'_>, identity: &Identity, refusal: &Refusal) 
 pub(crate) async fn end_session(visit: &Visit<'_>, tokens: &[Token]) -> (Vec<Cookie<'static>>, Option<Error>) {
     let Visit { app, globus, request, .. } = visit;
     let failure = app.storage.end(request).await.err();
-    globus.revoke(tokens).await;
+    globus.revoke(tokens, &[]).await;
     (storage::removals(request, &app.cookies).collect(), failure)
 }
 

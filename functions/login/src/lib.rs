@@ -44,11 +44,6 @@ struct Visit<'a> {
 }
 
 impl Visit<'_> {
-    /// Whether the user asks to log in with another account.
-    fn other_account(&self) -> Result<bool> {
-        Ok(parameter(self.request, "account")?.is_some_and(|account| account == "other"))
-    }
-
     /// A redirect to a page of this site.
     fn redirect_to(&self, path: &str) -> Result<Response<Body>> {
         redirect(StatusCode::FOUND, &self.address.url(path))
@@ -98,7 +93,7 @@ pub async fn handle((app, globus): &(App, Globus), request: &Request, now: Times
 /// Begins a sign-in. With `log_in_again`, an access rule needs another login at Globus.
 fn begin(visit: &Visit<'_>, log_in_again: bool) -> Result<Response<Body>> {
     let Visit { request, address, next, .. } = visit;
-    let other_account = visit.other_account()?;
+    let other_account = parameter(request, "account")?.is_some_and(|account| account == "other");
     // A cookie that is set under another host name is not sent when the browser comes back to ours. Moved once only: a
     // proxy may use another name than the browser.
     if request::is_elsewhere(request, address) && parameter(request, "moved")?.is_none() {
@@ -136,13 +131,13 @@ async fn complete(visit: &Visit<'_>, callback: Callback) -> Result<Response<Body
 /// not taken for one who asked for another account.
 async fn without_attempt(visit: &Visit<'_>, error: Error) -> Result<Response<Body>> {
     let visitor = visit.app.visitor(visit.request, visit.now).await?;
-    let Some(session) = visitor.living().filter(|_| !error.other_account()) else {
+    let Some(session) = visitor.living().filter(|_| !error.other_account) else {
         return Err(error);
     };
     let details = Details { session: Some(session), ..error.row().reason.into() };
     log::write(Event::SignIn, Outcome::Refused, details);
-    let response = visit.redirect_to(error.next().map_or(paths::HOME, ReturnPath::as_str))?;
-    Ok(with_cookies(response, error.cookies().iter().cloned()))
+    let response = visit.redirect_to(error.next.as_ref().map_or(paths::HOME, ReturnPath::as_str))?;
+    Ok(with_cookies(response, error.cookies))
 }
 
 /// From the callback to a session; none if an access rule needs another login at Globus first.
@@ -168,7 +163,7 @@ async fn finish(visit: &Visit<'_>, attempt: &Attempt, callback: Callback) -> Res
         Ok(Some(created)) => created,
         not_created => {
             // No session has these tokens: nothing else could ever use or revoke them.
-            globus.revoke_unless_in(&session.tokens, in_use).await;
+            globus.revoke(&session.tokens, in_use).await;
             let Err(error) = not_created else { return Ok(None) };
             return Err(end_if_denied(visit, &present, &session.identity.sub, error).await.during(Event::SignIn));
         }
@@ -176,7 +171,7 @@ async fn finish(visit: &Visit<'_>, attempt: &Attempt, callback: Callback) -> Res
     // The tokens of the same user's session stay, unless a logout was to revoke them: other sessions may have them too.
     let orphaned = |old: &Session| old.identity.sub != session.identity.sub || old.begun() < logout;
     let orphans: Vec<_> = replaced.into_iter().filter(orphaned).flat_map(|old| old.tokens).collect();
-    globus.revoke_unless_in(&orphans, &session.tokens).await;
+    globus.revoke(&orphans, &session.tokens).await;
     log::write(Event::SignIn, Outcome::Success, Details { session: Some(&session), ..Details::default() });
     let cookies = storage::keeping(request, &app.cookies, cookie);
     Ok(Some(with_cookies(visit.redirect_to(attempt.intent.next.as_str())?, cookies)))

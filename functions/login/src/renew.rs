@@ -91,7 +91,7 @@ async fn carry_out(visit: &Visit<'_>, mut session: Session, lease: Lease) -> Res
     }
 
     let goes_on = if failures.is_empty() {
-        session.note_success(*now);
+        session.note_renewal(*now);
         true
     } else {
         session.is_admitted(&app.config.limits(), *now) && session.note_failure(*now)
@@ -100,13 +100,13 @@ async fn carry_out(visit: &Visit<'_>, mut session: Session, lease: Lease) -> Res
         Ok(Kept::Yes(cookie)) => cookie,
         Ok(Kept::No(visitor)) => {
             // Logged out in the meantime: nothing else could ever use or revoke these tokens.
-            globus.revoke_unless_in(&tokens, visitor.tokens()).await;
+            globus.revoke(&tokens, visitor.tokens()).await;
             return Ok((if visitor.living().is_some() { Next::GoOn } else { Next::Ended }, Vec::new()));
         }
         Err(error) => {
             // The session may be kept all the same: the response to the write was lost.
             let kept = app.visitor(request, *now).await.map_or_else(|_| before, |visitor| visitor.tokens().to_vec());
-            globus.revoke_unless_in(&tokens, &kept).await;
+            globus.revoke(&tokens, &kept).await;
             return Err(error.during(Event::Renewal));
         }
     };

@@ -85,7 +85,7 @@ async fn complete(visit: &Visit<'_>) -> Result<Response<Body>> {
 /// Revokes the tokens of these sessions. Returns whether any is left.
 async fn revoke(visit: &Visit<'_>, sessions: Vec<Session>) -> bool {
     let tokens: Vec<_> = sessions.into_iter().flat_map(|session| session.tokens).collect();
-    visit.globus.revoke(&tokens).await > 0
+    visit.globus.revoke(&tokens, &[]).await > 0
 }
 
 /// First ends the session, so that it cannot be used any more. Then revokes every token, as far as Globus responds in

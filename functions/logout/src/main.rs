@@ -1,9 +1,6 @@
 //! The `logout` Lambda function; see [`logout::handle`].
 
-use lambda_http::Error;
-use shared::{App, serve};
-
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    serve(|env| App::with_globus(App::read(env), env), logout::handle).await
+async fn main() -> Result<(), lambda_http::Error> {
+    shared::serve(|env| shared::App::with_globus(shared::App::read(env), env), logout::handle).await
 }

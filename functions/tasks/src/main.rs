@@ -1,9 +1,6 @@
 //! The `tasks` Lambda function; see [`tasks::handle`].
 
-use lambda_http::Error;
-use shared::{App, serve};
-
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    serve(|env| tasks::Transfer::beside(App::read(env), env), tasks::handle).await
+async fn main() -> Result<(), lambda_http::Error> {
+    shared::serve(|env| tasks::Transfer::beside(shared::App::read(env), env), tasks::handle).await
 }

@@ -1,9 +1,6 @@
 //! The `token` Lambda function; see [`token::handle`].
 
-use lambda_http::Error;
-use shared::{App, serve_result};
-
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    serve_result(App::read, token::handle).await
+async fn main() -> Result<(), lambda_http::Error> {
+    shared::serve_result(shared::App::read, token::handle).await
 }

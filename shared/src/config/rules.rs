@@ -47,23 +47,19 @@ impl AccessRules {
         let every = env.minutes("RULES_EVERY_MINUTES");
         let (domains, groups, policies, roles) = (sorted(domains?), sorted(groups?), sorted(policies?), sorted(roles?));
         let (max_authentication, every) = (max_authentication?, every?.unwrap_or(EVERY));
-        if domains.is_empty()
-            && groups.is_empty()
-            && policies.is_empty()
-            && roles.is_empty()
-            && max_authentication.is_none()
-        {
+        let lists = [&domains, &groups, &policies, &roles];
+        if lists.iter().all(|list| list.is_empty()) && max_authentication.is_none() {
             return Ok(None);
         }
         let minutes = max_authentication.map_or(0, |max| max.as_secs() / 60);
-        let lists = [&domains, &groups, &policies, &roles].map(|list| list.join(","));
-        let text = format!("{}\n{minutes}", lists.join("\n"));
+        let text = format!("{}\n{minutes}", lists.map(|list| list.join(",")).join("\n"));
+        let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(text).get(..9).unwrap_or_default());
         let roles = named(&roles);
-        if names_length(&roles) > MOST_ROLES {
+        let read = Self { domains, groups, roles, policies, max_authentication, every, hash };
+        if read.role_names(|_| true).join(",").len() > MOST_ROLES {
             return Err(env.note("ROLE_GROUPS", "has more names of roles than 256 characters"));
         }
-        let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(text).get(..9).unwrap_or_default());
-        Ok(Some(Self { domains, groups, roles, policies, max_authentication, every, hash }))
+        Ok(Some(read))
     }
 
     /// Names these rules, in any order: 72 bits in base64url. A change of the period alone does not change it.
@@ -75,6 +71,14 @@ impl AccessRules {
     /// must agree on both, or the browser would go round in a circle.
     pub fn version(&self) -> String {
         format!("{}.{}", self.hash, self.every.as_secs() / 60)
+    }
+
+    /// The names of the roles of a user who is in the groups that `is_member` says, each once.
+    pub fn role_names(&self, is_member: impl Fn(&str) -> bool) -> Vec<String> {
+        let granted = self.roles.iter().filter(|(_, group)| is_member(group));
+        let mut names: Vec<_> = granted.map(|(name, _)| name.clone()).collect();
+        names.dedup();
+        names
     }
 
     /// Whether a rule asks for groups: then a sign-in needs a token of Globus Groups.
@@ -119,13 +123,6 @@ fn role(text: &str) -> Option<String> {
 fn named(roles: &[String]) -> Vec<(String, String)> {
     let parts = roles.iter().filter_map(|role| role.split_once('='));
     parts.map(|(name, group)| (name.to_owned(), group.to_owned())).collect()
-}
-
-/// How long the names are together, each once, with commas.
-fn names_length(roles: &[(String, String)]) -> usize {
-    let mut names: Vec<_> = roles.iter().map(|(name, _)| name.as_str()).collect();
-    names.dedup();
-    names.join(",").len()
 }
 
 /// A letter, then letters, digits, `-` and `_`: no comma and no blank, which separate roles elsewhere.

@@ -89,18 +89,6 @@ pub enum WayOn {
     LogOut,
 }
 
-impl WayOn {
-    /// The text of the link and its path on this site.
-    pub fn link(self) -> Option<(&'static str, &'static str)> {
-        match self {
-            Self::Home => None,
-            Self::StartAgain => Some(("Start again", paths::LOGIN)),
-            Self::RenewAgain => Some(("Try again", paths::RENEW)),
-            Self::LogOut => Some(("Log out", paths::LOGOUT)),
-        }
-    }
-}
-
 /// What follows from an error: for the response, the log, and the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -175,7 +163,7 @@ impl Kind {
                 "Who may come in is changing at this moment. Nothing is lost. Wait a minute, then try again.",
             ),
             Self::NotAdmitted(ref denial) => row(
-                (StatusCode::FORBIDDEN, denial.reason(), SignIn, Home),
+                (StatusCode::FORBIDDEN, denial.reason, SignIn, Home),
                 "This account has no access",
                 "Your login at Globus worked, but the rules of this site do not give this account access.",
             ),

@@ -10,8 +10,8 @@ use super::{
     require,
 };
 use crate::{
+    Kind, Result,
     config::AccessRules,
-    error::{Kind, Result},
     log::Reason,
     session::{GLOBUS_AUTH, Token},
 };
@@ -19,8 +19,8 @@ use crate::{
 /// What Globus says about a user, as far as the access rules ask.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// About the user's token; none if no rule asks how the user has logged in.
-    pub introspection: Option<Introspection>,
+    /// About the user's token; without a login if no rule asks how the user has logged in.
+    pub introspection: Introspection,
     /// The memberships in groups of all identities that the user has linked; none if no rule asks for groups.
     pub memberships: Vec<Membership>,
 }
@@ -32,9 +32,9 @@ impl Globus {
         let token = |service: &str| tokens.iter().find(|token| token.resource_server == service);
         let introspection = async {
             if !rules.need_login() {
-                return Ok(Some(None));
+                return Ok(Some(Introspection::default()));
             }
-            self.introspect(token(GLOBUS_AUTH), rules, sub).await.map(|found| found.map(Some))
+            self.introspect(token(GLOBUS_AUTH), rules, sub).await
         };
         let memberships = async {
             if !rules.need_groups() {
@@ -55,12 +55,7 @@ impl Globus {
         if !policies.is_empty() {
             form.push(("authentication_policies", &policies));
         }
-        let request = self
-            .http
-            .post(format!("{}/v2/oauth2/token/introspect", self.issuer))
-            .basic_auth(self.oauth.client_id().as_str(), Some(self.client_secret.expose()))
-            .form(&form);
-        let response = http::send(request).await?;
+        let response = http::send(self.about_token("introspect", &form)).await?;
         if response.status().as_u16() == 401 {
             return Err(Kind::GlobusRefused(Reason::ClientRefused).into());
         }

@@ -2,10 +2,9 @@
 //!
 //! <https://groups.api.globus.org/redoc#tag/groups/operation/get_my_groups_and_memberships_v2_groups_my_groups_get>
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::lenient;
+use super::lenient::Members;
 
 /// The scope of the token that this needs. It allows no change.
 pub(super) const SCOPE: &str = "urn:globus:auth:scope:groups.api.globus.org:view_my_groups_and_memberships";
@@ -24,42 +23,24 @@ pub struct Membership {
     pub is_active: bool,
 }
 
-#[derive(Deserialize)]
-struct Group {
-    #[serde(default, deserialize_with = "lenient::value")]
-    id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::value")]
-    my_memberships: Option<Vec<Box<RawValue>>>,
-}
-
-#[derive(Deserialize)]
-struct Entry {
-    #[serde(default, deserialize_with = "lenient::value")]
-    group_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::value")]
-    identity_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::value")]
-    status: Option<String>,
-}
-
 /// Reads the body of a response; none if it is not a list. An entry that is not as documented is left out.
 pub(super) fn parse(body: &[u8]) -> Option<Vec<Membership>> {
     let groups: Vec<Box<RawValue>> = serde_json::from_slice(body).ok()?;
-    let groups = groups.iter().filter_map(|raw| lenient::object::<Group>(raw.get()));
-    Some(groups.flat_map(memberships).collect())
+    Some(groups.iter().filter_map(|raw| memberships(raw)).flatten().collect())
 }
 
-fn memberships(group: Group) -> Vec<Membership> {
-    let Some(id) = group.id.map(|id| id.to_ascii_lowercase()) else { return Vec::new() };
-    let entries = group.my_memberships.unwrap_or_default();
-    entries.iter().filter_map(|raw| membership(raw, &id)).collect()
+fn memberships(raw: &RawValue) -> Option<Vec<Membership>> {
+    let group = Members::parse(raw.get())?;
+    let id = group.get::<String>("id")?.to_ascii_lowercase();
+    let entries: Vec<Box<RawValue>> = group.get("my_memberships")?;
+    Some(entries.iter().filter_map(|raw| membership(raw, &id)).collect())
 }
 
 fn membership(raw: &RawValue, group: &str) -> Option<Membership> {
-    let Entry { group_id, identity_id, status } = lenient::object(raw.get())?;
-    let is_of_it = group_id.is_none_or(|id| id.eq_ignore_ascii_case(group));
-    let identity = identity_id?.to_ascii_lowercase();
-    let is_active = status.is_some_and(|status| status == "active");
+    let entry = Members::parse(raw.get())?;
+    let is_of_it = entry.get::<String>("group_id").is_none_or(|id| id.eq_ignore_ascii_case(group));
+    let identity = entry.get::<String>("identity_id")?.to_ascii_lowercase();
+    let is_active = entry.get::<String>("status").is_some_and(|status| status == "active");
     is_of_it.then(|| Membership { group: group.to_owned(), identity, is_active })
 }
 

@@ -4,7 +4,7 @@ use lambda_http::http;
 use reqwest::RequestBuilder;
 
 use crate::{
-    error::{Error, Kind, Result},
+    Error, Kind, Result,
     http_client::{self, Failure},
     log::Reason,
 };

@@ -15,9 +15,9 @@ use serde_json::value::RawValue;
 
 use super::{key_set::KeySet, require};
 use crate::{
+    Timestamp,
     log::Reason,
     session::{DisplayText, Identity},
-    timestamp::Timestamp,
 };
 
 /// The largest difference between the clocks of Globus and of this function. Globus's own clients allow the same.
@@ -60,61 +60,27 @@ enum Audience {
     Many(Vec<String>),
 }
 
-/// The claims about the user, in an ID token and in a userinfo response.
-pub(super) struct Claims {
-    pub(super) sub: String,
-    pub(super) name: Option<DisplayText>,
-    pub(super) preferred_username: Option<DisplayText>,
-    pub(super) email: Option<DisplayText>,
-    pub(super) organization: Option<DisplayText>,
-    pub(super) identity_provider_display_name: Option<DisplayText>,
-}
-
 /// The one claim about the user that decides anything.
 #[derive(Deserialize)]
 struct Subject {
     sub: String,
 }
 
-impl Claims {
-    /// Reads the claims of a JSON object. All but `sub` is shown and decides nothing, so it must not refuse a sign-in,
-    /// whatever it is. Of two by one name the last counts, as
-    /// [RFC 7519 section 4](https://www.rfc-editor.org/rfc/rfc7519#section-4) allows; a second `sub` is refused.
-    pub(super) fn parse(json: &[u8]) -> Option<Self> {
-        let Subject { sub } = parse(json)?;
-        let shown: HashMap<String, Box<RawValue>> = parse(json)?;
-        let text = |name| display_text(shown.get(name)?);
-        Some(Self {
-            sub,
-            name: text("name"),
-            preferred_username: text("preferred_username"),
-            email: text("email"),
-            organization: text("organization"),
-            identity_provider_display_name: text("identity_provider_display_name"),
-        })
-    }
-
-    /// These claims, and for each that is absent that of `other`.
-    pub(super) fn or(self, other: Self) -> Self {
-        Self {
-            sub: self.sub,
-            name: self.name.or(other.name),
-            preferred_username: self.preferred_username.or(other.preferred_username),
-            email: self.email.or(other.email),
-            organization: self.organization.or(other.organization),
-            identity_provider_display_name: self
-                .identity_provider_display_name
-                .or(other.identity_provider_display_name),
-        }
-    }
-}
-
-impl From<Claims> for Identity {
-    fn from(claims: Claims) -> Self {
-        let Claims { sub, name, preferred_username, email, organization, identity_provider_display_name } = claims;
-        let (username, provider) = (preferred_username, identity_provider_display_name);
-        Self { sub, name, username, email, organization, provider }
-    }
+/// Reads the claims about the user, in an ID token or in a userinfo response. All but `sub` is shown and decides nothing,
+/// so it must not refuse a sign-in, whatever it is. Of two by one name the last counts, as
+/// [RFC 7519 section 4](https://www.rfc-editor.org/rfc/rfc7519#section-4) allows; a second `sub` is refused.
+pub(super) fn identity(json: &[u8]) -> Option<Identity> {
+    let Subject { sub } = parse(json)?;
+    let shown: HashMap<String, Box<RawValue>> = parse(json)?;
+    let text = |name| display_text(shown.get(name)?);
+    Some(Identity {
+        sub,
+        name: text("name"),
+        username: text("preferred_username"),
+        email: text("email"),
+        organization: text("organization"),
+        provider: text("identity_provider_display_name"),
+    })
 }
 
 /// The text of a JSON string, or nothing. Half of a surrogate pair, which is no text, becomes U+FFFD.
@@ -143,7 +109,7 @@ fn display_text(raw: &RawValue) -> Option<DisplayText> {
 /// Step 1 (decryption) does not apply, since Globus does not encrypt; step 6 (TLS instead of a signature) is not used;
 /// steps 12 and 13 (`acr`, `auth_time`) do not apply, since neither is requested. Where Globus sends them, `nbf` (RFC 7519
 /// section 4.1.5) and `at_hash` (section 3.1.3.8) are checked as well.
-pub(super) fn verify(token: &str, keys: &KeySet, expected: Expected<'_>) -> Result<Claims, Reason> {
+pub(super) fn verify(token: &str, keys: &KeySet, expected: Expected<'_>) -> Result<Identity, Reason> {
     let (message, signature) = token.rsplit_once('.').ok_or(Reason::IdTokenMalformed)?;
     let (header, payload) = message.split_once('.').ok_or(Reason::IdTokenMalformed)?;
     let header: Header = decode(header).ok_or(Reason::IdTokenMalformed)?;
@@ -153,7 +119,7 @@ pub(super) fn verify(token: &str, keys: &KeySet, expected: Expected<'_>) -> Resu
     require(header.alg == "RS512" && header.crit.is_none(), Reason::IdTokenAlgorithm)?;
     require(keys.has_signed(message, &signature), Reason::IdTokenSignature)?;
 
-    let (id_token, claims) = claims(payload).ok_or(Reason::IdTokenClaimsUnreadable)?;
+    let (id_token, user) = claims(payload).ok_or(Reason::IdTokenClaimsUnreadable)?;
     let (now, skew) = (Duration::from_secs(expected.now.seconds()).as_secs_f64(), SKEW.as_secs_f64());
     let audience = match &id_token.aud {
         Audience::One(audience) => std::slice::from_ref(audience),
@@ -170,13 +136,13 @@ pub(super) fn verify(token: &str, keys: &KeySet, expected: Expected<'_>) -> Resu
     require(id_token.nbf.is_none_or(|nbf| nbf <= now + skew), Reason::IdTokenFromTheFuture)?;
     require(id_token.nonce.as_deref() == Some(expected.nonce), Reason::IdTokenNonce)?; // step 11
     require(id_token.at_hash.as_deref().is_none_or(is_hash), Reason::IdTokenAtHash)?;
-    require(is_subject(&claims.sub), Reason::IdTokenSubject)?;
-    Ok(claims)
+    require(is_subject(&user.sub), Reason::IdTokenSubject)?;
+    Ok(user)
 }
 
-fn claims(payload: &str) -> Option<(IdToken, Claims)> {
+fn claims(payload: &str) -> Option<(IdToken, Identity)> {
     let payload = URL_SAFE_NO_PAD.decode(payload).ok()?;
-    Some((parse(&payload)?, Claims::parse(&payload)?))
+    Some((parse(&payload)?, identity(&payload)?))
 }
 
 /// Reads JSON. A byte that is not UTF-8 becomes U+FFFD, which no claim of the protocol may have.
@@ -206,8 +172,8 @@ mod tests {
     use super::*;
 
     fn name(json: &str) -> Option<String> {
-        let claims = Claims::parse(format!("{{\"sub\":\"ada\",\"name\":{json}}}").as_bytes()).unwrap();
-        claims.name.map(|name| name.to_string())
+        let identity = identity(format!("{{\"sub\":\"ada\",\"name\":{json}}}").as_bytes()).unwrap();
+        identity.name.map(|name| name.for_display().to_owned())
     }
 
     #[test]
@@ -226,13 +192,13 @@ mod tests {
             let shown = name(half).unwrap();
             assert!(shown.starts_with("Ada \u{fffd}"), "{half}: {shown}");
         }
-        let not_utf8 = Claims::parse(b"{\"sub\":\"ada\",\"name\":\"Ada \xff\"}").unwrap();
-        assert_eq!(not_utf8.name.unwrap().to_string(), "Ada \u{fffd}");
+        let not_utf8 = identity(b"{\"sub\":\"ada\",\"name\":\"Ada \xff\"}").unwrap();
+        assert_eq!(not_utf8.name.unwrap().for_display(), "Ada \u{fffd}");
     }
 
     /// The claims about the user in an ID token with this content, unless it is refused.
-    fn read(json: &str) -> Option<Claims> {
-        claims(&URL_SAFE_NO_PAD.encode(json)).map(|(_, claims)| claims)
+    fn read(json: &str) -> Option<Identity> {
+        claims(&URL_SAFE_NO_PAD.encode(json)).map(|(_, identity)| identity)
     }
 
     #[test]
@@ -244,7 +210,7 @@ mod tests {
             (r#""name":"Ada","email":7,"email":{},"unknown":1,"unknown":2"#, Some("Ada")),
         ] {
             let claims = read(&format!(r#"{{"iss":"i","aud":"a","exp":1,"iat":1,"sub":"s",{twice}}}"#)).unwrap();
-            assert_eq!(claims.name.map(|name| name.to_string()).as_deref(), shown, "{twice}");
+            assert_eq!(claims.name.as_ref().map(DisplayText::for_display), shown, "{twice}");
         }
     }
 
@@ -267,7 +233,7 @@ mod tests {
         ] {
             assert!(read(&format!("{whole},{twice}}}")).is_none(), "{twice}");
         }
-        assert!(Claims::parse(br#"{"sub":"s","sub":"s"}"#).is_none(), "in userinfo too");
+        assert!(identity(br#"{"sub":"s","sub":"s"}"#).is_none(), "in userinfo too");
     }
 
     #[test]

@@ -4,11 +4,10 @@
 //!
 //! It is read entry by entry, and strictly: what has another form than documented is as if it were absent.
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::lenient::{self, Entries};
-use crate::timestamp::Timestamp;
+use super::lenient::Members;
+use crate::Timestamp;
 
 /// What Globus says about the token of a user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,61 +44,17 @@ pub struct LinkedIdentity {
     pub is_used: bool,
 }
 
-#[derive(Deserialize)]
-struct Body {
-    #[serde(default, deserialize_with = "lenient::value")]
-    active: Option<bool>,
-    #[serde(default, deserialize_with = "lenient::value")]
-    sub: Option<String>,
-    #[serde(default, deserialize_with = "lenient::value")]
-    session_info: Option<Box<RawValue>>,
-    #[serde(default, deserialize_with = "lenient::value")]
-    identity_set_detail: Option<Vec<Box<RawValue>>>,
-    #[serde(default, deserialize_with = "lenient::value")]
-    policy_evaluations: Option<Entries>,
-}
-
-#[derive(Deserialize)]
-struct SessionInfo {
-    #[serde(default, deserialize_with = "lenient::value")]
-    authentications: Option<Entries>,
-}
-
-#[derive(Deserialize)]
-struct Authentication {
-    #[serde(default, deserialize_with = "lenient::value")]
-    auth_time: Option<f64>,
-}
-
-#[derive(Deserialize)]
-struct Detail {
-    #[serde(default, deserialize_with = "lenient::value")]
-    sub: Option<String>,
-    #[serde(default, deserialize_with = "lenient::value")]
-    id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::value")]
-    username: Option<String>,
-    #[serde(default, deserialize_with = "lenient::value")]
-    status: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Evaluation {
-    #[serde(default, deserialize_with = "lenient::value")]
-    evaluation: Option<bool>,
-}
-
 impl Introspection {
     /// Reads the body of a response; none if it is no JSON object or has a member twice.
     pub(super) fn parse(body: &[u8]) -> Option<Self> {
-        let body: Body = lenient::object(std::str::from_utf8(body).ok()?)?;
-        let session: Option<SessionInfo> = body.session_info.and_then(|raw| lenient::object(raw.get()));
-        let logins = session.and_then(|session| session.authentications).unwrap_or_default();
-        let details = body.identity_set_detail.unwrap_or_default();
-        let policies = body.policy_evaluations.unwrap_or_default();
+        let body = Members::parse(std::str::from_utf8(body).ok()?)?;
+        let session = body.get("session_info").and_then(|raw: Box<RawValue>| Members::parse(raw.get()));
+        let logins: Members = session.and_then(|session| session.get("authentications")).unwrap_or_default();
+        let details: Vec<Box<RawValue>> = body.get("identity_set_detail").unwrap_or_default();
+        let policies: Members = body.get("policy_evaluations").unwrap_or_default();
         Some(Self {
-            is_active: body.active == Some(true),
-            sub: body.sub,
+            is_active: body.get("active") == Some(true),
+            sub: body.get("sub"),
             logins: logins.0.iter().filter_map(|(id, raw)| login(id, raw)).collect(),
             identities: details.iter().filter_map(|raw| linked(raw)).collect(),
             policies: policies.0.iter().map(|(id, raw)| (id.to_ascii_lowercase(), is_true(raw))).collect(),
@@ -108,22 +63,23 @@ impl Introspection {
 }
 
 fn login(id: &str, raw: &RawValue) -> Option<Login> {
-    let Authentication { auth_time } = lenient::object(raw.get())?;
-    Some(Login { identity: id.to_ascii_lowercase(), at: auth_time.and_then(Timestamp::from_fraction) })
+    let at = Members::parse(raw.get())?.get("auth_time").and_then(Timestamp::from_fraction);
+    Some(Login { identity: id.to_ascii_lowercase(), at })
 }
 
 /// An identity, if it has one UUID: in `sub` or, as in Globus's older responses, in `id`.
 fn linked(raw: &RawValue) -> Option<LinkedIdentity> {
-    let Detail { sub, id, username, status } = lenient::object(raw.get())?;
-    let id = match (sub, id) {
+    let detail = Members::parse(raw.get())?;
+    let id = match (detail.get::<String>("sub"), detail.get::<String>("id")) {
         (Some(sub), Some(id)) if sub != id => return None,
-        (sub, id) => sub.or(id)?.to_ascii_lowercase(),
+        (sub, id) => sub.or(id)?,
     };
-    Some(LinkedIdentity { id, username, is_used: status.is_some_and(|status| status == "used") })
+    let is_used = detail.get::<String>("status").is_some_and(|status| status == "used");
+    Some(LinkedIdentity { id: id.to_ascii_lowercase(), username: detail.get("username"), is_used })
 }
 
 fn is_true(raw: &RawValue) -> bool {
-    lenient::object(raw.get()).is_some_and(|Evaluation { evaluation }| evaluation == Some(true))
+    Members::parse(raw.get()).and_then(|evaluation| evaluation.get("evaluation")) == Some(true)
 }
 
 #[cfg(test)]

@@ -11,11 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Globus, http};
-use crate::{
-    error::{Kind, Result},
-    log::Reason,
-    timestamp::Timestamp,
-};
+use crate::{Kind, Result, Timestamp, log::Reason};
 
 /// How long the key set is trusted, and a key in it that Globus has withdrawn since.
 const KEYS_FOR: Duration = Duration::from_hours(1);

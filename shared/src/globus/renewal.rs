@@ -10,10 +10,8 @@ use super::{
     token_response::{self, TokenResponse},
 };
 use crate::{
-    config::Secret,
-    error::{Error, Kind, Result},
+    Error, Kind, Result, Secret, Timestamp,
     session::{Session, Token},
-    timestamp::Timestamp,
 };
 
 /// The result of a renewal.

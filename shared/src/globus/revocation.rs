@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 
 use super::{Globus, http};
 use crate::{
-    config::Secret,
+    Secret,
     log::{self, Event, Outcome, Reason},
     session::Token,
 };
@@ -15,14 +15,10 @@ use crate::{
 const REVOKE_WITHIN: Duration = Duration::from_secs(2);
 
 impl Globus {
-    /// Revokes the refresh and the access token of every service, all that Globus revokes within two seconds. Revoking one
-    /// of a pair leaves the other usable. Returns how many were not revoked.
-    pub async fn revoke(&self, tokens: &[Token]) -> usize {
-        self.revoke_unless_in(tokens, &[]).await
-    }
-
-    /// The same, except for tokens that are in use: Globus may give a token that it gave before.
-    pub async fn revoke_unless_in(&self, tokens: &[Token], in_use: &[Token]) -> usize {
+    /// Revokes the refresh and the access token of every service, all that Globus revokes within two seconds, except for those
+    /// that are in use: Globus may give a token that it gave before. Revoking one of a pair leaves the other usable. Returns
+    /// how many were not revoked.
+    pub async fn revoke(&self, tokens: &[Token], in_use: &[Token]) -> usize {
         self.revoke_secrets(tokens.iter().flat_map(Token::secrets), in_use).await
     }
 
@@ -40,12 +36,7 @@ impl Globus {
     }
 
     async fn revoke_one(&self, secret: &str) -> bool {
-        let request = self
-            .http
-            .post(format!("{}/v2/oauth2/token/revoke", self.issuer))
-            .timeout(REVOKE_WITHIN)
-            .basic_auth(self.oauth.client_id().as_str(), Some(self.client_secret.expose()))
-            .form(&[("token", secret)]);
+        let request = self.about_token("revoke", &[("token", secret)]).timeout(REVOKE_WITHIN);
         http::send(request).await.is_ok_and(|response| response.status().is_success())
     }
 }

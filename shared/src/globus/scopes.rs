@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    config::Secret,
+    Secret, Timestamp,
     session::{DisplayText, GLOBUS_AUTH, Identity, Session, Token},
-    timestamp::Timestamp,
 };
 
 /// How long tokens of Globus are, in characters. They are opaque and may become longer.

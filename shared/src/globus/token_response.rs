@@ -14,13 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use super::require;
-use crate::{
-    config::Secret,
-    error::{Error, Kind},
-    log::Reason,
-    session::Token,
-    timestamp::Timestamp,
-};
+use crate::{Error, Kind, Secret, Timestamp, log::Reason, session::Token};
 
 /// A token response of Globus: the token of one service, the ID token, and the tokens of other services.
 #[derive(Serialize, Deserialize)]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::testing::noon;
+use crate::{session::Identity, testing::noon};
 
 const SCRIPT: &str = "<script>alert('x')</script>";
 
@@ -276,7 +276,8 @@ fn every_page_that_shows_the_user_has_the_script_that_empties_it() {
 #[test]
 fn every_page_that_can_end_a_callback_takes_the_code_out_of_its_address() {
     let denial = crate::testing::denial();
-    let denied = Page::not_admitted("Title", &denial, "/login?account=other".to_owned());
+    let use_another = "/login?account=other".to_owned();
+    let denied = Page::NotAdmitted { title: "Title", denial: &denial, use_another };
     for page in [denied, Page::Message { title: "Title", text: "Text.", links: Vec::new() }] {
         assert!(render(&page, "").unwrap().contains(&format!("<script>{MESSAGE}</script>")));
     }

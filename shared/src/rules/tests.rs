@@ -44,7 +44,7 @@ fn member(group: &str, identity: &str, is_active: bool) -> Membership {
 }
 
 fn facts(introspection: &Introspection, memberships: &[Membership]) -> Facts {
-    Facts { introspection: Some(introspection.clone()), memberships: memberships.to_vec() }
+    Facts { introspection: introspection.clone(), memberships: memberships.to_vec() }
 }
 
 /// The rules that a user with this introspection does not fulfil.

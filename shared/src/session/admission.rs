@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    config::AccessRules,
-    timestamp::{SKEW, Timestamp},
-};
+use crate::{Timestamp, config::AccessRules, timestamp::SKEW};
 
 /// How long a session lasts, as the settings say.
 #[derive(Clone, Debug)]
@@ -31,7 +28,7 @@ pub struct Admission {
     until: Option<Timestamp>,
     /// The names of the user's roles.
     #[serde(rename = "r", default, skip_serializing_if = "Vec::is_empty")]
-    roles: Vec<String>,
+    pub(super) roles: Vec<String>,
 }
 
 /// How a session stands with the access rules.
@@ -55,22 +52,9 @@ impl Admission {
         Self { rules: by.hash().to_owned(), checked: now, until, roles }
     }
 
-    /// The longest that these rules can give.
-    pub(crate) fn of_every_role(by: &AccessRules, now: Timestamp) -> Self {
-        let mut roles: Vec<_> = by.roles.iter().map(|(role, _)| role.clone()).collect();
-        // They are sorted.
-        roles.dedup();
-        Self::new(by, roles, Some(now), now)
-    }
-
     /// Whether these rules were checked.
     pub(super) fn is_by(&self, limits: &Limits) -> bool {
         limits.rules.as_ref().is_some_and(|(hash, _)| *hash == self.rules)
-    }
-
-    /// The names of the user's roles.
-    pub(super) fn roles(&self) -> &[String] {
-        &self.roles
     }
 
     /// When the user must be checked again or log in again, whichever is first.

@@ -1,7 +1,5 @@
 //! Text from outside that is only shown.
 
-use std::fmt;
-
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// The longest text, in characters and in bytes: five of them fit into a session cookie beside the tokens.
@@ -37,12 +35,6 @@ impl DisplayText {
     }
 }
 
-impl fmt::Display for DisplayText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// Reads stored text. Earlier releases stored it as Globus sent it.
 pub(super) fn stored<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DisplayText>, D::Error> {
     Ok(Option::<String>::deserialize(deserializer)?.as_deref().and_then(DisplayText::new))
@@ -64,7 +56,7 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> Option<String> {
-        DisplayText::new(text).map(|text| text.to_string())
+        DisplayText::new(text).map(|text| text.for_display().to_owned())
     }
 
     #[test]

@@ -92,7 +92,7 @@ fn no_token_or_renewal_extends_a_session_beyond_its_absolute_limit() {
     assert_eq!(standing(&session, after(604_799)), "signed in");
     assert_eq!(standing(&session, after(604_800)), "expired");
     session.replace_tokens(vec![Token { received: after(604_790), ..token(GLOBUS_AUTH, 172_800) }]);
-    session.note_success(after(604_790));
+    session.note_renewal(after(604_790));
     assert_eq!(standing(&session, after(604_800)), "expired");
 }
 
@@ -102,7 +102,7 @@ fn short_lived_tokens_cause_no_redirect_loop() {
     assert_eq!(standing(&session, after(2)), "expired", "the sign-in was just now");
     assert_eq!(standing(&session, after(10)), "needs renewal");
     session.replace_tokens(vec![Token { received: after(10), ..token(GLOBUS_AUTH, 1) }]);
-    session.note_success(after(10));
+    session.note_renewal(after(10));
     assert_eq!(standing(&session, after(10)), "signed in");
     for seconds in 11..20 {
         assert_eq!(standing(&session, after(seconds)), "expired", "after {seconds} s");
@@ -145,7 +145,7 @@ fn a_renewed_token_replaces_only_the_old_one_of_its_service() {
     let mut session = session(600, 172_800);
     let renewed = Token { access_token: Secret::new("new"), refresh_token: None, ..token(GLOBUS_AUTH, 172_800) };
     session.replace_tokens(vec![renewed]);
-    session.note_success(after(590));
+    session.note_renewal(after(590));
 
     assert_eq!(session.token(GLOBUS_AUTH, after(590)).unwrap(), "new");
     assert_eq!(
@@ -157,7 +157,7 @@ fn a_renewed_token_replaces_only_the_old_one_of_its_service() {
 
     let rotated = Token { refresh_token: Some(Secret::new("rotated")), ..token(GLOBUS_AUTH, 172_800) };
     session.replace_tokens(vec![rotated]);
-    session.note_success(after(600));
+    session.note_renewal(after(600));
     assert_eq!(session.tokens[0].refresh_token.as_ref().map(Secret::expose), Some("rotated"));
 }
 #[test]
@@ -234,7 +234,7 @@ fn debug_output_holds_no_token() {
 fn a_session_has_one_log_id_also_after_a_renewal() {
     let mut session = session(600, 600);
     session.replace_tokens(vec![token(GLOBUS_AUTH, 172_800)]);
-    session.note_success(after(590));
+    session.note_renewal(after(590));
     assert_eq!(session.log_id(), "id-of-ada");
 }
 
@@ -295,7 +295,7 @@ fn a_session_says_when_it_is_no_longer_good() {
     let renewed = {
         let mut session = session(600, 7200);
         session.replace_tokens(vec![token(GLOBUS_AUTH, 12)]);
-        session.note_success(after(590));
+        session.note_renewal(after(590));
         session
     };
     for session in [

@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    config::Secret,
-    timestamp::{self, Timestamp},
-};
+use crate::{Secret, Timestamp, timestamp};
 
 /// The tokens for one service (resource server).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

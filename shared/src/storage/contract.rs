@@ -97,7 +97,7 @@ async fn a_renewed_session_replaces_the_old_one(storage: &dyn TokenStorage) {
         panic!("this request did not get the renewal");
     };
     session.replace_tokens(vec![renewed(ends)]);
-    session.note_success(ends);
+    session.note_renewal(ends);
     let Kept::Yes(cookie) = storage.finish_renewal(&request, lease, &session, ends).await.unwrap() else {
         panic!("the renewed session was not kept");
     };

@@ -11,13 +11,12 @@ use lambda_http::Request;
 
 use super::{Created, Ended, Kept, Lease, NAME, Renewal, TokenStorage, held::Held};
 use crate::{
+    Kind, Result, Timestamp,
     config::Config,
     cookies::{MAX_COOKIE, Opened, Purpose, SealedCookies},
-    error::{Kind, Result},
     log::Reason,
     logout_mark,
     session::{Limits, Need, Session, Visitor},
-    timestamp::Timestamp,
 };
 
 /// Keeps each session in a cookie of its browser.
@@ -44,11 +43,11 @@ impl CookieStorage {
     }
 
     fn held(&self, request: &Request) -> Held<Session> {
-        Held::of(request, &self.cookies)
+        Held::of(request, &self.cookies, Purpose::Session, Session::is_known)
     }
 
     fn read(&self, request: &Request, now: Timestamp) -> Visitor {
-        match self.held(request).current() {
+        match self.held(request).current(|session| &session.identity.sub) {
             Opened::Absent => Visitor::SignedOut,
             Opened::Unreadable => Visitor::Unusable(Reason::CookieUnreadable),
             Opened::Value(session) => {

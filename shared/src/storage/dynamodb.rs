@@ -21,17 +21,16 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{Created, Ended, Kept, Lease, NAME, Renewal, TokenStorage, held::Held};
 use crate::{
+    Error, Kind, Result, Timestamp,
     config::{Config, TableConfig},
     cookies::{MAX_COOKIE, Opened, Purpose, SealedCookies},
-    error::{Error, Kind, Result},
     http_client,
     log::{self, Event, Outcome, Reason},
     logout_mark, random,
     session::{Limits, Need, Session, Visitor},
-    timestamp::Timestamp,
 };
 use item::Item;
-use table::{Table, Written};
+use table::Table;
 use ticket::Ticket;
 
 /// How long one request may renew before another may try, beside the skew of clocks. It is longer than the requests to
@@ -72,11 +71,11 @@ impl DynamoDbStorage {
     }
 
     fn held(&self, request: &Request) -> Held<Ticket> {
-        Held::of(request, &self.cookies)
+        Held::of(request, &self.cookies, Purpose::Ticket, Ticket::is_known)
     }
 
     fn ticket(&self, request: &Request) -> Opened<Ticket> {
-        self.held(request).current()
+        self.held(request).current(Ticket::sub)
     }
 
     /// The session that a ticket leads to, and its item; or the reason why there is none.
@@ -167,20 +166,17 @@ impl DynamoDbStorage {
         if !item.is_idle(self.idle / 10, now) {
             return true;
         }
-        match self.table.note_use(ticket, now).await {
-            Ok(written) => written == Written::Yes,
-            Err(error) => {
-                log::write(Event::Request, Outcome::Partial, error.row().reason.into());
-                true
-            }
-        }
+        self.table.note_use(ticket, now).await.unwrap_or_else(|error| {
+            log::write(Event::Request, Outcome::Partial, error.row().reason.into());
+            true
+        })
     }
 
     /// The right to renew, unless another request has it or the session has changed.
     async fn take_lease(&self, ticket: &Ticket, item: &Item, now: Timestamp) -> Result<Option<Lease>> {
         let id = random::text::<16>()?;
         let written = self.table.take_lease(ticket, item.version, &id, now).await?;
-        Ok((written == Written::Yes).then_some(Lease::Exclusive { id, version: item.version }))
+        Ok(written.then_some(Lease::Exclusive { id, version: item.version }))
     }
 }
 
@@ -282,10 +278,10 @@ impl TokenStorage for DynamoDbStorage {
         let (Opened::Value(ticket), Lease::Exclusive { id, version }) = (self.ticket(request), lease) else {
             return Ok(Kept::No(Visitor::Unusable(Reason::CookieUnreadable)));
         };
-        match self.table.replace(&ticket, session, version + 1, &id).await? {
-            Written::Yes => Ok(Kept::Yes(None)),
-            Written::No => Ok(Kept::No(self.visitor(request, now).await?)),
+        if self.table.replace(&ticket, session, version + 1, &id).await? {
+            return Ok(Kept::Yes(None));
         }
+        Ok(Kept::No(self.visitor(request, now).await?))
     }
 }
 

@@ -49,7 +49,7 @@ async fn one_of_two_renewals_is_ours_and_the_other_uses_the_token_that_is_there(
     assert!(matches!(storage.begin_renewal(&request, soon_over).await.unwrap(), Renewal::NotNeeded));
     assert!(matches!(visitor(&storage, &request, soon_over).await, Visitor::SignedIn(_)));
     session.replace_tokens(vec![renewed(soon_over)]);
-    session.note_success(soon_over);
+    session.note_renewal(soon_over);
     let kept = storage.finish_renewal(&request, lease, &session, soon_over).await.unwrap();
     assert!(is_kept(&kept));
     assert_eq!(visitor(&storage, &request, soon_over).await, Visitor::SignedIn(session));
@@ -112,10 +112,10 @@ async fn the_lease_of_a_dead_holder_runs_out_and_its_late_result_is_refused() ->
     assert_ne!(format!("{lease:?}"), format!("{dead:?}"));
 
     late.replace_tokens(vec![renewed(over)]);
-    late.note_success(over);
+    late.note_renewal(over);
     assert!(matches!(storage.finish_renewal(&request, dead, &late, next).await.unwrap(), Kept::No(_)));
     session.replace_tokens(vec![renewed(next)]);
-    session.note_success(next);
+    session.note_renewal(next);
     assert!(is_kept(&storage.finish_renewal(&request, lease, &session, next).await.unwrap()));
     Ok(())
 }
@@ -129,7 +129,7 @@ async fn a_sealed_session_from_before_a_renewal_signs_no_user_in() -> Result<()>
     let over = noon() + TOKEN_LIFE;
     let (mut session, lease) = begin_renewal(&storage, &request, over).await;
     session.replace_tokens(vec![renewed(over)]);
-    session.note_success(over);
+    session.note_renewal(over);
     assert!(is_kept(&storage.finish_renewal(&request, lease, &session, over).await.unwrap()));
 
     let mut item = table.scan()?.remove(0);
@@ -150,7 +150,7 @@ async fn a_renewal_in_flight_does_not_bring_back_a_session_that_was_logged_out()
     storage.end(&request).await.unwrap();
 
     session.replace_tokens(vec![renewed(over)]);
-    session.note_success(over);
+    session.note_renewal(over);
     let kept = storage.finish_renewal(&request, lease, &session, over).await.unwrap();
 
     assert!(matches!(kept, Kept::No(Visitor::Unusable(Reason::SessionGone))));
@@ -179,7 +179,7 @@ async fn of_many_pages_one_checks_the_rules_and_the_others_go_on_until_the_check
     assert!(matches!(visitor(&storage, &request, half).await, Visitor::SignedIn(_)));
 
     session.admission = admitted(&[GROUP], &[], half).admission;
-    session.note_success(half);
+    session.note_renewal(half);
     assert!(is_kept(&storage.finish_renewal(&request, lease, &session, half).await.unwrap()));
     let later = noon() + Duration::from_hours(1);
     assert!(

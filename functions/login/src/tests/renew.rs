@@ -245,7 +245,7 @@ async fn a_script_keeps_what_was_renewed_although_it_has_to_log_in() {
     sign_in(&world, &mut browser, "ada").await;
     let session = world.session_of(&browser).await.unwrap();
     let transfer: Vec<_> = session.tokens.into_iter().filter(|token| token.resource_server == TRANSFER).collect();
-    assert_eq!(world.state().1.revoke(&transfer).await, 0);
+    assert_eq!(world.state().1.revoke(&transfer, &[]).await, 0);
     world.later(TOKEN_LIFE);
 
     let response = send(&world, &mut browser, script()).await;

@@ -173,7 +173,7 @@ async fn every_token_of_every_service_is_revoked() {
     let world = World::start().await;
     let SignedIn { tokens, .. } = world.sign_in().await.unwrap();
 
-    assert_eq!(world.globus().revoke(&tokens).await, 0);
+    assert_eq!(world.globus().revoke(&tokens, &[]).await, 0);
 
     let issued = world.stand_in.issued_tokens();
     assert_eq!(issued.len(), 4);
@@ -188,7 +188,7 @@ async fn a_revocation_that_globus_refuses_is_not_taken_for_done() {
         let log = Log::listen();
         world.stand_in.fault(Endpoint::Revoke, respond_with(status, "application/json", "{}"));
 
-        assert_eq!(world.globus().revoke(&tokens).await, 4, "{status}");
+        assert_eq!(world.globus().revoke(&tokens, &[]).await, 4, "{status}");
 
         log.assert_reason("tokens_not_revoked");
     }
@@ -202,7 +202,7 @@ async fn a_revocation_without_a_response_ends_after_two_seconds() {
     world.stand_in.fault(Endpoint::Revoke, Fault::Hold);
 
     let begun = Instant::now();
-    assert_eq!(world.globus().revoke(&tokens).await, 4);
+    assert_eq!(world.globus().revoke(&tokens, &[]).await, 4);
 
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
     log.assert_reason("tokens_not_revoked");

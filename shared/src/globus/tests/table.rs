@@ -339,7 +339,7 @@ async fn check_renewal(name: &str, odd: Bend, expected: Effect) {
     }
     assert!(renewed.failures.is_empty(), "{name}: {:?}", renewed.failures);
     session.replace_tokens(renewed.tokens);
-    session.note_success(now());
+    session.note_renewal(now());
     let [new] = &session.tokens[..] else { panic!("{name}") };
     assert_eq!(world.revoked(&issued), 0, "{name}");
     assert_eq!(new.access_token.expose(), issued[0], "{name}");

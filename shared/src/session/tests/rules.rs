@@ -36,7 +36,7 @@ fn a_check_is_good_for_an_hour_and_repeated_after_half_of_it() {
 fn after_a_check_that_failed_no_page_is_sent_to_the_next_at_once() {
     let rules = rules("anl.gov");
     let (limits, mut session) = (limits(&rules), checked(&rules, None));
-    session.note_success(after(HOUR / 2));
+    session.note_renewal(after(HOUR / 2));
 
     assert!(!session.check_is_due(&limits, after(HOUR / 2 + 59)));
     assert!(session.check_is_due(&limits, after(HOUR / 2 + 60)));

@@ -2,15 +2,7 @@
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
-use crate::{
-    error::{Error, Kind},
-    log::Reason,
-};
-
-/// Whether the condition of a write did not hold.
-pub(super) fn is_refused_by_condition<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
-    error.code() == Some("ConditionalCheckFailedException")
-}
+use crate::{Error, Kind, log::Reason};
 
 /// The error for a failed request. Only its kind is used: the text of an SDK error may repeat what was sent.
 pub(super) fn failure<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Error {

@@ -7,16 +7,10 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
 use super::{
     LEASE,
-    table::{Attributes, attribute},
+    table::{self, Attributes},
     ticket::Ticket,
 };
-use crate::{
-    error::{Kind, Result},
-    log::Reason,
-    random,
-    session::Session,
-    timestamp::{SKEW, Timestamp},
-};
+use crate::{Kind, Result, Timestamp, log::Reason, random, session::Session, timestamp::SKEW};
 
 /// The format of items. A new format is read for one release before it is written.
 pub(super) const FORMAT_VERSION: u64 = 1;
@@ -37,9 +31,9 @@ impl From<Attributes> for Item {
         let number = |name: &str| attributes.get(name)?.as_n().ok()?.parse().ok();
         let number = |name| number(name).unwrap_or_default();
         let time = |name| Timestamp::from_seconds(number(name));
-        let (version, format) = (number(attribute::VERSION), number(attribute::FORMAT));
-        let (last_used_at, lease_until) = (time(attribute::LAST_USED_AT), time(attribute::LEASE_UNTIL));
-        let sealed = match attributes.remove(attribute::SEALED) {
+        let (version, format) = (number(table::VERSION), number(table::FORMAT));
+        let (last_used_at, lease_until) = (time(table::LAST_USED_AT), time(table::LEASE_UNTIL));
+        let sealed = match attributes.remove(table::SEALED) {
             Some(AttributeValue::B(sealed)) => sealed.into_inner(),
             _ => Vec::new(),
         };

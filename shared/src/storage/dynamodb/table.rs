@@ -18,6 +18,7 @@ use aws_sdk_dynamodb::{
     config::{
         BehaviorVersion, Credentials, Region, StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig,
     },
+    error::{ProvideErrorMetadata, SdkError},
     operation::update_item::builders::UpdateItemFluentBuilder,
     primitives::Blob,
     types::{AttributeValue, ReturnValue},
@@ -25,17 +26,12 @@ use aws_sdk_dynamodb::{
 
 use super::{
     LEASE, connector,
-    failure::{failure, is_refused_by_condition},
+    failure::failure,
     item::{self, Item},
     ticket::Ticket,
 };
 use crate::{
-    config::TableConfig,
-    error::{Kind, Result},
-    http_client,
-    log::Reason,
-    session::Session,
-    timestamp::{SKEW, Timestamp},
+    Kind, Result, Timestamp, config::TableConfig, http_client, log::Reason, session::Session, timestamp::SKEW,
 };
 
 /// The time limits of one attempt, and of a request with all its attempts. A function that waits is paid for.
@@ -46,29 +42,16 @@ pub(super) const WAIT_FOR: Duration = Duration::from_secs(4);
 pub(super) type Attributes = HashMap<String, AttributeValue>;
 
 /// The name of each attribute.
-pub(super) mod attribute {
-    pub(in super::super) const SUB: &str = "sub";
-    pub(in super::super) const SESSION_ID: &str = "session_id";
-    pub(in super::super) const FORMAT: &str = "format";
-    pub(in super::super) const SEALED: &str = "sealed";
-    pub(in super::super) const VERSION: &str = "version";
-    pub(in super::super) const CREATED_AT: &str = "created_at";
-    pub(in super::super) const LAST_USED_AT: &str = "last_used_at";
-    pub(in super::super) const EXPIRES_AT: &str = "expires_at";
-    pub(in super::super) const LEASE_ID: &str = "lease_id";
-    pub(in super::super) const LEASE_UNTIL: &str = "lease_until";
-}
-use attribute::{
-    CREATED_AT, EXPIRES_AT, FORMAT, LAST_USED_AT, LEASE_ID, LEASE_UNTIL, SEALED, SESSION_ID, SUB, VERSION,
-};
-
-/// Whether the condition of a write held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub(super) enum Written {
-    Yes,
-    No,
-}
+pub(super) const SUB: &str = "sub";
+pub(super) const SESSION_ID: &str = "session_id";
+pub(super) const FORMAT: &str = "format";
+pub(super) const SEALED: &str = "sealed";
+pub(super) const VERSION: &str = "version";
+pub(super) const CREATED_AT: &str = "created_at";
+pub(super) const LAST_USED_AT: &str = "last_used_at";
+pub(super) const EXPIRES_AT: &str = "expires_at";
+pub(super) const LEASE_ID: &str = "lease_id";
+pub(super) const LEASE_UNTIL: &str = "lease_until";
 
 /// The session table and the client that reaches it.
 #[derive(Debug)]
@@ -130,11 +113,7 @@ impl Table {
             .item(EXPIRES_AT, time(expires))
             .condition_expression(format!("attribute_not_exists({SESSION_ID}) OR {SEALED} = :sealed"))
             .expression_attribute_values(":sealed", sealed);
-        match put.send().await {
-            Ok(_) => Ok(()),
-            Err(error) if is_refused_by_condition(&error) => Err(Kind::Internal(Reason::SessionIdTaken).into()),
-            Err(error) => Err(failure(&error)),
-        }
+        if is_written(put.send().await)? { Ok(()) } else { Err(Kind::Internal(Reason::SessionIdTaken).into()) }
     }
 
     /// Deletes an item; returns it.
@@ -167,18 +146,19 @@ impl Table {
         }
     }
 
-    /// Notes when the session was last used, unless it has ended.
-    pub(super) async fn note_use(&self, ticket: &Ticket, now: Timestamp) -> Result<Written> {
+    /// Notes when the session was last used, unless it has ended. Returns whether it has not.
+    pub(super) async fn note_use(&self, ticket: &Ticket, now: Timestamp) -> Result<bool> {
         let update = self
             .update(ticket)
             .update_expression(format!("SET {LAST_USED_AT} = :now"))
             .condition_expression(format!("attribute_exists({SESSION_ID})"))
             .expression_attribute_values(":now", time(now));
-        written(update).await
+        is_written(update.send().await)
     }
 
-    /// Takes the lease `id`, unless another one is valid by the clock of any instance, or the item is of another version.
-    pub(super) async fn take_lease(&self, ticket: &Ticket, version: u64, id: &str, now: Timestamp) -> Result<Written> {
+    /// Takes the lease `id`, unless another one is valid by the clock of any instance, or the item is of another version. Returns
+    /// whether it has taken it.
+    pub(super) async fn take_lease(&self, ticket: &Ticket, version: u64, id: &str, now: Timestamp) -> Result<bool> {
         let update = self
             .update(ticket)
             .update_expression(format!("SET {LEASE_ID} = :id, {LEASE_UNTIL} = :until"))
@@ -191,18 +171,12 @@ impl Table {
             // Inclusive at both ends: a lease that ended at `now - SKEW` is over.
             .expression_attribute_values(":past", time(now - SKEW + Duration::from_secs(1)))
             .expression_attribute_values(":future", time(now + LEASE + SKEW));
-        written(update).await
+        is_written(update.send().await)
     }
 
     /// Replaces the session and gives the lease back, if the item still has it. A session that has ended has none, so it
-    /// is not brought back.
-    pub(super) async fn replace(
-        &self,
-        ticket: &Ticket,
-        session: &Session,
-        version: u64,
-        lease: &str,
-    ) -> Result<Written> {
+    /// is not brought back. Returns whether it was replaced.
+    pub(super) async fn replace(&self, ticket: &Ticket, session: &Session, version: u64, lease: &str) -> Result<bool> {
         let sealed = AttributeValue::B(Blob::new(item::seal(session, ticket, version)?));
         let update = self
             .update(ticket)
@@ -211,7 +185,7 @@ impl Table {
             .expression_attribute_values(":sealed", sealed)
             .expression_attribute_values(":version", number(version))
             .expression_attribute_values(":lease", text(lease));
-        written(update).await
+        is_written(update.send().await)
     }
 
     fn update(&self, ticket: &Ticket) -> UpdateItemFluentBuilder {
@@ -219,10 +193,11 @@ impl Table {
     }
 }
 
-async fn written(update: UpdateItemFluentBuilder) -> Result<Written> {
-    match update.send().await {
-        Ok(_) => Ok(Written::Yes),
-        Err(error) if is_refused_by_condition(&error) => Ok(Written::No),
+/// Whether a write was carried out: not if its condition did not hold.
+fn is_written<T, E: ProvideErrorMetadata>(response: Result<T, SdkError<E>>) -> Result<bool> {
+    match response {
+        Ok(_) => Ok(true),
+        Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
         Err(error) => Err(failure(&error)),
     }
 }

@@ -183,12 +183,12 @@ async fn every_write_has_its_condition() {
     let [created, used, expires] = ["created_at", "last_used_at", "expires_at"].map(|name| &put["Item"][name]["N"]);
     assert_eq!([created, used, expires], ["1800000000", "1800000000", "1800003600"]);
 
-    assert_eq!(storage.table.note_use(&ticket, noon()).await.unwrap(), Written::Yes);
+    assert!(storage.table.note_use(&ticket, noon()).await.unwrap());
     let noted = endpoint.last();
     assert_eq!(noted["ConditionExpression"], "attribute_exists(session_id)");
     assert_eq!(noted["UpdateExpression"], "SET last_used_at = :now");
 
-    assert_eq!(storage.table.take_lease(&ticket, 3, "a-lease", noon()).await.unwrap(), Written::Yes);
+    assert!(storage.table.take_lease(&ticket, 3, "a-lease", noon()).await.unwrap());
     let leased = endpoint.last();
     assert_eq!(
         leased["ConditionExpression"],
@@ -204,7 +204,7 @@ async fn every_write_has_its_condition() {
     });
     assert_eq!(leased["ExpressionAttributeValues"], values);
 
-    assert_eq!(storage.table.replace(&ticket, &session, 4, "a-lease").await.unwrap(), Written::Yes);
+    assert!(storage.table.replace(&ticket, &session, 4, "a-lease").await.unwrap());
     let replaced = endpoint.last();
     assert_eq!(replaced["ConditionExpression"], "lease_id = :lease OR sealed = :sealed");
     let update = "SET sealed = :sealed, version = :version REMOVE lease_id, lease_until";
@@ -288,7 +288,8 @@ fn a_ticket_and_an_item_of_the_first_release_can_be_read() {
     let ticket = include_str!("../samples/ticket-1.txt").trim();
     let request = Event::get("/").cookie(&format!("__Host-session={ticket}")).request();
     let app = app("http://127.0.0.1:9");
-    let Opened::Value(ticket) = Held::<Ticket>::of(&request, &app.cookies).current() else {
+    let held = Held::of(&request, &app.cookies, Purpose::Ticket, Ticket::is_known);
+    let Opened::Value(ticket) = held.current(Ticket::sub) else {
         panic!("the ticket cannot be read");
     };
     let sealed = URL_SAFE_NO_PAD.decode(include_str!("../samples/item-1.txt").trim()).unwrap();
@@ -298,7 +299,7 @@ fn a_ticket_and_an_item_of_the_first_release_can_be_read() {
         ("sealed".to_owned(), AttributeValue::B(Blob::new(sealed))),
     ]));
     let mut renewed = of_the_first_release(session(noon()));
-    renewed.note_success(noon() + Duration::from_secs(7));
+    renewed.note_renewal(noon() + Duration::from_secs(7));
     assert_eq!(item.open(&ticket), Some(renewed));
 }
 

@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
-use crate::{config::Secret, cookies::Purpose, error::Result, random, storage::held::InCookie};
+use crate::{Result, Secret, random};
 
 /// The version of the stored form. A new version is read for one release before it is written.
 const VERSION: u8 = 1;
@@ -38,17 +38,5 @@ impl Ticket {
     /// The 32 bytes of the key, if they are that.
     pub(super) fn key(&self) -> Option<Vec<u8>> {
         URL_SAFE_NO_PAD.decode(self.3.expose()).ok()
-    }
-}
-
-impl InCookie for Ticket {
-    const PURPOSE: Purpose = Purpose::Ticket;
-
-    fn is_known(&self) -> bool {
-        self.is_known()
-    }
-
-    fn sub(&self) -> &str {
-        self.sub()
     }
 }
