@@ -65,7 +65,8 @@ impl Process {
             family.extend(children.map(|(id, _)| *id).collect::<Vec<_>>());
         }
         let ids = family.iter().map(u32::to_string);
-        drop(tools::command("kill").arg("-KILL").args(ids).status());
+        // One may have ended since, of which `kill` would speak.
+        drop(tools::command("kill").arg("-KILL").args(ids).stderr(Stdio::null()).status());
     }
 
     /// How the program ended, if it has.
