@@ -349,7 +349,9 @@ impl Session {
     /// Notes that a renewal has failed, if the user can go on with the present token for Globus Auth until the next one is
     /// tried: that is after ten seconds by the clock of any instance, or two instances would send the browser to each other.
     pub fn note_failure(&mut self, now: Timestamp) -> bool {
-        let goes_on = self.find(GLOBUS_AUTH).is_none_or(|token| token.time_left(now) >= SKEW + RENEW_AGAIN_AFTER);
+        let until = now + SKEW + RENEW_AGAIN_AFTER;
+        let lasts = |token: &Token| token.renewable_from().is_none() || token.expires() >= until;
+        let goes_on = self.find(GLOBUS_AUTH).is_none_or(lasts);
         if goes_on {
             self.note_renewal(now + SKEW);
         }

@@ -74,7 +74,7 @@ async fn renew(visit: &Visit<'_>) -> Result<(Next, Vec<Cookie<'static>>)> {
 
 async fn carry_out(visit: &Visit<'_>, mut session: Session, lease: Lease) -> Result<(Next, Vec<Cookie<'static>>)> {
     let Visit { app, globus, request, now, .. } = visit;
-    let before = session.tokens.clone();
+    let before = session.clone();
     // By a clock ahead, as that of the function may be that sent the browser here.
     let check_is_due = session.check_is_due(&app.config.limits(), *now + SKEW);
     let Renewed { tokens, mut failures } = globus.refresh(&session, *now).await;
@@ -85,7 +85,9 @@ async fn carry_out(visit: &Visit<'_>, mut session: Session, lease: Lease) -> Res
         match admission::check(visit, &mut session).await {
             Ok(Checked::Admitted) => {}
             Ok(Checked::Refused(refusal)) => return refuse(visit, session, &refusal).await,
-            Ok(Checked::WithoutToken) => sign_in_because = Some(Reason::CheckTokenRefused),
+            // The token may only have expired, since its renewal has failed: then the next try helps, and no login is needed.
+            Ok(Checked::WithoutToken) if failures.is_empty() => sign_in_because = Some(Reason::CheckTokenRefused),
+            Ok(Checked::WithoutToken) => {}
             Err(error) => failures.push(error),
         }
     }
@@ -94,7 +96,8 @@ async fn carry_out(visit: &Visit<'_>, mut session: Session, lease: Lease) -> Res
         session.note_renewal(*now);
         true
     } else {
-        session.is_admitted(&app.config.limits(), *now) && session.note_failure(*now)
+        // By a clock ahead, as that of the page may be: it would send the browser back at once.
+        session.is_admitted(&app.config.limits(), *now + SKEW) && session.note_failure(*now)
     };
     let cookie = match app.storage.finish_renewal(request, lease, &session, *now).await {
         Ok(Kept::Yes(cookie)) => cookie,
@@ -105,7 +108,7 @@ async fn carry_out(visit: &Visit<'_>, mut session: Session, lease: Lease) -> Res
         }
         Err(error) => {
             // The session may be kept all the same: the response to the write was lost.
-            let kept = app.visitor(request, *now).await.map_or_else(|_| before, |visitor| visitor.tokens().to_vec());
+            let kept = app.visitor(request, *now).await.map_or(before.tokens, |visitor| visitor.tokens().to_vec());
             globus.revoke(&tokens, &kept).await;
             return Err(error.during(Event::Renewal));
         }
@@ -119,7 +122,11 @@ async fn carry_out(visit: &Visit<'_>, mut session: Session, lease: Lease) -> Res
     match failures.into_iter().next() {
         None => log_result(Outcome::Success, None, &session),
         Some(failure) if goes_on => log_result(Outcome::Failure, Some(failure.row().reason), &session),
-        Some(failure) => return Err(cookies.fold(failure.during(Event::Renewal), Error::with_cookie)),
+        // Here too, only a cookie with something new may replace that of another tab.
+        Some(failure) => {
+            let new = cookies.filter(|_| session != before);
+            return Err(new.fold(failure.during(Event::Renewal), Error::with_cookie));
+        }
     }
     Ok((Next::GoOn, cookies.collect()))
 }

@@ -184,6 +184,7 @@ fn a_token_that_ends_before_the_next_renewal_is_tried_is_not_used_after_a_failed
         assert_eq!(session.note_failure(after(seconds)), goes_on, "after {seconds} s");
         assert_eq!(standing(&session, after(seconds)), if goes_on { "signed in" } else { "needs renewal" });
     }
+    assert!(without_refresh_tokens(session(172_800, 172_800)).note_failure(after(172_799)), "none is tried any more");
     let mut session = session(172_800, 172_800);
     session.note_failure(after(172_760));
     assert_eq!(standing(&session, after(172_799)), "signed in");

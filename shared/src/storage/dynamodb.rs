@@ -28,6 +28,7 @@ use crate::{
     log::{self, Event, Outcome, Reason},
     logout_mark, random,
     session::{Limits, Need, Session, Visitor},
+    timestamp::SKEW,
 };
 use item::Item;
 use table::Table;
@@ -83,13 +84,10 @@ impl DynamoDbStorage {
         let Some(mut item) = self.table.get(ticket).await? else {
             return Ok(Err(Reason::SessionGone));
         };
-        let Some(mut session) = item.open(ticket) else {
+        let Some(session) = item.open(ticket) else {
             return Ok(Err(Reason::SessionUnreadable));
         };
         item.disbelieve_the_future(&session, now);
-        if item.is_leased(now) {
-            session.being_renewed(now);
-        }
         Ok(Ok((session, item)))
     }
 
@@ -111,10 +109,15 @@ impl DynamoDbStorage {
             Opened::Unreadable => return Ok((Visitor::Unusable(Reason::CookieUnreadable), None)),
             Opened::Value(ticket) => ticket,
         };
-        Ok(match self.load(&ticket, now).await? {
-            Ok((session, item)) => (self.visitor_with(session, &item, request, now), Some((ticket, item))),
-            Err(reason) => (Visitor::Unusable(reason), None),
-        })
+        let (mut session, item) = match self.load(&ticket, now).await? {
+            Ok(found) => found,
+            Err(reason) => return Ok((Visitor::Unusable(reason), None)),
+        };
+        // For longer than the login function does, whose clock may be behind: it would send the browser back at once.
+        if item.is_leased(now - SKEW) {
+            session.being_renewed(now);
+        }
+        Ok((self.visitor_with(session, &item, request, now), Some((ticket, item))))
     }
 
     /// Whether the ticket leads to a session that has not ended.
@@ -248,9 +251,13 @@ impl TokenStorage for DynamoDbStorage {
         let begun = Instant::now();
         loop {
             let now = now + begun.elapsed();
-            let Ok((session, item)) = self.load(&ticket, now).await? else {
+            let Ok((mut session, item)) = self.load(&ticket, now).await? else {
                 return Ok(Renewal::SignInNeeded);
             };
+            if item.is_leased(now) {
+                // As by a clock that is ahead, like that of the function may be that sent the browser here.
+                session.being_renewed(now + SKEW);
+            }
             let (Visitor::SignedIn(session) | Visitor::NeedsRenewal(session) | Visitor::LoginTooOld(session)) =
                 self.visitor_with(session, &item, request, now)
             else {

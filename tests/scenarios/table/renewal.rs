@@ -64,13 +64,46 @@ async fn a_page_whose_clock_is_ahead_uses_the_token_that_is_there_while_another_
     let soon_over = noon() + TOKEN_LIFE - Duration::from_mins(1);
     let (_, _held) = begin_renewal(&storage, &request, soon_over).await;
 
-    let ahead = soon_over + Duration::from_secs(17 + 29);
+    let ahead = soon_over + Duration::from_secs(59);
     assert!(matches!(visitor(&storage, &request, ahead).await, Visitor::SignedIn(_)));
     let behind = soon_over + Duration::from_secs(29);
     assert!(matches!(storage.begin_renewal(&request, behind).await.unwrap(), Renewal::NotNeeded));
-    let over = soon_over + Duration::from_secs(17 + 30);
+    let over = soon_over + Duration::from_mins(1);
     assert!(matches!(visitor(&storage, &request, over).await, Visitor::NeedsRenewal(_)));
     begin_renewal(&storage, &request, over).await;
+    Ok(())
+}
+
+/// A page whose clock is ahead would be sent back to it at once.
+#[tokio::test]
+async fn a_renewal_is_waited_for_while_the_token_of_another_service_ends() -> Result<()> {
+    let (storage, _table) = storage()?;
+    let mut session = session(noon());
+    session.tokens[1].lifetime = TOKEN_LIFE - Duration::from_secs(40);
+    let request = begin(&storage, &session).await;
+    let soon_over = noon() + TOKEN_LIFE - Duration::from_mins(1);
+    let (_, _held) = begin_renewal(&storage, &request, soon_over).await;
+
+    let waited = storage.begin_renewal(&request, soon_over).await.unwrap_err();
+    assert_eq!(waited.row().reason.as_str(), "renewal_takes_too_long");
+    Ok(())
+}
+
+/// The lease of a request that has died ends later for a page than for a renewal, whose clock may be behind.
+#[tokio::test]
+async fn a_page_that_can_wait_believes_a_lease_for_half_a_minute_more_than_a_renewal() -> Result<()> {
+    let (storage, _table) = storage_with_rules(&[GROUP])?;
+    let request = begin(&storage, &admitted(&[GROUP], &[], noon())).await;
+    let half = noon() + Duration::from_mins(30);
+    begin_renewal(&storage, &request, half).await;
+
+    let limits = configure(&[GROUP], Config::read).unwrap().limits();
+    for (seconds, is_due) in [(17 + 59, false), (17 + 60, true)] {
+        let now = half + Duration::from_secs(seconds);
+        let Visitor::SignedIn(session) = visitor(&storage, &request, now).await else { panic!("not signed in") };
+        assert_eq!(session.check_is_due(&limits, now), is_due, "after {seconds} s");
+    }
+    begin_renewal(&storage, &request, half + Duration::from_secs(17 + 30)).await;
     Ok(())
 }
 

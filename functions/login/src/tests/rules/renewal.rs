@@ -251,6 +251,36 @@ async fn a_consent_that_was_withdrawn_leads_to_a_sign_in() {
     }
 }
 
+/// The check is then made with a token that has expired, and that Globus refuses.
+#[tokio::test]
+async fn a_user_whose_tokens_could_not_be_renewed_is_not_sent_to_log_in_by_the_check() {
+    let inactive = respond(200, r#"{"active":false}"#);
+    for (rule, endpoint, refused) in [
+        (GROUP, Endpoint::MyGroups, respond(401, "{}")),
+        (("MAX_AUTHENTICATION_MINUTES", "6000"), Endpoint::Introspect, inactive),
+    ] {
+        let (world, mut browser) = after(&[rule], "member", Duration::from_hours(49)).await;
+        world.stand_in.fault(Endpoint::Token, respond(503, "{}"));
+        world.stand_in.fault(endpoint, refused);
+        renew(&world, &mut browser).await.assert_page(503, "Globus is not responding").assert_page(503, "Try again");
+
+        world.stand_in.clear_faults();
+        renew(&world, &mut browser).await.assert_redirect(302, "https://gateway.example/files");
+        assert_eq!(page(&world, &browser).await, "in");
+    }
+}
+
+/// Another instance, whose clock is ahead, would send the browser back at once.
+#[tokio::test]
+async fn a_check_that_fails_half_a_minute_before_it_must_be_done_offers_another_try() {
+    for (seconds, redirects) in [(3_569, true), (3_570, false)] {
+        let (world, mut browser) = after(&[GROUP], "member", Duration::from_secs(seconds)).await;
+        world.stand_in.fault(Endpoint::MyGroups, respond(500, "{}"));
+        let response = renew(&world, &mut browser).await;
+        assert_eq!(response.status, if redirects { 302 } else { 503 }, "after {seconds} s");
+    }
+}
+
 #[tokio::test]
 async fn nothing_is_checked_with_tokens_that_globus_no_longer_renews() {
     let mut world = World::with(&[GROUP, ("RULES_EVERY_MINUTES", "10")]).await;
