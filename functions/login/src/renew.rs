@@ -83,11 +83,10 @@ async fn carry_out(visit: &Visit<'_>, mut session: Session, lease: Lease) -> Res
     let mut sign_in_because = code_refused.then_some(Reason::CodeRefused);
     if check_is_due && !code_refused {
         match admission::check(visit, &mut session).await {
-            Ok(Checked::Admitted) => {}
             Ok(Checked::Refused(refusal)) => return refuse(visit, session, &refusal).await,
-            // The token may only have expired, since its renewal has failed: then the next try helps, and no login is needed.
             Ok(Checked::WithoutToken) if failures.is_empty() => sign_in_because = Some(Reason::CheckTokenRefused),
-            Ok(Checked::WithoutToken) => {}
+            // Its token may only have expired, since its renewal has failed: then the next try helps, and no login is needed.
+            Ok(Checked::WithoutToken | Checked::Admitted) => {}
             Err(error) => failures.push(error),
         }
     }

@@ -79,7 +79,7 @@ async fn a_page_whose_clock_is_ahead_uses_the_token_that_is_there_while_another_
 async fn a_renewal_is_waited_for_while_the_token_of_another_service_ends() -> Result<()> {
     let (storage, _table) = storage()?;
     let mut session = session(noon());
-    session.tokens[1].lifetime = TOKEN_LIFE - Duration::from_secs(40);
+    session.tokens[1].received = noon() - Duration::from_secs(40);
     let request = begin(&storage, &session).await;
     let soon_over = noon() + TOKEN_LIFE - Duration::from_mins(1);
     let (_, _held) = begin_renewal(&storage, &request, soon_over).await;
