@@ -66,7 +66,7 @@ fn fuzz(
                 }
                 Err(error) => {
                     let reason = error.to_string();
-                    assert!(failures.contains(&reason.as_str()) || reason == SLOW, "{error}");
+                    assert!(failures.contains(&reason.as_str()) || SLOW.contains(&reason.as_str()), "{error}");
                     assert!(!format!("{error} {error:?}").contains(CANARY), "{error:?}");
                     false
                 }
