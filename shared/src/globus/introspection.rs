@@ -154,10 +154,17 @@ mod tests {
         }
     }
 
+    /// Two readers could each use another one.
     #[test]
-    fn a_policy_that_occurs_twice_keeps_both_answers() {
-        let twice = parse(r#"{"policy_evaluations":{"p":{"evaluation":true},"p":{"evaluation":false}}}"#).unwrap();
-        assert_eq!(twice.policies, [("p".to_owned(), true), ("p".to_owned(), false)]);
+    fn a_policy_or_a_login_that_occurs_twice_fulfils_nothing() {
+        let good = r#"{"auth_time":1}"#;
+        for body in [
+            r#"{"policy_evaluations":{"p":{"evaluation":true},"p":{"evaluation":false}}}"#.to_owned(),
+            format!(r#"{{"session_info":{{"authentications":{{"a":{good},"a":true}}}}}}"#),
+            format!(r#"{{"session_info":{{"authentications":{{"a":{good},"a":{good}}}}}}}"#),
+        ] {
+            assert_eq!(parse(&body), Some(Introspection::default()), "{body}");
+        }
     }
 
     #[test]

@@ -1,30 +1,26 @@
 //! Reads JSON so that one member of another form than documented does not spoil the others.
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeMap, fmt};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeOwned, MapAccess, Visitor},
+    de::{DeserializeOwned, Error as _, MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
-/// The members of an object, in their order; those that occur twice are both there.
+/// The members of an object, each with a name of its own: of two by one name, two readers could each use another.
 #[derive(Debug, Default)]
-pub(super) struct Members(pub(super) Vec<(String, Box<RawValue>)>);
+pub(super) struct Members(pub(super) BTreeMap<String, Box<RawValue>>);
 
 impl Members {
     /// The members of an object; none if the text is not one, or has a member twice.
     pub(super) fn parse(json: &str) -> Option<Self> {
-        let members: Self = serde_json::from_str(json).ok()?;
-        let names: BTreeSet<_> = members.0.iter().map(|(name, _)| name).collect();
-        let differ = names.len() == members.0.len();
-        differ.then_some(members)
+        serde_json::from_str(json).ok()
     }
 
     /// The value of a member. One that is absent, null, or has another form is none.
     pub(super) fn get<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
-        let (_, raw) = self.0.iter().find(|(member, _)| member == name)?;
-        serde_json::from_str(raw.get()).ok()
+        serde_json::from_str(self.0.get(name)?.get()).ok()
     }
 }
 
@@ -39,9 +35,11 @@ impl<'de> Deserialize<'de> for Members {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Members, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = object.next_entry()? {
-                    members.push(member);
+                let mut members = BTreeMap::new();
+                while let Some((name, value)) = object.next_entry()? {
+                    if members.insert(name, value).is_some() {
+                        return Err(A::Error::custom("a member twice"));
+                    }
                 }
                 Ok(Members(members))
             }
