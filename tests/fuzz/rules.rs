@@ -1,4 +1,4 @@
-//! Any response about a user: nobody comes in unless it says what the access rules ask for.
+//! Any response about a user: no user comes in unless it says what the access rules ask for.
 
 use globus_stand_in::{Endpoint, Fault};
 use serde_json::Value;

@@ -75,8 +75,9 @@ async fn renew(visit: &Visit<'_>) -> Result<(Next, Vec<Cookie<'static>>)> {
 async fn carry_out(visit: &Visit<'_>, mut session: Session, lease: Lease) -> Result<(Next, Vec<Cookie<'static>>)> {
     let Visit { app, globus, request, now, .. } = visit;
     let before = session.clone();
-    // By a clock ahead, as that of the function may be that sent the browser here.
-    let check_is_due = session.check_is_due(&app.config.limits(), *now + SKEW);
+    // By a clock ahead, as that of the function may be that sent the browser here: it would send the browser back at once.
+    let (limits, ahead) = (app.config.limits(), *now + SKEW);
+    let check_is_due = session.check_is_due(&limits, ahead);
     let Renewed { tokens, mut failures } = globus.refresh(&session, *now).await;
     session.replace_tokens(tokens.clone());
     let code_refused = failures.iter().any(|failure| *failure.kind() == Kind::CodeRefused);
@@ -95,8 +96,7 @@ async fn carry_out(visit: &Visit<'_>, mut session: Session, lease: Lease) -> Res
         session.note_renewal(*now);
         true
     } else {
-        // By a clock ahead, as that of the page may be: it would send the browser back at once.
-        session.is_admitted(&app.config.limits(), *now + SKEW) && session.note_failure(*now)
+        session.is_admitted(&limits, ahead) && session.note_failure(*now)
     };
     let cookie = match app.storage.finish_renewal(request, lease, &session, *now).await {
         Ok(Kept::Yes(cookie)) => cookie,

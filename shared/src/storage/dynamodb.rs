@@ -133,7 +133,7 @@ impl DynamoDbStorage {
         let before = self.table.get(ticket).await;
         let item = match self.table.delete(ticket).await? {
             Some(item) => Some(item),
-            // If the read has failed too, nobody knows the tokens, and the page must say that they are left.
+            // If the read has failed too, the tokens are not known, and the page must say that they are left.
             None => before?,
         };
         Ok(item.and_then(|item| item.open(ticket)))

@@ -79,6 +79,16 @@ fn without(url: &str, parameter: &str) -> String {
     format!("{before}?{}", kept.collect::<Vec<_>>().join("&"))
 }
 
+/// A browser whose user logged in too long ago, and the response that follows.
+async fn after_a_login_that_is_too_old() -> (World, Browser, Received) {
+    let (world, mut browser) = (World::with(&[RECENT]).await, Browser::default());
+    world.stand_in.log_in_ago(31 * 60);
+    let url = begin(&world, &mut browser, "/login").await;
+    let callback = world.at_globus(&url, "ada").await;
+    let again = send(&world, &mut browser, callback).await;
+    (world, browser, again)
+}
+
 fn denied(rules: &[&str]) -> End {
     End::Denied(rules.iter().map(|&rule| rule.to_owned()).collect())
 }
@@ -208,11 +218,7 @@ async fn the_second_login_survives_the_removal_of_the_first_attempt() {
 
 #[tokio::test]
 async fn a_login_that_is_too_old_is_repeated_at_globus_and_not_denied() {
-    let (world, mut browser) = (World::with(&[RECENT]).await, Browser::default());
-    world.stand_in.log_in_ago(31 * 60);
-    let url = begin(&world, &mut browser, "/login").await;
-    let callback = world.at_globus(&url, "ada").await;
-    let again = send(&world, &mut browser, callback).await;
+    let (world, mut browser, again) = after_a_login_that_is_too_old().await;
     assert_eq!(query(again.location(), "prompt"), "login");
 
     world.stand_in.log_in_ago(60);

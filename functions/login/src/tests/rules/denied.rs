@@ -4,11 +4,7 @@ use super::*;
 
 #[tokio::test]
 async fn a_login_that_stays_too_old_ends_on_the_denied_page_and_not_in_a_circle() {
-    let (world, mut browser) = (World::with(&[RECENT]).await, Browser::default());
-    world.stand_in.log_in_ago(31 * 60);
-    let url = begin(&world, &mut browser, "/login").await;
-    let callback = world.at_globus(&url, "ada").await;
-    let again = send(&world, &mut browser, callback).await;
+    let (world, mut browser, again) = after_a_login_that_is_too_old().await;
     let callback = world.at_globus(again.location(), "ada").await;
     assert_eq!(end(&world, &mut browser, callback).await, denied(&["MAX_AUTHENTICATION_MINUTES"]));
 }
