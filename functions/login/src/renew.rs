@@ -9,7 +9,7 @@ use shared::{
     log::{self, Details, Event, Outcome, Reason},
     response::{no_content, with_cookies},
     rules::{Refusal, Unmet},
-    session::Session,
+    session::{Session, Token, Visitor},
     storage::{self, Kept, Lease, Renewal},
     timestamp::SKEW,
 };
@@ -98,19 +98,10 @@ async fn carry_out(visit: &Visit<'_>, mut session: Session, lease: Lease) -> Res
     } else {
         session.is_admitted(&limits, ahead) && session.note_failure(*now)
     };
-    let cookie = match app.storage.finish_renewal(request, lease, &session, *now).await {
-        Ok(Kept::Yes(cookie)) => cookie,
-        Ok(Kept::No(visitor)) => {
-            // Logged out in the meantime: nothing else could ever use or revoke these tokens.
-            globus.revoke(&tokens, visitor.tokens()).await;
-            return Ok((if visitor.living().is_some() { Next::GoOn } else { Next::Ended }, Vec::new()));
-        }
-        Err(error) => {
-            // The session may be kept all the same: the response to the write was lost.
-            let kept = app.visitor(request, *now).await.map_or(before.tokens, |visitor| visitor.tokens().to_vec());
-            globus.revoke(&tokens, &kept).await;
-            return Err(error.during(Event::Renewal));
-        }
+    let cookie = match keep(visit, lease, &session, &tokens, &before.tokens).await? {
+        Kept::Yes(cookie) => cookie,
+        Kept::No(visitor) if visitor.living().is_some() => return Ok((Next::GoOn, Vec::new())),
+        Kept::No(_) => return Ok((Next::Ended, Vec::new())),
     };
     let cookies = cookie.into_iter().flat_map(|cookie| storage::keeping(request, &app.cookies, cookie));
     if let Some(reason) = sign_in_because {
@@ -128,6 +119,25 @@ async fn carry_out(visit: &Visit<'_>, mut session: Session, lease: Lease) -> Res
         }
     }
     Ok((Next::GoOn, cookies.collect()))
+}
+
+/// Keeps the renewed session, or revokes the new tokens if it could not be kept: nothing else could ever use or revoke them.
+async fn keep(visit: &Visit<'_>, lease: Lease, session: &Session, new: &[Token], before: &[Token]) -> Result<Kept> {
+    let Visit { app, globus, request, now, .. } = visit;
+    let kept = app.storage.finish_renewal(request, lease, session, *now).await;
+    match &kept {
+        Ok(Kept::Yes(_)) => {}
+        // Logged out in the meantime.
+        Ok(Kept::No(visitor)) => {
+            globus.revoke(new, visitor.tokens()).await;
+        }
+        Err(_) => {
+            // The session may be kept all the same: the response to the write was lost.
+            let visitor = app.visitor(request, *now).await;
+            globus.revoke(new, visitor.as_ref().map_or(before, Visitor::tokens)).await;
+        }
+    }
+    kept.map_err(|error| error.during(Event::Renewal))
 }
 
 /// Ends a session whose user the access rules no longer let in, and revokes its tokens. If another login may help, one
