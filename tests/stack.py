@@ -26,6 +26,16 @@ class ManagedPolicies:
         return {name: f"arn:aws:iam::aws:policy/service-role/{name}"}
 
 
+def is_allowed(constraints, value):
+    """Whether CloudFormation accepts this value of a parameter."""
+    if constraints["Type"] == "Number":
+        least, most = (float(constraints.get(name, value)) for name in ("MinValue", "MaxValue"))
+        return least <= float(value) <= most
+    allowed = [str(one) for one in constraints.get("AllowedValues", [value])]
+    matches = re.fullmatch(constraints.get("AllowedPattern", ".*"), value, re.ASCII)
+    return value in allowed and matches and len(value) <= int(constraints.get("MaxLength", len(value)))
+
+
 class Resolver:
     def __init__(self, template, given):
         self.template = template
@@ -45,9 +55,8 @@ class Resolver:
         found = []
         for name, value in parameters.items():
             constraints = self.template["Parameters"][name]
-            allowed = [str(one) for one in constraints.get("AllowedValues", [value])]
-            if value not in allowed or not re.fullmatch(constraints.get("AllowedPattern", ".*"), value, re.ASCII):
-                found.append(constraints.get("ConstraintDescription", f"{name} is one of {allowed}."))
+            if not is_allowed(constraints, value):
+                found.append(constraints.get("ConstraintDescription", f"{name} cannot be {value!r}."))
         for rule in self.template.get("Rules", {}).values():
             if self.holds(rule["RuleCondition"]):
                 wrong = [one for one in rule["Assertions"] if not self.holds(one["Assert"])]

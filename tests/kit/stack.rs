@@ -202,6 +202,11 @@ pub fn examples(parameters: &[(&str, &str)]) -> Result<Value> {
     run("tests/examples.py", &given("examples/template.yaml", parameters, "", Place::USUAL))
 }
 
+/// The resources of a template without SAM, as CloudFormation would make them, with their types.
+pub fn plain(template: &str, parameters: &[(&str, &str)]) -> Result<BTreeMap<String, Value>> {
+    Ok(object(&run("tests/plain_stack.py", &given(template, parameters, "", Place::USUAL))?))
+}
+
 /// What the scripts are told of a stack.
 fn given(template: &str, parameters: &[(&str, &str)], table: &str, place: Place) -> Value {
     let parameters: BTreeMap<_, _> = parameters.iter().copied().collect();

@@ -1,5 +1,7 @@
 //! The template: what AWS's linters say of it, and whether it gives the functions what they read.
 
+mod alarms;
+mod deploy_role;
 mod domain;
 mod examples;
 mod protection;
@@ -17,7 +19,6 @@ use kit::{
     tools,
 };
 use serde_json::{Value, json};
-use shared::log::{Event, Outcome, Reason};
 
 const CERTIFICATE: &str = "arn:aws:acm:us-east-1:123456789012:certificate/4e3b6a0e-0000-4000-8000-000000000000";
 const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/4e3b6a0e-0000-4000-8000-000000000000";
@@ -80,11 +81,6 @@ fn the_linters_accept_the_template_with_every_optional_part() -> Result<()> {
 }
 
 #[test]
-fn the_linters_accept_the_role_by_which_github_deploys() -> Result<()> {
-    sam::lint(&tools::root().join("docs/deploy-role.yaml"))
-}
-
-#[test]
 fn the_variables_that_the_code_reads_are_those_that_the_template_sets() -> Result<()> {
     let read = variables_in_the_code();
     assert!(read.contains("SESSION_KEYS") && read.contains(READ_BY_TASKS), "{read:?}");
@@ -101,10 +97,9 @@ fn the_variables_that_the_code_reads_are_those_that_the_template_sets() -> Resul
 /// A function would go on with an old secret that CloudFormation has no reason to replace.
 #[test]
 fn every_function_has_the_revision_of_the_secrets() -> Result<()> {
-    for stack in stacks()? {
-        for (name, function) in &stack.functions {
-            assert!(function.variables.contains_key(READ_BY_NO_CODE), "{name}");
-        }
+    let parameters = [EVERYTHING[2], EVERYTHING[11], ("SecretsRevision", "7")];
+    for (name, function) in Stack::with(&parameters, "sessions")?.of_this_project().functions {
+        assert_eq!(function.variables[READ_BY_NO_CODE], "7", "{name}");
     }
     Ok(())
 }
@@ -136,15 +131,22 @@ fn login_and_logout_take_fewer_requests_a_second_than_pages() -> Result<()> {
     Ok(())
 }
 
-/// API Gateway itself waits for 30 seconds, and what it says then is no page of ours.
+/// API Gateway itself waits for 30 seconds, and what it says then is no page of ours; for an authorizer it waits for 10.
 #[test]
-fn every_function_is_given_up_before_the_api_gives_up() -> Result<()> {
-    for stack in stacks()? {
-        for (name, function) in &stack.functions {
-            let most = if name.ends_with("AuthorizerFunction") { 10 } else { 30 };
-            assert!((1..most).contains(&function.timeout), "{name}: {}", function.timeout);
-        }
-    }
+fn every_function_has_the_time_it_may_need_and_ends_before_the_api_gives_up() -> Result<()> {
+    let [_, with] = stacks()?;
+    let times: Vec<_> = with.functions.iter().map(|(name, function)| (name.as_str(), function.timeout)).collect();
+    let expected = [
+        ("AuthorizerFunction", 9),
+        ("HomeFunction", 10),
+        ("LoginFunction", 28),
+        ("LogoutFunction", 28),
+        ("TasksFunction", 15),
+        ("TokenFunction", 9),
+        ("VisitorAuthorizerFunction", 9),
+    ];
+    assert_eq!(times, expected);
+    assert!(with.functions.values().all(|function| function.memory == 256), "{:?}", with.functions);
     Ok(())
 }
 
@@ -158,22 +160,6 @@ fn the_tables_of_the_tests_are_as_that_of_the_stack() -> Result<()> {
     }
     let ttl = &with.tables["TokenTable"]["TimeToLiveSpecification"];
     assert_eq!((&ttl["AttributeName"], &ttl["Enabled"]), (&Value::from("expires_at"), &Value::from(true)));
-    Ok(())
-}
-
-/// Without the store's own widgets where there is no table.
-#[test]
-fn the_dashboard_shows_every_metric_that_is_counted() -> Result<()> {
-    let [without, with] = stacks()?;
-    for (stack, widgets) in [(&without, 8), (&with, 10)] {
-        let found = stack.dashboard["widgets"].as_array().map(Vec::len);
-        assert_eq!(found, Some(widgets), "{}", stack.dashboard);
-    }
-    let shown = with.dashboard.to_string();
-    assert!(with.counted.contains("SignIns"), "{:?}", with.counted);
-    for metric in &with.counted {
-        assert!(shown.contains(&format!("\"{metric}\"")), "{metric} is not in {shown}");
-    }
     Ok(())
 }
 
@@ -221,6 +207,9 @@ fn only_the_policy_for_it_lets_a_function_get_tokens() -> Result<()> {
             "Resource": "physical-TokenFunction.Arn",
         }]);
         assert_eq!(policy["PolicyDocument"]["Statement"], statement);
+        // It can be attached from its own side, too.
+        let properties: BTreeSet<_> = policy.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+        assert!(properties.is_subset(&["Description", "Path", "PolicyDocument"].into()), "{properties:?}");
         assert!(!stack.routes.iter().any(|route| route.function == "TokenFunction"), "{:?}", stack.routes);
         assert!(!stack.invokable.iter().any(|(function, _)| function == "TokenFunction"), "{:?}", stack.invokable);
         for role in stack.roles.values() {
@@ -272,6 +261,7 @@ fn the_sample_page_is_deployed_by_its_parameter() -> Result<()> {
 fn every_role_has_the_boundary_and_the_path_of_the_account() -> Result<()> {
     let [without, with] = stacks()?;
     assert_eq!(with.roles.len(), with.functions.len(), "{:?}", with.roles.keys());
+    assert_eq!(with.policies["TokenPolicy"]["Path"], "/gateway/");
     for role in with.roles.values() {
         assert_eq!((&role["PermissionsBoundary"], &role["Path"]), (&BOUNDARY.into(), &"/gateway/".into()), "{role}");
     }
@@ -291,10 +281,18 @@ fn a_parameter_that_cannot_be_right_is_refused_before_the_update() {
         ("GlobusScopes", "profile,openid", "GlobusScopes are separated by spaces"),
         ("BaseUrl", "https://example.org/", "BaseUrl begins with https://, has no capital letters in its host"),
         ("DomainName", "https://gateway.example.org", "DomainName is a name alone"),
-        ("DomainStep", "none", "DomainStep is one of"),
+        ("DomainStep", "none", "DomainStep cannot be 'none'"),
         ("CertificateArn", "4e3b6a0e-0000-4000-8000-000000000000", "CertificateArn is the ARN of a certificate"),
         ("HostedZoneId", "example.org", "HostedZoneId is the id of a hosted zone"),
         ("OriginSecret", "too-short", "OriginSecret has at least 32 letters or digits"),
+        ("TokenStorage", "DynamoDB", "TokenStorage cannot be 'DynamoDB'"),
+        ("ShowTokens", "yes", "ShowTokens cannot be 'yes'"),
+        ("Tasks", "yes", "Tasks cannot be 'yes'"),
+        ("LogLevel", "VERBOSE", "LogLevel cannot be 'VERBOSE'"),
+        ("Architecture", "arm", "Architecture cannot be 'arm'"),
+        ("SecretsRevision", "0", "SecretsRevision cannot be '0'"),
+        ("SessionIdleHours", "0", "SessionIdleHours cannot be '0'"),
+        ("SessionMaxHours", "8761", "SessionMaxHours cannot be '8761'"),
         ("EnvironmentKeyArn", "alias/mine", "EnvironmentKeyArn is the ARN of a KMS key"),
         ("AlarmEmail", "Ada <ada@example.org>", "AlarmEmail is one email address"),
         ("PermissionsBoundaryArn", "boundary", "PermissionsBoundaryArn is the ARN of an IAM policy"),
@@ -306,7 +304,13 @@ fn a_parameter_that_cannot_be_right_is_refused_before_the_update() {
     }
     let said = refused(&[("DomainName", "gateway.example.org/"), ("BaseUrl", "https://exam ple.org")]);
     assert!(said.contains("DomainName is a name alone") && said.contains("BaseUrl begins with"), "{said}");
-    for address in ["http://example.org", "https://Example.org", "https://example.org/.well-known"] {
+    let said = refused(&[("OriginSecret", &format!("{ORIGIN_SECRET},too-short"))]);
+    assert!(said.contains("OriginSecret has at least 32 letters or digits"), "{said}");
+    let said = refused(&[("SiteName", &"A".repeat(81))]);
+    assert!(said.contains("SiteName cannot be"), "{said}");
+    for address in
+        ["http://example.org", "https://Example.org", "https://example.org/.well-known", "https://ada@example.org"]
+    {
         let said = refused(&[("BaseUrl", address)]);
         assert!(said.contains("BaseUrl begins with https://"), "{address}: {said}");
     }
@@ -340,92 +344,10 @@ fn in_another_partition_every_address_is_of_that_partition() -> Result<()> {
     Ok(())
 }
 
-/// The names of an alarm's metrics, each with the resource that it is of.
-fn metrics(alarm: &Value) -> BTreeSet<(&str, &str)> {
-    let metrics = alarm["Metrics"].as_array().into_iter().flatten().map(|one| &one["MetricStat"]["Metric"]);
-    let named = metrics.filter_map(|metric| {
-        let resource = metric["Dimensions"][0]["Value"].as_str().unwrap_or_default();
-        Some((metric["MetricName"].as_str()?, resource.trim_start_matches("physical-")))
-    });
-    named.collect()
-}
-
-#[test]
-fn the_alarms_on_functions_watch_every_function() -> Result<()> {
-    for stack in stacks()? {
-        for (alarm, metric) in [("FunctionErrors", "Errors"), ("FunctionThrottles", "Throttles")] {
-            let functions: BTreeSet<_> = stack.functions.keys().map(|name| (metric, name.as_str())).collect();
-            assert_eq!(metrics(&stack.alarms[alarm]), functions);
-        }
-    }
-    Ok(())
-}
-
-/// With broken settings, or a table that does not respond, each function responds cleanly: with a page of status 503.
-#[test]
-fn a_site_that_is_down_raises_an_alarm_although_no_function_fails() -> Result<()> {
-    for stack in stacks()? {
-        let alarm = &stack.alarms["ServerErrors"];
-        assert_eq!(metrics(alarm), BTreeSet::from([("5xx", "HttpApi"), ("Count", "HttpApi")]));
-        assert_eq!(alarm["Metrics"][0]["Expression"], "IF(failed >= 3, 100 * failed / requests, 0)");
-        assert_eq!((&alarm["Threshold"], &alarm["ComparisonOperator"]), (&5.into(), &"GreaterThanThreshold".into()));
-    }
-    Ok(())
-}
-
-/// An alarm comes at night: it names where it is written what to do.
-#[test]
-fn each_alarm_reaches_its_address_and_names_its_row_in_the_manual() -> Result<()> {
-    let manual = fs::read_to_string(tools::root().join("docs/operations.md")).unwrap();
-    let section = manual.split("\n## Alarms\n").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap();
-    let rows: BTreeSet<_> = section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
-    let [without, with] = stacks()?;
-    assert_eq!(rows, with.alarms.keys().map(String::as_str).collect());
-    for (name, alarm) in &with.alarms {
-        let description = alarm["AlarmDescription"].as_str().unwrap();
-        let where_to = format!(" What to do - docs/operations.md, section Alarms, {name}.");
-        assert!(description.ends_with(&where_to), "{description}");
-        assert_eq!(alarm["AlarmActions"], Value::from(vec!["physical-AlarmTopic"]), "{name}");
-    }
-    let readers = json!([{ "Protocol": "email", "Endpoint": "operator@example.org" }]);
-    assert_eq!(with.resources["AlarmTopic"]["Properties"]["Subscription"], readers);
-    assert!(without.alarms.values().all(|alarm| alarm.get("AlarmActions").is_none()));
-    Ok(())
-}
-
 #[test]
 fn no_role_may_do_anything_without_a_table() -> Result<()> {
     let [without, with] = stacks()?;
     assert!(without.functions.values().all(|function| function.actions.is_empty()), "{without:?}");
     assert!(with.functions.values().all(|function| !function.actions.is_empty()), "{with:?}");
     Ok(())
-}
-
-/// A word that no line of the log has would count nothing, and its alarm would stay silent.
-#[test]
-fn every_word_that_is_counted_or_shown_is_one_of_the_log() {
-    let template = fs::read_to_string(tools::root().join("template.yaml")).unwrap();
-    let words: [(&str, Vec<&str>); 3] = [
-        ("event", Event::ALL.iter().map(|word| word.as_str()).collect()),
-        ("outcome", Outcome::ALL.iter().map(|word| word.as_str()).collect()),
-        ("reason", Reason::ALL.iter().map(|word| word.as_str()).collect()),
-    ];
-    let mut compared = 0;
-    for (field, known) in words {
-        let equals = format!("$.{field} = \"");
-        let mut used: Vec<_> = template.split(&equals).skip(1).filter_map(until_quote).collect();
-        let list = format!("filter {field} in [");
-        let lists = template.split(&list).skip(1).filter_map(|rest| rest.split(']').next());
-        used.extend(lists.flat_map(|list| list.split(", ").map(|word| word.trim_matches('\''))));
-        for word in used {
-            let fits = |known: &&str| word.strip_suffix('*').map_or(*known == word, |begin| known.starts_with(begin));
-            assert!(known.iter().any(fits), "the log has no {field} {word}");
-            compared += 1;
-        }
-    }
-    assert!(compared >= 9, "{compared}");
-}
-
-fn until_quote(text: &str) -> Option<&str> {
-    text.split('"').next()
 }

@@ -28,7 +28,7 @@ const PARTS: [&str; 13] = [
     "tests",
 ];
 
-/// What no test of a mutant depends on: to edit it must not cost another run of all mutants.
+/// What no test of a mutant depends on, but for a template: to edit it must not cost another run of all mutants.
 const BESIDE: [&str; 4] = ["README.md", "docs", "tests/dev", "tests/mutants"];
 
 /// Makes `copy` like the project. A file that is like it already is left alone, since cargo would compile it again.
@@ -55,7 +55,9 @@ pub(super) fn update(copy: &Path) -> Result<()> {
 /// A hash of all that the tests of a mutant depend on beside the mutant.
 pub(super) fn hash() -> Result<u64> {
     let mut hash = DefaultHasher::new();
-    for file in files(tools::root()).iter().filter(|file| !BESIDE.iter().any(|beside| file.starts_with(beside))) {
+    let is_beside =
+        |file: &Path| BESIDE.iter().any(|beside| file.starts_with(beside)) && file.extension() != Some("yaml".as_ref());
+    for file in files(tools::root()).iter().filter(|file| !is_beside(file)) {
         let content = fs::read(tools::root().join(file));
         (file, content.map_err(|error| format!("{} is not read: {error}.", file.display()))?).hash(&mut hash);
     }

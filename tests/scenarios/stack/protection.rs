@@ -99,6 +99,50 @@ fn each_secret_is_in_the_environment_of_the_functions_that_need_it_and_is_a_refe
     Ok(())
 }
 
+/// What AWS shows to a reader of the stack or of its dashboard: all but the variables of the functions and the secret itself.
+#[test]
+fn no_secret_is_anywhere_else_in_the_stack_nor_in_what_it_shows() -> Result<()> {
+    let [without, mut with] = stacks()?;
+    for resource in with.resources.values_mut() {
+        resource["Properties"]["Environment"] = Value::Null;
+    }
+    with.resources.remove("ClientSecret");
+    let shown = format!("{:?}{:?}", with.resources, with.outputs);
+    for secret in ["{{resolve", "a-client-secret", "an-origin-secret", "physical-SessionKeys", "physical-ClientSecret"]
+    {
+        assert!(!shown.contains(secret), "{secret}");
+    }
+    let names: Vec<_> = with.outputs.keys().map(String::as_str).collect();
+    let expected = [
+        "DashboardUrl",
+        "DomainNameTarget",
+        "FunctionLogGroup",
+        "RedirectUrl",
+        "RegionalHostedZoneId",
+        "SignedInAuthorizerArn",
+        "SiteUrl",
+        "TokenFunctionName",
+        "TokenPolicyArn",
+        "VisitorAuthorizerArn",
+    ];
+    assert_eq!(names, expected);
+    assert!(without.outputs.keys().all(|name| expected.contains(&name.as_str())), "{:?}", without.outputs);
+    Ok(())
+}
+
+/// CloudFormation cannot store an empty secret.
+#[test]
+fn the_word_none_is_no_secret() -> Result<()> {
+    for none in ["none", ""] {
+        let stack = Stack::with(&[("GlobusClientSecret", none), ("OriginSecret", none)], "sessions")?.of_this_project();
+        assert!(!stack.resources.contains_key("ClientSecret"), "{:?}", stack.resources.keys());
+        let variables = variables(&stack);
+        assert_eq!(variables["LoginFunction"]["GLOBUS_CLIENT_SECRET"], "");
+        assert_eq!(variables["LoginFunction"]["ORIGIN_SECRET"], "");
+    }
+    Ok(())
+}
+
 /// A function of an owner has them as well.
 #[test]
 fn the_variables_of_every_function_of_the_template_hold_no_secret() {
@@ -170,7 +214,7 @@ fn every_function_is_told_where_sessions_are_kept() -> Result<()> {
 
 /// A rule that did not reach one of the functions would not count there.
 #[test]
-fn every_function_has_the_access_rules_as_they_were_given() -> Result<()> {
+fn every_function_has_the_access_rules_and_the_settings_as_they_were_given() -> Result<()> {
     let group = "69070000-0001-4ba1-8f4e-2ea86a5b4c01";
     let rules = [
         ("AllowedDomains", "ALLOWED_DOMAINS", "anl.gov"),
@@ -181,12 +225,20 @@ fn every_function_has_the_access_rules_as_they_were_given() -> Result<()> {
         ("RulesEveryMinutes", "RULES_EVERY_MINUTES", "5"),
         ("SessionMaxHours", "SESSION_MAX_HOURS", "12"),
         ("SessionIdleHours", "SESSION_IDLE_HOURS", "2"),
+        ("SiteName", "SITE_NAME", "A gateway"),
+        ("LogLevel", "LOG_LEVEL", "ERROR"),
+        ("GlobusScopes", "GLOBUS_SCOPES", "openid email"),
     ];
     let stack = Stack::with(&rules.map(|(parameter, _, value)| (parameter, value)), "sessions")?.of_this_project();
     for (function, values) in variables(&stack) {
+        let asks_for_scopes = ["LoginFunction", "LogoutFunction"].contains(&function);
         for (_, variable, value) in rules {
-            assert_eq!(values[variable], value, "{variable} of {function}");
+            let expected = (variable != "GLOBUS_SCOPES" || asks_for_scopes).then_some(value);
+            assert_eq!(values.get(variable).and_then(Value::as_str), expected, "{variable} of {function}");
         }
+    }
+    for (function, properties) in of_type(&stack, "AWS::Lambda::Function") {
+        assert_eq!(properties["LoggingConfig"]["ApplicationLogLevel"], "ERROR", "{function}");
     }
     let wrong = [
         ("AllowedDomains", "@anl.gov"),
@@ -283,13 +335,41 @@ fn the_stack_has_no_other_kinds_of_resources() -> Result<()> {
     Ok(())
 }
 
+/// A record or a certificate of another name would give the domain, and with it the cookies, to another host.
 #[test]
-fn the_domain_accepts_no_version_of_tls_before_1_2() -> Result<()> {
+fn the_domain_leads_to_the_api_alone_by_tls_1_2_and_with_a_certificate_for_it_alone() -> Result<()> {
+    let name = "gateway.example.org";
+    let zone = "Z0123456789ABCDEFGHIJ";
+    let stack = Stack::with(&super::CERTIFIED, "sessions")?;
+    let properties = |resource: &str| &stack.resources[resource]["Properties"];
+    let configuration = json!({
+        "CertificateArn": "physical-Certificate",
+        "EndpointType": "REGIONAL",
+        "IpAddressType": "dualstack",
+        "SecurityPolicy": "TLS_1_2",
+    });
+    let domain = json!({ "DomainName": name, "DomainNameConfigurations": [configuration] });
+    assert_eq!(properties("CustomDomain"), &domain);
+    let mapping = properties("CustomDomainMapping");
+    assert_eq!(
+        (&mapping["ApiId"], &mapping["DomainName"]),
+        (&"physical-HttpApi".into(), &"physical-CustomDomain".into())
+    );
+    let certificate = json!({
+        "DomainName": name,
+        "DomainValidationOptions": [{ "DomainName": name, "HostedZoneId": zone }],
+        "ValidationMethod": "DNS",
+    });
+    assert_eq!(properties("Certificate"), &certificate);
+    let target = json!({
+        "DNSName": "physical-CustomDomain.RegionalDomainName",
+        "HostedZoneId": "physical-CustomDomain.RegionalHostedZoneId",
+    });
+    let records = ["A", "AAAA"].map(|kind| json!({ "Name": name, "Type": kind, "AliasTarget": target }));
+    assert_eq!(properties("DomainRecords"), &json!({ "HostedZoneId": zone, "RecordSets": records }));
     let [_, with] = stacks()?;
-    let domain = &of_type(&with, "AWS::ApiGatewayV2::DomainName")["CustomDomain"];
-    let configurations = domain["DomainNameConfigurations"].as_array().unwrap();
-    let versions: Vec<_> = configurations.iter().map(|one| &one["SecurityPolicy"]).collect();
-    assert_eq!(versions, [&json!("TLS_1_2")]);
+    let given = &with.resources["CustomDomain"]["Properties"]["DomainNameConfigurations"][0]["CertificateArn"];
+    assert_eq!((given, with.resources.contains_key("Certificate")), (&super::CERTIFICATE.into(), false));
     Ok(())
 }
 
@@ -305,13 +385,32 @@ fn the_logs_are_kept_for_thirty_days() -> Result<()> {
 
 /// A copy of the table, or a restored one, would bring sessions back that have ended.
 #[test]
-fn nothing_of_the_session_table_is_kept_when_it_is_deleted() -> Result<()> {
+fn the_session_table_has_no_copy() -> Result<()> {
+    let [_, with] = stacks()?;
+    let properties = of_type(&with, "AWS::DynamoDB::Table")["TokenTable"].as_object().unwrap();
+    let properties: BTreeSet<_> = properties.keys().map(String::as_str).collect();
+    let expected = ["AttributeDefinitions", "BillingMode", "KeySchema", "TimeToLiveSpecification"];
+    assert_eq!(properties, expected.into());
+    Ok(())
+}
+
+/// The keys, the sessions and the UUIDs of users in the log go with the stack. Only a log that another takes the place of
+/// stays: see the test of the upgrade.
+#[test]
+fn nothing_is_kept_when_the_stack_is_deleted() -> Result<()> {
+    for stack in stacks()? {
+        for (name, resource) in &stack.resources {
+            let deleted = &resource["DeletionPolicy"];
+            assert!(deleted.is_null() || deleted == "Delete", "{name}: {deleted}");
+            let replaced = &resource["UpdateReplacePolicy"];
+            let stays = if name == "FunctionLogs" { "Retain" } else { "Delete" };
+            assert!(replaced.is_null() || replaced == stays, "{name}: {replaced}");
+        }
+        assert_eq!(stack.resources["FunctionLogs"]["DeletionPolicy"], "Delete");
+    }
     let [_, with] = stacks()?;
     let table = &with.resources["TokenTable"];
     assert_eq!((&table["DeletionPolicy"], &table["UpdateReplacePolicy"]), (&json!("Delete"), &json!("Delete")));
-    let properties: BTreeSet<_> = table["Properties"].as_object().unwrap().keys().map(String::as_str).collect();
-    let expected = ["AttributeDefinitions", "BillingMode", "KeySchema", "TimeToLiveSpecification"];
-    assert_eq!(properties, expected.into());
     Ok(())
 }
 
