@@ -67,7 +67,10 @@ def main():
     functions = of_type(resolver, "AWS::Lambda::Function")
     print(json.dumps({
         "authorizers": authorizers(api["Body"]),
+        "default_authorizer": source["Resources"]["Api"]["Properties"]["Auth"]["DefaultAuthorizer"],
         "endpoint": api["Body"]["servers"],
+        "limits": stage["DefaultRouteSettings"],
+        "logs": list(of_type(resolver, "AWS::Logs::LogGroup").values()),
         "mapping": mapping,
         "permissions": permissions(resolver),
         "policies": {name: one["ManagedPolicyArns"][1:] for name, one in of_type(resolver, "AWS::IAM::Role").items()},

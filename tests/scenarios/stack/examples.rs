@@ -120,6 +120,16 @@ fn the_examples_are_at_the_domain_name_of_the_site_and_nowhere_else() -> Result<
     Ok(())
 }
 
+/// A route that names no authorizer would be open to every visitor.
+#[test]
+fn a_new_route_of_the_examples_is_guarded_and_their_api_has_its_limits() -> Result<()> {
+    let stack = stack::examples(&SITE)?;
+    assert_eq!(stack["default_authorizer"], "SignedIn");
+    assert_eq!(stack["limits"], json!({ "ThrottlingRateLimit": 100, "ThrottlingBurstLimit": 200 }));
+    assert_eq!(stack["logs"], json!([{ "RetentionInDays": 30 }]));
+    Ok(())
+}
+
 #[test]
 fn only_the_example_that_needs_tokens_may_ask_for_them() -> Result<()> {
     let stack = stack::examples(&SITE)?;
