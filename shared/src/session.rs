@@ -170,28 +170,6 @@ impl Session {
         self.version == VERSION
     }
 
-    /// The visitor with this session, in a browser whose last logout is marked by `logout`. The session lasts beyond the token
-    /// of Globus Auth only if that can be renewed.
-    pub(crate) fn visitor(mut self, logout: Timestamp, limits: &Limits, now: Timestamp) -> Visitor {
-        // Roles by other rules are none.
-        self.admission = self.admission.filter(|admission| admission.is_by(limits));
-        if self.begun < logout {
-            return Visitor::LoggedOut(self);
-        }
-        if self.time_left(limits.max, now).is_zero() {
-            return Visitor::Expired(self);
-        }
-        match (self.find(GLOBUS_AUTH).map(|token| self.state(token, now)), self.standing(limits, now)) {
-            (Some(TokenState::Expired), _) => Visitor::Expired(self),
-            (_, Standing::LoginTooOld) => Visitor::LoginTooOld(self),
-            (Some(TokenState::Renewable), _) | (_, Standing::OtherRules | Standing::Check) => {
-                Visitor::NeedsRenewal(self)
-            }
-            // Without a token of Globus Auth, only the absolute limit and the rules count.
-            (None | Some(TokenState::Good), Standing::Good | Standing::CheckSoon) => Visitor::SignedIn(self),
-        }
-    }
-
     /// How the session stands with the access rules.
     fn standing(&self, limits: &Limits, now: Timestamp) -> Standing {
         match (&limits.rules, &self.admission) {

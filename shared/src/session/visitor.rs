@@ -1,8 +1,8 @@
-//! What the session cookie of a request leads to.
+//! Which kind of visitor sent a request, by the session that the cookie leads to.
 
-use crate::log::Reason;
+use crate::{Timestamp, log::Reason};
 
-use super::{Session, Token};
+use super::{GLOBUS_AUTH, Limits, Session, Token, TokenState, admission::Standing};
 
 /// The visitor who sent a request.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,6 +43,30 @@ impl Visitor {
         match self {
             Self::SignedIn(session) | Self::NeedsRenewal(session) => Some(session),
             Self::SignedOut | Self::Unusable(_) | Self::Expired(_) | Self::LoggedOut(_) | Self::LoginTooOld(_) => None,
+        }
+    }
+}
+
+impl Session {
+    /// The visitor with this session, in a browser whose last logout is marked by `logout`. The session lasts beyond the token
+    /// of Globus Auth only if that can be renewed.
+    pub(crate) fn visitor(mut self, logout: Timestamp, limits: &Limits, now: Timestamp) -> Visitor {
+        // Roles by other rules are none.
+        self.admission = self.admission.filter(|admission| admission.is_by(limits));
+        if self.begun < logout {
+            return Visitor::LoggedOut(self);
+        }
+        if self.time_left(limits.max, now).is_zero() {
+            return Visitor::Expired(self);
+        }
+        match (self.find(GLOBUS_AUTH).map(|token| self.state(token, now)), self.standing(limits, now)) {
+            (Some(TokenState::Expired), _) => Visitor::Expired(self),
+            (_, Standing::LoginTooOld) => Visitor::LoginTooOld(self),
+            (Some(TokenState::Renewable), _) | (_, Standing::OtherRules | Standing::Check) => {
+                Visitor::NeedsRenewal(self)
+            }
+            // Without a token of Globus Auth, only the absolute limit and the rules count.
+            (None | Some(TokenState::Good), Standing::Good | Standing::CheckSoon) => Visitor::SignedIn(self),
         }
     }
 }
