@@ -107,8 +107,31 @@ pub(crate) fn targets(level: Level) -> Targets {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
-    use crate::testing::Log;
+    use crate::{config::process_environment, testing::Log};
+
+    const NAME: &str = "log::tests::a_process_writes_no_message_of_a_panic_and_no_detail_of_other_crates";
+
+    /// In a process of its own: tests share the hook for panics and the log.
+    #[test]
+    fn a_process_writes_no_message_of_a_panic_and_no_detail_of_other_crates() {
+        if process_environment("STARTS_A_LOG").is_none() {
+            let mut again = Command::new(std::env::current_exe().unwrap());
+            let output = again.args(["--exact", NAME, "--nocapture"]).env("STARTS_A_LOG", "yes").output().unwrap();
+            let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+            assert!(output.status.success() && text.contains("1 passed"), "{text}");
+            assert!(text.contains("shown") && text.contains("\"event\":\"panic\""), "{text}");
+            assert!(!text.contains("canary"), "{text}");
+            return;
+        }
+        init(LogConfig { level: Level::TRACE, json: true });
+        tracing::event!(target: "hyper::proto", Level::INFO, "shown");
+        tracing::event!(target: "hyper::proto", Level::DEBUG, "canary");
+        tracing::event!(target: "hyper::proto", Level::TRACE, "canary");
+        assert!(panic::catch_unwind(|| panic!("canary")).is_err());
+    }
 
     #[test]
     fn a_panic_is_one_line_without_its_message() {

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use globus_stand_in::{Endpoint, Fault, RefreshTokens, groups::BEAMLINE};
+use globus_stand_in::{Endpoint, Fault, RefreshTokens, groups::BEAMLINE, policies};
 use kit::{Result, dynamodb::Table};
 use lambda_http::Request;
+use serde_json::json;
 use shared::{
     App,
     globus::Globus,
     session::Token,
-    testing::{Browser, Event, Received, World, now, session},
+    testing::{Browser, Event, Received, SESSION, World, now, session},
 };
 use tokio::time::sleep;
 
@@ -172,6 +173,33 @@ async fn the_session_of_a_removed_member_is_deleted_at_the_next_check() -> Resul
 
     response.assert_page(403, "This account has no access");
     assert_eq!(table.scan()?.len(), 0);
+    Ok(())
+}
+
+/// Another login cannot help as long as the session is still in the table.
+#[tokio::test]
+async fn a_refused_user_whose_session_cannot_be_deleted_is_sent_to_no_login() -> Result<()> {
+    let (mut world, table) = site(&[("REQUIRED_POLICIES", policies::MFA)]).await?;
+    let mut browser = Browser::default();
+    world.sign_in(login::handle, &mut browser, "mfa").await;
+    world.later(Duration::from_mins(30));
+    world.stand_in.edit_introspection(|about| about["policy_evaluations"] = json!({}));
+    world.stand_in.fault(Endpoint::Introspect, Fault::Hold);
+    let outage = async {
+        while world.stand_in.requests(Endpoint::Introspect) < 2 {
+            sleep(Duration::from_millis(10)).await;
+        }
+        let deleted = table.delete();
+        world.stand_in.clear_faults();
+        deleted
+    };
+
+    let (response, deleted) = tokio::join!(world.send(login::handle, &mut browser, script()), outage);
+
+    deleted?;
+    assert_eq!((response.status, response.error().as_str()), (503, "store_table_missing"));
+    response.assert_cleared(SESSION);
+    assert_eq!(world.revoked(), world.stand_in.issued_tokens().len());
     Ok(())
 }
 

@@ -209,6 +209,25 @@ async fn a_sign_in_over_ones_own_session_from_before_a_logout_leaves_no_token_of
     assert_eq!((of_before.len(), world.revoked()), (4, 4), "the new tokens are good");
 }
 
+#[tokio::test]
+async fn a_token_that_globus_gives_once_more_survives_the_session_before() {
+    let (mut world, mut browser) = (World::start().await, Browser::default());
+    sign_in(&world, &mut browser, "ada").await;
+    let of_before = world.stand_in.issued_tokens();
+    mark_a_logout(&world, &mut browser, world.now);
+    world.later(Duration::from_secs(1));
+    let again = [of_before[0].clone(), of_before[1].clone()];
+    world.stand_in.edit_token_response(move |response| {
+        [response["access_token"], response["refresh_token"]] = again.clone().map(Into::into);
+    });
+    world.stand_in.edit_id_token(|claims| claims["at_hash"] = None::<&str>.into());
+
+    sign_in(&world, &mut browser, "ada").await.assert_redirect(302, "https://gateway.example/");
+
+    let revoked: Vec<_> = of_before.iter().map(|token| world.stand_in.is_revoked(token)).collect();
+    assert_eq!(revoked, [false, false, true, true]);
+}
+
 /// A session from before the mark of the logout would be refused by each page, and by each after the next sign-in.
 #[tokio::test]
 async fn a_sign_in_after_a_logout_by_a_clock_that_is_ahead_is_accepted() {
@@ -238,6 +257,22 @@ async fn a_sign_in_does_not_take_a_living_session_from_another_user() {
     let revoked: Vec<_> = issued.iter().map(|token| world.stand_in.is_revoked(token)).collect();
     assert_eq!(revoked, [false, false, false, false, true, true, true, true]);
     assert_eq!(browser.cookies.keys().collect::<Vec<_>>(), [SESSION]);
+}
+
+/// It has not ended: the next page would renew it.
+#[tokio::test]
+async fn a_sign_in_takes_no_session_that_must_be_renewed_from_another_user() {
+    let (mut world, mut browser) = (World::start().await, Browser::default());
+    sign_in(&world, &mut browser, "ada").await;
+    let (of_ada, cookies) = (world.stand_in.issued_tokens(), browser.cookies.clone());
+    world.later(Duration::from_secs(172_770));
+    assert!(world.session_of(&browser).await.is_none(), "its token is due");
+
+    sign_in(&world, &mut browser, "sparse").await.assert_page(409, "Another user is logged in here");
+
+    assert_eq!(browser.cookies, cookies);
+    assert!(of_ada.iter().all(|token| !world.stand_in.is_revoked(token)));
+    assert_eq!((of_ada.len(), world.revoked()), (4, 4), "the tokens of the other user");
 }
 
 #[tokio::test]

@@ -58,6 +58,17 @@ async fn a_key_that_globus_has_withdrawn_is_trusted_for_an_hour_at_most() {
 }
 
 #[tokio::test]
+async fn keys_that_cannot_be_fetched_again_are_trusted_for_an_hour_at_most() {
+    let (world, begun) = (World::start().await, now());
+    world.sign_in_as("ada", begun).await.unwrap();
+    world.stand_in.fault(Endpoint::Jwks, respond_with(500, "text/html", "<h1>Internal Server Error</h1>"));
+
+    assert!(world.sign_in_as("ada", begun + Duration::from_mins(59)).await.is_ok());
+    let refused = world.sign_in_as("ada", begun + Duration::from_hours(1)).await.unwrap_err();
+    assert_eq!(refused.row().reason.as_str(), "globus_error_status");
+}
+
+#[tokio::test]
 async fn keys_or_claims_in_a_response_that_is_no_success_are_not_believed() {
     let world = World::start().await;
     let keys = http_client::new().unwrap().get(format!("{}/jwk.json", world.stand_in.url())).send().await.unwrap();

@@ -92,6 +92,20 @@ async fn tokens_in_a_response_that_is_no_success_are_revoked() {
 }
 
 #[tokio::test]
+async fn tokens_in_a_response_that_is_too_large_are_revoked() {
+    let world = World::start().await;
+    let live = secrets(&world.sign_in().await.unwrap().tokens);
+    let mut body = json!({ "access_token": live[0], "refresh_token": live[1] }).to_string();
+    body.push_str(&" ".repeat(1024 * 1024));
+    world.stand_in.fault(Endpoint::Token, respond_with(200, "application/json", &body));
+
+    let refused = world.sign_in().await.unwrap_err();
+
+    assert_eq!(refused.row().reason.as_str(), "globus_response_too_large");
+    assert_eq!((live.len(), world.revoked(&live)), (4, 2));
+}
+
+#[tokio::test]
 async fn a_renewal_that_is_no_success_revokes_new_tokens_and_none_in_use() {
     for (status, reason) in NO_SUCCESS {
         let world = World::start().await;

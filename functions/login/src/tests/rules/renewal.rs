@@ -251,6 +251,17 @@ async fn a_consent_that_was_withdrawn_leads_to_a_sign_in() {
     }
 }
 
+/// 401 for a token that is not good, 403 for one without the scope.
+#[tokio::test]
+async fn a_token_that_globus_groups_refuses_leads_to_a_sign_in() {
+    for status in [401, 403] {
+        let (world, mut browser) = after(&[GROUP], "member", MINUTE * 30).await;
+        world.stand_in.fault(Endpoint::MyGroups, respond(status, "{}"));
+        let response = renew(&world, &mut browser).await;
+        assert!(response.location().starts_with(world.stand_in.url()), "{status}: {response:?}");
+    }
+}
+
 /// The check is then made with a token that has expired, and that Globus refuses.
 #[tokio::test]
 async fn a_user_whose_tokens_could_not_be_renewed_is_not_sent_to_log_in_by_the_check() {
@@ -279,6 +290,21 @@ async fn a_check_that_fails_half_a_minute_before_it_must_be_done_offers_another_
         let response = renew(&world, &mut browser).await;
         assert_eq!(response.status, if redirects { 302 } else { 503 }, "after {seconds} s");
     }
+}
+
+/// It is just after a failed check by one clock, and after the end of the period by the other.
+#[tokio::test]
+async fn a_page_whose_clock_is_ahead_is_sent_to_the_check_once() {
+    let (mut world, mut browser) = after(&[GROUP], "member", Duration::from_secs(3_525)).await;
+    world.stand_in.fault(Endpoint::MyGroups, respond(500, "{}"));
+    renew(&world, &mut browser).await.assert_redirect(302, "https://gateway.example/files");
+    world.stand_in.clear_faults();
+    world.later(Duration::from_secs(50));
+
+    renew(&world, &mut browser).await.assert_redirect(302, "https://gateway.example/files");
+
+    world.later(Duration::from_secs(30));
+    assert_eq!(page(&world, &browser).await, "in");
 }
 
 #[tokio::test]
