@@ -225,6 +225,9 @@ async fn every_sample_event_gets_its_response() {
     assert_eq!(Event::samples_for("logout-"), samples.map(|(name, ..)| name.to_owned()).into());
 }
 
+/// What the page says if a logout everywhere has left a session.
+const OTHERS: &str = "Not every session in your other browsers has ended.";
+
 /// A function whose table is down, and a browser that has the ticket of a session there.
 fn with_the_table_down() -> (Function<(App, Globus)>, Browser) {
     let function = function(&TABLE_DOWN, |env| App::with_globus(App::read(env), env));
@@ -249,7 +252,6 @@ async fn while_the_table_is_down_the_logout_page_can_be_opened() {
 
 #[tokio::test]
 async fn while_the_table_is_down_a_logout_clears_the_browser_and_says_what_is_left() {
-    const OTHERS: &str = "Not every session in your other browsers has ended.";
     for (form, everywhere) in [("", false), ("everywhere=yes", true)] {
         let (function, mut browser) = with_the_table_down();
         let log = Log::listen();
@@ -264,6 +266,20 @@ async fn while_the_table_is_down_a_logout_clears_the_browser_and_says_what_is_le
         let line = log.text();
         assert!(line.contains("sub=\"8c8b2a0e-0000-4000-8000-000000000001\" status=503"), "{line}");
     }
+}
+
+/// It is not known whose other sessions to end, so the table is not asked.
+#[tokio::test]
+async fn a_logout_everywhere_without_a_readable_ticket_says_what_is_left() {
+    let (function, _) = with_the_table_down();
+    let mut browser = Browser { cookies: [(SESSION.to_owned(), "damaged".to_owned())].into() };
+    let log = Log::listen();
+
+    let response = browser.send(&function, handle, Event::post("/logout").body("everywhere=yes"), noon()).await;
+
+    response.assert_page(200, "You are logged out").assert_page(200, OTHERS).assert_cleared(SESSION);
+    log.assert_reason("session_ended");
+    assert!(log.text().contains("event=\"logout\" outcome=\"partial\""), "{}", log.text());
 }
 
 /// What an operator searches for: all lines of one session, and whose it was.

@@ -57,10 +57,28 @@ async fn a_sign_in_that_completes_during_a_logout_does_not_outlast_it() {
     user.world.stand_in.clear_faults();
     assert_eq!(response.status, 200);
 
-    let meanwhile = user.world.now + Duration::from_millis(1_900);
+    // It began at the end of this second, so that it ends in the third after that.
+    let meanwhile = user.world.now + Duration::from_secs(3);
     let request = user.browser.with_cookies(Event::get("/")).request();
     let mark = shared::logout_mark::read(&request, &user.world.state().0.cookies, meanwhile);
     assert!(mark > meanwhile, "{mark:?}");
+}
+
+#[tokio::test]
+async fn a_late_session_that_a_clock_ahead_has_begun_does_not_outlast_a_logout() {
+    let (mut world, mut browser) = (World::start().await, Browser::default());
+    let now = world.now;
+    world.later(Duration::from_secs(20));
+    world.sign_in(login::handle, &mut browser, "ada").await;
+    world.now = now;
+    let mut user = SignedIn { world, browser };
+    assert!(user.world.session_of(&user.browser).await.is_some());
+    let session = user.browser.cookies[SESSION].clone();
+
+    user.send(Event::post("/logout")).await;
+    user.browser.cookies.insert(SESSION.to_owned(), session);
+
+    assert!(user.world.session_of(&user.browser).await.is_none());
 }
 
 #[tokio::test]

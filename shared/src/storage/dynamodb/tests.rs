@@ -1,6 +1,7 @@
 //! What the storage does if DynamoDB is slow, refuses, or sends a response that cannot be read. The tests of the normal
 //! case run against DynamoDB Local, in `tests/`.
 
+mod ending;
 mod endpoint;
 
 use std::{collections::BTreeSet, net::TcpListener, sync::atomic::Ordering};
@@ -42,6 +43,13 @@ fn request_with(app: &App, ticket: &Ticket) -> Request {
 /// A request with a valid ticket.
 fn request(app: &App) -> Request {
     request_with(app, &Ticket::new("a-user").unwrap())
+}
+
+/// The item of a session that began at noon and was last used at `used`, as DynamoDB sends it.
+fn item_of(ticket: &Ticket, used: &str) -> serde_json::Value {
+    let sealed = STANDARD.encode(item::seal(&session(noon()), ticket, 1).unwrap());
+    let one = json!({ "N": "1" });
+    json!({ "format": one, "version": one, "sealed": { "B": sealed }, "last_used_at": { "N": used } })
 }
 
 async fn reason(app: &App) -> &'static str {
@@ -114,6 +122,13 @@ async fn a_slow_dynamodb_times_out_within_the_limit() {
     assert!(endpoint.requests.load(Ordering::Relaxed) > 1, "a request that is lost on its way is sent again in time");
 }
 
+/// A lease counts on it. Each attempt ends in time, and all three together take longer than a request may.
+#[tokio::test]
+async fn attempts_that_fail_slowly_end_within_the_limit_of_a_request() {
+    let endpoint = Endpoint::start(500, "{}", Duration::from_millis(1400));
+    assert_eq!(reason(&endpoint.app()).await, "store_timeout");
+}
+
 #[tokio::test]
 async fn a_dynamodb_that_is_down_is_reported_as_unreachable() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -136,13 +151,10 @@ async fn a_request_without_a_ticket_does_not_call_dynamodb() {
 async fn a_session_that_ends_during_a_page_view_signs_no_user_in() {
     let refused = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"}"#;
     let ticket = Ticket::new("a-user").unwrap();
-    let sealed = STANDARD.encode(item::seal(&session(noon()), &ticket, 1).unwrap());
-    let (one, used) = (json!({ "N": "1" }), json!({ "N": "1799990000" }));
-    let item = json!({ "format": one, "version": one, "sealed": { "B": sealed }, "last_used_at": used });
     for (status, body, expected) in
         [(400, refused, Visitor::Unusable(Reason::SessionGone)), (500, "{}", Visitor::SignedIn(session(noon())))]
     {
-        let found = json!({ "Item": item }).to_string();
+        let found = json!({ "Item": item_of(&ticket, "1799990000") }).to_string();
         let endpoint = Endpoint::responding(Duration::ZERO, move |asked| match asked.get("UpdateExpression") {
             Some(_) => (status, body.to_owned()),
             None => (200, found.clone()),
@@ -151,6 +163,39 @@ async fn a_session_that_ends_during_a_page_view_signs_no_user_in() {
 
         assert_eq!(app.visitor(&request_with(&app, &ticket), noon()).await.unwrap(), expected, "{status}");
     }
+}
+
+/// The session of a user who only calls functions behind the authorizer would end as if it were idle.
+#[tokio::test]
+async fn a_request_that_is_decided_upon_for_another_function_is_a_use() {
+    let ticket = Ticket::new("a-user").unwrap();
+    let found = json!({ "Item": item_of(&ticket, "1799990000") }).to_string();
+    let endpoint = Endpoint::responding(Duration::ZERO, move |_| (200, found.clone()));
+    let app = endpoint.app();
+
+    let found = app.session_for_another(&request_with(&app, &ticket), noon()).await.unwrap();
+
+    assert_eq!(found, session(noon()));
+    let noted = endpoint.last();
+    assert_eq!(noted["UpdateExpression"], "SET last_used_at = :now");
+    assert_eq!(noted["ExpressionAttributeValues"], json!({ ":now": { "N": "1800000000" } }));
+}
+
+/// The lease of a request that has died ends a second after this one begins to wait.
+#[tokio::test]
+async fn a_request_that_waits_for_a_renewal_sees_the_lease_end_meanwhile() {
+    let ticket = Ticket::new("a-user").unwrap();
+    // The tokens have ended. A lease is over half a minute after its end, by the clock of any instance.
+    let now = noon() + Duration::from_hours(48);
+    let mut item = item_of(&ticket, "1800172800");
+    item["lease_until"] = json!({ "N": "1800172771" });
+    let found = json!({ "Item": item }).to_string();
+    let endpoint = Endpoint::responding(Duration::ZERO, move |_| (200, found.clone()));
+    let app = endpoint.app();
+
+    let renewal = app.storage.begin_renewal(&request_with(&app, &ticket), now).await.unwrap();
+
+    assert!(matches!(renewal, Renewal::Ours(..)), "{renewal:?}");
 }
 
 /// DynamoDB Local reads what was just written in any case, so only the request shows that it is asked to.
@@ -327,6 +372,22 @@ fn a_ticket_or_an_item_of_a_format_to_come_is_not_read() {
     };
     assert!(of_format(1).open(&ticket).is_some());
     assert!(of_format(0).open(&ticket).is_none() && of_format(2).open(&ticket).is_none());
+}
+
+#[test]
+fn a_session_of_another_version_in_an_item_is_not_read() {
+    let ticket = Ticket::new("a-user").unwrap();
+    for (version, is_read) in [(0, false), (1, true), (2, false)] {
+        let mut stored = serde_json::to_value(session(noon())).unwrap();
+        stored["v"] = version.into();
+        let sealed = item::seal(&serde_json::from_value(stored).unwrap(), &ticket, 1).unwrap();
+        let item = Item::from(Attributes::from([
+            ("format".to_owned(), number(1)),
+            ("version".to_owned(), number(1)),
+            ("sealed".to_owned(), AttributeValue::B(Blob::new(sealed))),
+        ]));
+        assert_eq!(item.open(&ticket).is_some(), is_read, "{version}");
+    }
 }
 
 fn number(number: u64) -> AttributeValue {
