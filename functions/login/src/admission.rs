@@ -4,7 +4,7 @@ use cookie::Cookie;
 use shared::{
     Error, Kind, Result,
     config::AccessRules,
-    log::Reason,
+    log::{self, Event, Outcome, Reason},
     pages::Frame,
     paths,
     request::parameter,
@@ -58,12 +58,15 @@ pub(crate) fn denied(visit: &Visit<'_>, identity: &Identity, refusal: &Refusal) 
 }
 
 /// Ends the session that this browser has, since its user may not come in, and revokes these tokens. Returns the cookies that
-/// remove it from the browser, and the failure of the storage if there was one.
-pub(crate) async fn end_session(visit: &Visit<'_>, tokens: &[Token]) -> (Vec<Cookie<'static>>, Option<Error>) {
+/// remove it from the browser, and whether the storage could end it.
+pub(crate) async fn end_session(visit: &Visit<'_>, tokens: &[Token], during: Event) -> (Vec<Cookie<'static>>, bool) {
     let Visit { app, globus, request, .. } = visit;
-    let failure = app.storage.end(request).await.err();
+    let ended = app.storage.end(request).await;
     globus.revoke(tokens, &[]).await;
-    (storage::removals(request, &app.cookies).collect(), failure)
+    if let Err(failure) = &ended {
+        log::write(during, Outcome::Partial, failure.row().reason.into());
+    }
+    (storage::removals(request, &app.cookies).collect(), ended.is_ok())
 }
 
 /// Refuses a renewal for a function with other access rules than this one: while functions are updated one after the other,

@@ -196,10 +196,7 @@ async fn end_if_denied(visit: &Visit<'_>, present: &Visitor, sub: &str, error: E
     if !is_theirs || !matches!(error.kind(), Kind::NotAdmitted(_)) {
         return error;
     }
-    let (removals, failure) = admission::end_session(visit, present.tokens()).await;
-    if let Some(failure) = failure {
-        log::write(Event::SignIn, Outcome::Partial, failure.row().reason.into());
-    }
+    let (removals, _) = admission::end_session(visit, present.tokens(), Event::SignIn).await;
     removals.into_iter().fold(error, Error::with_cookie)
 }
 

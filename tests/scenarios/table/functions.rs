@@ -10,7 +10,7 @@ use shared::{
     App,
     globus::Globus,
     session::Token,
-    testing::{Browser, Event, Received, SESSION, World, now, session},
+    testing::{Browser, Event, Log, Received, SESSION, World, now, session},
 };
 use tokio::time::sleep;
 
@@ -176,11 +176,12 @@ async fn the_session_of_a_removed_member_is_deleted_at_the_next_check() -> Resul
     Ok(())
 }
 
-/// Another login cannot help as long as the session is still in the table.
+/// Another login cannot help as long as the session is still in the table. The page says who may come in, and not that the
+/// user is still logged in.
 #[tokio::test]
 async fn a_refused_user_whose_session_cannot_be_deleted_is_sent_to_no_login() -> Result<()> {
     let (mut world, table) = site(&[("REQUIRED_POLICIES", policies::MFA)]).await?;
-    let mut browser = Browser::default();
+    let (mut browser, log) = (Browser::default(), Log::listen());
     world.sign_in(login::handle, &mut browser, "mfa").await;
     world.later(Duration::from_mins(30));
     world.stand_in.edit_introspection(|about| about["policy_evaluations"] = json!({}));
@@ -197,8 +198,10 @@ async fn a_refused_user_whose_session_cannot_be_deleted_is_sent_to_no_login() ->
     let (response, deleted) = tokio::join!(world.send(login::handle, &mut browser, script()), outage);
 
     deleted?;
-    assert_eq!((response.status, response.error().as_str()), (503, "store_table_missing"));
+    assert_eq!((response.status, response.error().as_str()), (403, "policy_not_met"));
     response.assert_cleared(SESSION);
+    log.assert_reason("policy_not_met");
+    log.assert_reason("store_table_missing");
     assert_eq!(world.revoked(), world.stand_in.issued_tokens().len());
     Ok(())
 }
