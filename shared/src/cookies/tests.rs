@@ -42,6 +42,16 @@ fn a_cookie_on_https_has_every_protection_of_browsers() {
     assert_eq!(attributes, "HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=60");
 }
 
+/// The API's own name is on https.
+#[test]
+fn a_cookie_of_a_site_without_an_address_is_as_protected_as_on_https() {
+    let cleared = ring(&[("BASE_URL", "")]).removal("session").to_string();
+    let (name, attributes) = cleared.split_once('=').unwrap();
+
+    assert!(name.starts_with("__Host-session-"), "{name}");
+    assert_eq!(attributes, "; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0");
+}
+
 #[test]
 fn a_cookie_on_localhost_works_without_https() {
     let cookie = seal(&ring(&[("BASE_URL", "http://localhost:9000")]), "x");
