@@ -337,6 +337,17 @@ fn a_cookie_of_the_first_release_is_opened_and_removed_under_its_own_name() {
 }
 
 #[test]
+fn a_session_and_a_ticket_of_the_first_release_are_removed_and_nothing_else() {
+    let ring = ring(&[]);
+    let is_removed = |purpose| {
+        let sealed = ring.seal_as(purpose, "__Host-session".to_owned(), &"x", Duration::ZERO).unwrap();
+        ring.removal_of_first(&Event::get("/").cookie(&sent(&sealed)).request(), "session").is_some()
+    };
+    let purposes = [Purpose::Session, Purpose::Ticket, Purpose::Login, Purpose::LogoutMark];
+    assert_eq!(purposes.map(is_removed), [true, true, false, false]);
+}
+
+#[test]
 fn debug_output_shows_how_many_keys_there_are_and_none_of_them() {
     let shown = format!("{:?}", ring(&[]));
     assert_eq!(shown, "SealedCookies { keys: 1, .. }");
