@@ -240,6 +240,21 @@ mod tests {
     }
 
     #[test]
+    fn each_rule_alone_needs_either_groups_or_the_login() {
+        let role = format!("admin={GROUP}");
+        for (name, value, needs_groups) in [
+            ("ALLOWED_DOMAINS", "anl.gov", false),
+            ("ALLOWED_GROUPS", GROUP, true),
+            ("ROLE_GROUPS", &role, true),
+            ("REQUIRED_POLICIES", GROUP, false),
+            ("MAX_AUTHENTICATION_MINUTES", "30", false),
+        ] {
+            let alone = rules(&[(name, value)]);
+            assert_eq!((alone.need_groups(), alone.need_login()), (needs_groups, !needs_groups), "{name}");
+        }
+    }
+
+    #[test]
     fn the_version_names_the_period_too() {
         let version = |minutes: &str| rules(&[("ALLOWED_GROUPS", GROUP), ("RULES_EVERY_MINUTES", minutes)]).version();
         let hash = rules(&[("ALLOWED_GROUPS", GROUP)]).hash().to_owned();

@@ -75,6 +75,14 @@ fn a_malformed_variable_is_named_without_its_value() {
     assert_problem("SHOW_TOKENS", "maybe");
 }
 
+/// As a setting has them that was copied from a page or a file.
+#[test]
+fn blanks_and_line_ends_around_a_setting_are_no_part_of_it() {
+    let (config, globus) = read_with(&[("GLOBUS_CLIENT_SECRET", " s3cret\n"), ("SHOW_TOKENS", "true\r\n")]).unwrap();
+    assert_eq!((globus.client_secret.expose(), config.show_tokens), ("s3cret", true));
+    assert_problem("GLOBUS_CLIENT_SECRET", " \n");
+}
+
 /// The address as it is used later, or nothing if it is refused.
 fn address(text: &str) -> Option<String> {
     Address::parse(text).map(|address| address.url("/"))

@@ -42,6 +42,16 @@ fn a_cookie_on_https_has_every_protection_of_browsers() {
     assert_eq!(attributes, "HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=60");
 }
 
+/// The API's own name is on https.
+#[test]
+fn a_cookie_of_a_site_without_an_address_is_as_protected_as_on_https() {
+    let cleared = ring(&[("BASE_URL", "")]).removal("session").to_string();
+    let (name, attributes) = cleared.split_once('=').unwrap();
+
+    assert!(name.starts_with("__Host-session-"), "{name}");
+    assert_eq!(attributes, "; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0");
+}
+
 #[test]
 fn a_cookie_on_localhost_works_without_https() {
     let cookie = seal(&ring(&[("BASE_URL", "http://localhost:9000")]), "x");
@@ -324,6 +334,17 @@ fn a_cookie_of_the_first_release_is_opened_and_removed_under_its_own_name() {
         let of_first = ring.removal_of_first(&request, "session");
         assert_eq!(of_first.is_some(), removed.contains(&"__Host-session"));
     }
+}
+
+#[test]
+fn a_session_and_a_ticket_of_the_first_release_are_removed_and_nothing_else() {
+    let ring = ring(&[]);
+    let is_removed = |purpose| {
+        let sealed = ring.seal_as(purpose, "__Host-session".to_owned(), &"x", Duration::ZERO).unwrap();
+        ring.removal_of_first(&Event::get("/").cookie(&sent(&sealed)).request(), "session").is_some()
+    };
+    let purposes = [Purpose::Session, Purpose::Ticket, Purpose::Login, Purpose::LogoutMark];
+    assert_eq!(purposes.map(is_removed), [true, true, false, false]);
 }
 
 #[test]

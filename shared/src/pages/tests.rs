@@ -37,6 +37,10 @@ fn logged_out(left: Left) -> Page<'static> {
     Page::LoggedOut { globus_logout: page("logout"), globus_consents: page("consents"), left }
 }
 
+fn denied(denial: &Denial) -> Page<'_> {
+    Page::NotAdmitted { title: "Title", denial, use_another: "/login?account=other".to_owned() }
+}
+
 fn tasks(list: Vec<TaskView>) -> Page<'static> {
     Page::Tasks { display_name: SCRIPT, list }
 }
@@ -263,11 +267,12 @@ fn the_time_left_is_shown_in_hours_and_minutes() {
 
 #[test]
 fn every_page_that_shows_the_user_has_the_script_that_empties_it() {
-    let session = session(Some("Ada"));
+    let (session, denial) = (session(Some("Ada")), crate::testing::denial());
     for page in [
         Page::signed_in(&session, true, false, noon()),
         Page::LogOut { display_name: Some("Ada"), expired: false, can_end_everywhere: true },
         tasks(vec![task()]),
+        denied(&denial),
     ] {
         assert!(render(&page, "").unwrap().contains(&format!("<script>{PERSONAL}</script>")));
     }
@@ -276,11 +281,35 @@ fn every_page_that_shows_the_user_has_the_script_that_empties_it() {
 #[test]
 fn every_page_that_can_end_a_callback_takes_the_code_out_of_its_address() {
     let denial = crate::testing::denial();
-    let use_another = "/login?account=other".to_owned();
-    let denied = Page::NotAdmitted { title: "Title", denial: &denial, use_another };
-    for page in [denied, Page::Message { title: "Title", text: "Text.", links: Vec::new() }] {
+    for page in [denied(&denial), Page::Message { title: "Title", text: "Text.", links: Vec::new() }] {
         assert!(render(&page, "").unwrap().contains(&format!("<script>{MESSAGE}</script>")));
     }
+}
+
+/// What a script does, without its comments. Only a browser can run it, so the tests below have each line of it.
+fn code(script: &str) -> Vec<&str> {
+    script.lines().filter(|line| !line.starts_with("//")).collect()
+}
+
+#[test]
+fn a_page_that_shows_the_user_empties_itself_and_is_loaded_anew() {
+    let expected = [
+        r#"addEventListener("pagehide", () => document.body.replaceChildren());"#,
+        r#"addEventListener("pageshow", (shown) => { if (shown.persisted) location.reload(); });"#,
+    ];
+    assert_eq!(code(PERSONAL), expected);
+}
+
+#[test]
+fn the_page_of_a_failed_sign_in_has_an_address_without_its_code() {
+    let expected = [
+        r#"addEventListener("DOMContentLoaded", () => {"#,
+        r#"  const failed = new URLSearchParams(location.search).has("state");"#,
+        r#"  const back = document.querySelector(".actions a[href*='next=']");"#,
+        r#"  if (failed) history.replaceState(null, "", back ? back.href : location.pathname);"#,
+        "});",
+    ];
+    assert_eq!(code(MESSAGE), expected);
 }
 
 /// A name that is misspelt in a template would be a blank on the page.
