@@ -216,6 +216,16 @@ mod tests {
     }
 
     #[test]
+    fn a_longer_path_than_two_uuids_need_takes_the_first_slot() {
+        for number in 0..5 {
+            let mut long = attempt(&format!("{number}"), noon());
+            long.intent.next = ReturnPath::parse(&format!("/{}", "x".repeat(112)));
+            let cookie = long.keep(&Event::get("/login").request(), &cookies()).unwrap();
+            assert_eq!(cookie.name(), "__Host-attempt-0-8af82921");
+        }
+    }
+
+    #[test]
     fn an_attempt_is_found_by_its_state() {
         let browser = browser(&[attempt("state-a", noon()), attempt("state-b", noon())]);
 

@@ -1,5 +1,9 @@
 use super::*;
-use crate::{session::Identity, testing::noon};
+use crate::{
+    rules::Missing,
+    session::Identity,
+    testing::{configure, noon},
+};
 
 const SCRIPT: &str = "<script>alert('x')</script>";
 
@@ -28,6 +32,25 @@ fn session(name: Option<&str>) -> Session {
         lifetime: Duration::from_hours(48),
     };
     Session::new("id".to_owned(), person(name), vec![token], noon())
+}
+
+/// A session each text of which is this one.
+fn session_saying(text: &str) -> Session {
+    let said = || DisplayText::new(text);
+    let mut session = session(Some(text));
+    session.identity = Identity {
+        sub: text.to_owned(),
+        name: said(),
+        username: said(),
+        email: said(),
+        organization: said(),
+        provider: said(),
+    };
+    for token in &mut session.tokens {
+        token.resource_server = text.to_owned();
+        token.scope = text.to_owned();
+    }
+    session
 }
 
 const ALL_LEFT: Left = Left { session: true, others: true, tokens: true };
@@ -122,6 +145,37 @@ fn a_script_in_a_name_is_shown_and_not_run() {
     assert!(html.contains("Hello <bdi>&lt;script&gt;alert(&#x27;x&#x27;)"), "{html}");
 }
 
+/// The scripts of a page are all that it runs, whatever the texts are.
+#[test]
+fn no_text_from_outside_is_markup_on_any_page() {
+    let session = session_saying(SCRIPT);
+    let text = || SCRIPT.to_owned();
+    let missing = Missing { rule: SCRIPT, text: text(), links: vec![(text(), text())] };
+    let denial = Denial {
+        account: text(),
+        provider: Some(text()),
+        missing: vec![missing],
+        link_identity: text(),
+        ..crate::testing::denial()
+    };
+    let site_name = configure(&[("SITE_NAME", SCRIPT)], |env| Ok(SiteName::read(env))).unwrap();
+    let frame = Frame { site_name, request_id: text() };
+    for (page, scripts) in [
+        (Page::SignedOut { expired: false }, 0),
+        (Page::signed_in(&session, true, true, noon()), 1),
+        (Page::LogOut { display_name: Some(SCRIPT), expired: false, can_end_everywhere: true }, 1),
+        (Page::LoggedOut { globus_logout: text(), globus_consents: text(), left: ALL_LEFT }, 0),
+        (Page::SetUp { redirect_url: Some(text()) }, 0),
+        (tasks(vec![task()]), 1),
+        (denied(&denial), 2),
+        (Page::Message { title: SCRIPT, text: SCRIPT, links: vec![(SCRIPT, text())] }, 1),
+    ] {
+        let html = super::render(&page, "", &frame).unwrap();
+        assert_eq!(html.matches("<script").count(), scripts, "{html}");
+        assert!(html.contains("<bdi>&lt;script&gt;alert("), "{html}");
+    }
+}
+
 /// Others write these: the users who share a collection or start a transfer: neither markup nor U+202E reaches the rest.
 #[test]
 fn every_text_of_a_task_is_escaped_and_isolated() {
@@ -165,20 +219,7 @@ fn every_link_to_this_site_begins_with_its_base() {
 #[test]
 fn every_value_from_outside_is_isolated_from_the_text_around_it() {
     const TURNED: &str = "\u{202e}turned";
-    let turned = || DisplayText::new(TURNED);
-    let mut session = session(Some(TURNED));
-    session.identity = Identity {
-        sub: TURNED.to_owned(),
-        name: turned(),
-        username: turned(),
-        email: turned(),
-        organization: turned(),
-        provider: turned(),
-    };
-    for token in &mut session.tokens {
-        token.resource_server = TURNED.to_owned();
-        token.scope = TURNED.to_owned();
-    }
+    let session = session_saying(TURNED);
     for (page, shown) in [
         // Header, greeting, identity provider, five lines of the identity, and the service twice with its scope.
         (Page::signed_in(&session, true, true, noon()), 11),

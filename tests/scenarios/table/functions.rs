@@ -10,7 +10,7 @@ use shared::{
     App,
     globus::Globus,
     session::Token,
-    testing::{Browser, Event, Log, Received, SESSION, World, now, session},
+    testing::{Browser, Event, Log, REQUEST_ID, Received, SESSION, World, function, noon, now, session},
 };
 use tokio::time::sleep;
 
@@ -82,6 +82,36 @@ async fn a_script_that_asks_who_is_logged_in_does_not_use_the_session() -> Resul
     assert_eq!(noted, seconds(world.now));
     assert!(world.now > begun + Duration::from_hours(11));
     Ok(())
+}
+
+/// Otherwise a session would end while its user works with functions that only ask these.
+#[tokio::test]
+async fn a_guarded_route_the_token_function_and_a_page_use_the_session() -> Result<()> {
+    let table = DynamoDb::shared()?.table()?;
+    let variables = table.variables();
+    let pairs = variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    // The page asks a service that is not there.
+    let pairs: Vec<_> = pairs.chain([("TRANSFER_URL", "http://127.0.0.1:9")]).collect();
+    let guard = function(&pairs, |env| authorizer::read(App::read(env), env));
+    let giver = function(&pairs, App::read);
+    let page = function(&pairs, |env| tasks::Transfer::beside(App::read(env), env));
+    let app = giver.state().unwrap();
+    let created = app.storage.create(&Event::get("/").request(), &session(noon()), noon()).await.unwrap();
+    let cookie = created.cookie.stripped().to_string();
+    let event = Event::get("/tasks").cookie(&cookie).json();
+    let order = json!({ "cookies": [cookie], "resource_server": "transfer.api.globus.org" }).to_string();
+    let assert_used = |at| {
+        assert_eq!(table.scan()?[0]["last_used_at"]["N"], seconds(at));
+        Ok::<_, String>(())
+    };
+    let [first, second, third] = [6, 12, 18].map(|hours| noon() + Duration::from_hours(hours));
+
+    guard.result(&authorizer::handle, &event, REQUEST_ID, first).await.unwrap();
+    assert_used(first)?;
+    giver.result(&token::handle, &order, REQUEST_ID, second).await.unwrap();
+    assert_used(second)?;
+    page.respond(&tasks::handle, &event, REQUEST_ID, third).await;
+    assert_used(third)
 }
 
 #[tokio::test]
