@@ -28,12 +28,14 @@ class ManagedPolicies:
 
 def is_allowed(constraints, value):
     """Whether CloudFormation accepts this value of a parameter."""
+    if value not in [str(one) for one in constraints.get("AllowedValues", [value])]:
+        return False
     if constraints["Type"] == "Number":
-        least, most = (float(constraints.get(name, value)) for name in ("MinValue", "MaxValue"))
-        return least <= float(value) <= most
-    allowed = [str(one) for one in constraints.get("AllowedValues", [value])]
-    matches = re.fullmatch(constraints.get("AllowedPattern", ".*"), value, re.ASCII)
-    return value in allowed and matches and len(value) <= int(constraints.get("MaxLength", len(value)))
+        least, most = (float(constraints.get(name, none)) for name, none in (("MinValue", "-inf"), ("MaxValue", "inf")))
+        return bool(re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value)) and least <= float(value) <= most
+    pattern = constraints.get("AllowedPattern")
+    matches = pattern is None or re.fullmatch(pattern, value, re.ASCII)
+    return bool(matches) and len(value) <= int(constraints.get("MaxLength", len(value)))
 
 
 class Resolver:
@@ -52,7 +54,8 @@ class Resolver:
 
     def refused(self, parameters):
         """What CloudFormation refuses before it changes anything, in the template's own words."""
-        found = []
+        needed = [name for name, one in self.template["Parameters"].items() if "Default" not in one]
+        found = [f"{name} has no value." for name in needed if name not in parameters]
         for name, value in parameters.items():
             constraints = self.template["Parameters"][name]
             if not is_allowed(constraints, value):

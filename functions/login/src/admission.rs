@@ -58,15 +58,15 @@ pub(crate) fn denied(visit: &Visit<'_>, identity: &Identity, refusal: &Refusal) 
 }
 
 /// Ends the session that this browser has, since its user may not come in, and revokes these tokens. Returns the cookies that
-/// remove it from the browser, and whether the storage could end it.
-pub(crate) async fn end_session(visit: &Visit<'_>, tokens: &[Token], during: Event) -> (Vec<Cookie<'static>>, bool) {
+/// remove it from the browser. The log says if it is left in the storage.
+pub(crate) async fn end_session(visit: &Visit<'_>, tokens: &[Token], during: Event) -> Vec<Cookie<'static>> {
     let Visit { app, globus, request, .. } = visit;
     let ended = app.storage.end(request).await;
     globus.revoke(tokens, &[]).await;
-    if let Err(failure) = &ended {
+    if let Err(failure) = ended {
         log::write(during, Outcome::Partial, failure.row().reason.into());
     }
-    (storage::removals(request, &app.cookies).collect(), ended.is_ok())
+    storage::removals(request, &app.cookies).collect()
 }
 
 /// Refuses a renewal for a function with other access rules than this one: while functions are updated one after the other,

@@ -196,7 +196,7 @@ async fn end_if_denied(visit: &Visit<'_>, present: &Visitor, sub: &str, error: E
     if !is_theirs || !matches!(error.kind(), Kind::NotAdmitted(_)) {
         return error;
     }
-    let (removals, _) = admission::end_session(visit, present.tokens(), Event::SignIn).await;
+    let removals = admission::end_session(visit, present.tokens(), Event::SignIn).await;
     removals.into_iter().fold(error, Error::with_cookie)
 }
 

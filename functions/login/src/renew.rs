@@ -141,10 +141,10 @@ async fn keep(visit: &Visit<'_>, lease: Lease, session: &Session, new: &[Token],
 }
 
 /// Ends a session whose user the access rules no longer let in, and revokes its tokens. If another login may help, one
-/// begins; not if the session could not be ended, since the login would meet it again.
+/// begins.
 async fn refuse(visit: &Visit<'_>, session: Session, refusal: &Refusal) -> Result<(Next, Vec<Cookie<'static>>)> {
-    let (removals, ended) = admission::end_session(visit, &session.tokens, Event::Renewal).await;
-    if ended && refusal.can_be_cured() {
+    let removals = admission::end_session(visit, &session.tokens, Event::Renewal).await;
+    if refusal.can_be_cured() {
         let log_in_again = refusal.unmet.contains(&Unmet::Age);
         let refused = refusal.reason().map(|reason| (reason, session.into()));
         return Ok((Next::SignIn { log_in_again, refused }, removals));

@@ -28,7 +28,8 @@ const PARTS: [&str; 13] = [
     "tests",
 ];
 
-/// What no test of a mutant depends on, but for a template: to edit it must not cost another run of all mutants.
+/// What no test of a mutant depends on, but for templates and the names of the alarms in `docs/operations.md`: to edit it must
+/// not cost another run of all mutants.
 const BESIDE: [&str; 4] = ["README.md", "docs", "tests/dev", "tests/mutants"];
 
 /// Makes `copy` like the project. A file that is like it already is left alone, since cargo would compile it again.

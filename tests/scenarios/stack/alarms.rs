@@ -50,16 +50,16 @@ fn each_metric_counts_its_lines_of_the_log_of_the_functions() -> Result<()> {
     Ok(())
 }
 
-/// The metrics of an alarm that come from a source, each with its namespace, its name, and the resource that it is of.
-fn metrics(alarm: &Value) -> BTreeSet<[&str; 3]> {
+/// The metrics of an alarm that come from a source, each with its namespace, its name, and its dimension, if it has one.
+fn metrics(alarm: &Value) -> BTreeSet<[&str; 4]> {
     let metrics = alarm["Metrics"].as_array().into_iter().flatten().filter_map(|one| one.get("MetricStat"));
     let named = metrics.map(|of| {
         assert_eq!(of["Stat"], "Sum", "{of}");
         let dimensions = &of["Metric"]["Dimensions"];
         assert!(dimensions.as_array().is_none_or(|dimensions| dimensions.len() == 1), "{of}");
-        let resource = dimensions[0]["Value"].as_str().unwrap_or_default().trim_start_matches("physical-");
-        let name = |key: &str| of["Metric"][key].as_str().unwrap_or_default();
-        [name("Namespace"), name("MetricName"), resource]
+        let [name, resource] = ["Name", "Value"].map(|key| dimensions[0][key].as_str().unwrap_or_default());
+        let said = |key: &str| of["Metric"][key].as_str().unwrap_or_default();
+        [said("Namespace"), said("MetricName"), name, resource.trim_start_matches("physical-")]
     });
     named.collect()
 }
@@ -100,10 +100,11 @@ fn assert_raised(alarm: &Value, period: u64, expression: &str, more_than: u64) {
 }
 
 #[test]
-fn an_error_of_any_function_or_one_refused_request_raises_an_alarm() -> Result<()> {
+fn an_error_of_any_function_or_one_throttled_request_raises_an_alarm() -> Result<()> {
     for stack in stacks()? {
         for (alarm, metric) in [("FunctionErrors", "Errors"), ("FunctionThrottles", "Throttles")] {
-            let functions = stack.functions.keys().map(|name| ["AWS/Lambda", metric, name.as_str()]).collect();
+            let functions =
+                stack.functions.keys().map(|name| ["AWS/Lambda", metric, "FunctionName", name.as_str()]).collect();
             assert_eq!(metrics(&stack.alarms[alarm]), functions);
             assert_raised(&stack.alarms[alarm], 300, "SUM(METRICS())", 0);
         }
@@ -116,7 +117,7 @@ fn an_error_of_any_function_or_one_refused_request_raises_an_alarm() -> Result<(
 fn a_site_that_is_down_raises_an_alarm_although_no_function_fails() -> Result<()> {
     for stack in stacks()? {
         let alarm = &stack.alarms["ServerErrors"];
-        let expected = ["5xx", "Count"].map(|metric| ["AWS/ApiGateway", metric, "HttpApi"]);
+        let expected = ["5xx", "Count"].map(|metric| ["AWS/ApiGateway", metric, "ApiId", "HttpApi"]);
         assert_eq!(metrics(alarm), expected.into());
         assert_raised(alarm, 300, "IF(failed >= 3, 100 * failed / requests, 0)", 5);
         assert_eq!(named(alarm), [["failed", "5xx"], ["requests", "Count"]]);
@@ -128,7 +129,10 @@ fn a_site_that_is_down_raises_an_alarm_although_no_function_fails() -> Result<()
 fn a_login_that_fails_for_most_users_raises_an_alarm() -> Result<()> {
     for stack in stacks()? {
         let alarm = &stack.alarms["SignInFailureRatio"];
-        assert_eq!(metrics(alarm), ["SignIns", "SignInFailures"].map(|metric| ["globus-sign-in", metric, ""]).into());
+        assert_eq!(
+            metrics(alarm),
+            ["SignIns", "SignInFailures"].map(|metric| ["globus-sign-in", metric, "", ""]).into()
+        );
         assert_raised(alarm, 900, "IF(failed + done >= 10, 100 * failed / (failed + done), 0)", 50);
         assert_eq!(named(alarm), [["done", "SignIns"], ["failed", "SignInFailures"]]);
     }
@@ -136,11 +140,12 @@ fn a_login_that_fails_for_most_users_raises_an_alarm() -> Result<()> {
 }
 
 #[test]
-fn a_table_that_refuses_requests_raises_an_alarm() -> Result<()> {
+fn a_table_that_throttles_requests_raises_an_alarm() -> Result<()> {
     let [without, with] = stacks()?;
     assert!(!without.alarms.contains_key("StoreThrottles"), "{:?}", without.alarms.keys());
     let alarm = &with.alarms["StoreThrottles"];
-    let expected = ["ReadThrottleEvents", "WriteThrottleEvents"].map(|metric| ["AWS/DynamoDB", metric, "sessions"]);
+    let expected =
+        ["ReadThrottleEvents", "WriteThrottleEvents"].map(|metric| ["AWS/DynamoDB", metric, "TableName", "sessions"]);
     assert_eq!(metrics(alarm), expected.into());
     assert_raised(alarm, 300, "SUM(METRICS())", 0);
     Ok(())
@@ -194,6 +199,7 @@ fn every_word_that_is_counted_or_shown_is_one_of_the_log() {
 fn until_quote(text: &str) -> Option<&str> {
     text.split('"').next()
 }
+
 /// Without the store's own widgets where there is no table.
 #[test]
 fn the_dashboard_shows_every_metric_that_is_counted() -> Result<()> {

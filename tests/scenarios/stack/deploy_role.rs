@@ -1,16 +1,17 @@
 //! The role by which GitHub deploys: who may take it, and what it may do. Each statement is written out: one that allows
 //! more is a change of this file, too.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kit::{Result, stack, tools};
 use serde_json::{Value, json};
 
 const TEMPLATE: &str = "docs/deploy-role.yaml";
 
-/// Every optional part, and a provider that the template makes.
-const EVERYTHING: [(&str, &str); 4] = [
+/// Every optional part, and a provider that the template makes. The stack of the role itself is `globus-sign-in` here.
+const EVERYTHING: [(&str, &str); 5] = [
     ("Repository", "example/gateway"),
+    ("StackName", "gateway"),
     ("DomainName", "gateway.example.org"),
     ("HostedZoneId", "Z0123456789ABCDEFGHIJ"),
     ("EnvironmentKeyArn", super::KEY),
@@ -29,7 +30,7 @@ fn arn(service: &str, resource: &str) -> String {
 
 #[test]
 fn only_the_branch_main_of_the_repository_gets_the_role() -> Result<()> {
-    let role = properties(&EVERYTHING[..1], "DeployRole")?;
+    let role = properties(&EVERYTHING[..2], "DeployRole")?;
     let expected = json!([{
         "Effect": "Allow",
         "Action": "sts:AssumeRoleWithWebIdentity",
@@ -42,12 +43,27 @@ fn only_the_branch_main_of_the_repository_gets_the_role() -> Result<()> {
     assert_eq!(role["AssumeRolePolicyDocument"]["Statement"], expected);
     let provider =
         json!({ "Url": "https://token.actions.githubusercontent.com", "ClientIdList": ["sts.amazonaws.com"] });
-    assert_eq!(properties(&EVERYTHING[..1], "OidcProvider")?, provider);
-    // A pattern would let another repository in.
+    assert_eq!(properties(&EVERYTHING[..2], "OidcProvider")?, provider);
+    // A provider that the account has.
+    let there = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com";
+    let resources = stack::plain(TEMPLATE, &[EVERYTHING[0], ("OidcProviderArn", there)])?;
+    let role = &resources["DeployRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"][0];
+    assert_eq!((&role["Principal"]["Federated"], resources.contains_key("OidcProvider")), (&there.into(), false));
+    Ok(())
+}
+
+/// No token of GitHub would match such a repository, a longer name would be cut in the names of roles, and an alias is no
+/// resource of a policy.
+#[test]
+fn a_parameter_of_the_role_that_cannot_be_right_is_refused() {
     for repository in ["example/*", "*", "example", "example/gateway:*", ""] {
         assert!(stack::plain(TEMPLATE, &[("Repository", repository)]).is_err(), "{repository}");
     }
-    Ok(())
+    let alias = "arn:aws:kms:us-east-1:123456789012:alias/mine";
+    for (name, value) in [("StackName", &*"a".repeat(31)), ("StackName", "1gateway"), ("EnvironmentKeyArn", alias)] {
+        assert!(stack::plain(TEMPLATE, &[EVERYTHING[0], (name, value)]).is_err(), "{name}");
+    }
+    assert!(stack::plain(TEMPLATE, &[]).is_err(), "without a repository");
 }
 
 #[test]
@@ -61,14 +77,14 @@ fn no_function_may_do_more_than_the_boundary_says() -> Result<()> {
         {
             "Effect": "Allow",
             "Action": ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query"],
-            "Resource": arn("dynamodb", "table/globus-sign-in-*"),
+            "Resource": arn("dynamodb", "table/gateway-*"),
         },
-        { "Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": arn("lambda", "function:globus-sign-in-*") },
+        { "Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": arn("lambda", "function:gateway-*") },
         { "Effect": "Allow", "Action": "kms:Decrypt", "Resource": super::KEY },
     ]);
     assert_eq!(properties(&EVERYTHING, "Boundary")?["PolicyDocument"]["Statement"], expected);
     expected.as_array_mut().unwrap().pop();
-    assert_eq!(properties(&EVERYTHING[..1], "Boundary")?["PolicyDocument"]["Statement"], expected);
+    assert_eq!(properties(&EVERYTHING[..2], "Boundary")?["PolicyDocument"]["Statement"], expected);
     Ok(())
 }
 
@@ -94,9 +110,9 @@ fn allow(actions: &Value, resources: &Value, conditions: Option<Value>) -> Value
 }
 
 #[test]
-fn the_role_may_make_roles_only_within_the_boundary_and_for_functions_only() -> Result<()> {
+fn the_role_may_make_roles_only_within_the_boundary_and_pass_them_to_lambda_only() -> Result<()> {
     let may = statements(&EVERYTHING)?;
-    let (roles, policies) = (arn("iam", "role/globus-sign-in-*"), arn("iam", "policy/globus-sign-in-*"));
+    let (roles, policies) = (arn("iam", "role/gateway-*"), arn("iam", "policy/gateway-*"));
     let within = json!({ "StringEquals": { "iam:PermissionsBoundary": "physical-Boundary" } });
     let make = json!(["iam:CreateRole", "iam:PutRolePolicy", "iam:AttachRolePolicy", "iam:PutRolePermissionsBoundary"]);
     assert_eq!(may["Roles"], allow(&make, &json!(roles), Some(within)));
@@ -124,14 +140,10 @@ fn the_role_may_make_roles_only_within_the_boundary_and_for_functions_only() -> 
         "iam:ListPolicyVersions",
     ]);
     assert_eq!(may["PolicyOfTokens"], allow(&tokens, &json!(policies), None));
-    let names_iam = |statement: &Value| statement["Action"].to_string().contains("\"iam:");
-    let named: Vec<_> =
-        may.iter().filter(|(_, statement)| names_iam(statement)).map(|(name, _)| name.as_str()).collect();
-    assert_eq!(named, ["NotItself", "PolicyOfTokens", "Roles", "RolesForFunctionsOnly", "RolesThatAreThere"]);
     Ok(())
 }
 
-/// Here both stacks have the same name; elsewhere, one name may begin with the other.
+/// The name of its own stack may begin with that of the other one.
 #[test]
 fn the_role_may_change_neither_itself_nor_the_boundary() -> Result<()> {
     let own = json!([arn("iam", "role/globus-sign-in-*"), arn("iam", "policy/globus-sign-in-*")]);
@@ -142,7 +154,7 @@ fn the_role_may_change_neither_itself_nor_the_boundary() -> Result<()> {
 #[test]
 fn the_role_may_use_only_the_secrets_and_the_files_of_its_stack() -> Result<()> {
     let may = statements(&EVERYTHING)?;
-    let of_the_stack = |key: &str| Some(json!({ "StringEquals": { key: "globus-sign-in" } }));
+    let of_the_stack = |key: &str| Some(json!({ "StringEquals": { key: "gateway" } }));
     let there = of_the_stack("aws:ResourceTag/aws:cloudformation:stack-name");
     let secrets = json!(arn("secretsmanager", "secret:*"));
     assert_eq!(may["Secrets"], allow(&json!("secretsmanager:*"), &secrets, there));
@@ -152,41 +164,108 @@ fn the_role_may_use_only_the_secrets_and_the_files_of_its_stack() -> Result<()> 
     let bucket = "arn:aws:s3:::aws-sam-cli-managed-default-*";
     let of_the_account = json!({ "StringEquals": { "aws:ResourceAccount": "123456789012" } });
     let actions = json!(["s3:GetObject", "s3:PutObject", "s3:ListBucket", "s3:GetBucketLocation"]);
-    let files = json!([bucket, format!("{bucket}/globus-sign-in/*")]);
+    let files = json!([bucket, format!("{bucket}/gateway/*")]);
     assert_eq!(may["Uploads"], allow(&actions, &files, Some(of_the_account)));
     Ok(())
 }
 
 #[test]
-fn the_role_may_change_only_the_records_and_certificates_of_its_domain() -> Result<()> {
+fn the_role_may_change_only_the_records_of_its_domain_and_get_certificates_for_it() -> Result<()> {
     let may = statements(&EVERYTHING)?;
     let names = "acm:DomainNames";
     let own = json!({ "ForAllValues:StringEquals": { names: "gateway.example.org" }, "Null": { names: false } });
     assert_eq!(may["CertificateThatIsNew"], allow(&json!("acm:RequestCertificate"), &json!("*"), Some(own)));
+    let certificates = json!([
+        "acm:DescribeCertificate",
+        "acm:DeleteCertificate",
+        "acm:AddTagsToCertificate",
+        "acm:ListTagsForCertificate",
+        "acm:RemoveTagsFromCertificate",
+    ]);
+    assert_eq!(may["Certificates"], allow(&certificates, &json!(arn("acm", "certificate/*")), None));
     let names = "route53:ChangeResourceRecordSetsNormalizedRecordNames";
     let own = json!(["gateway.example.org", "_*.gateway.example.org"]);
     let own = json!({ "ForAllValues:StringLike": { names: own }, "Null": { names: false } });
-    let zone = json!("arn:aws:route53:::hostedzone/Z0123456789ABCDEFGHIJ");
-    assert_eq!(may["Records"], allow(&json!("route53:ChangeResourceRecordSets"), &zone, Some(own)));
+    let zone = "arn:aws:route53:::hostedzone/Z0123456789ABCDEFGHIJ";
+    assert_eq!(may["Records"], allow(&json!("route53:ChangeResourceRecordSets"), &json!(zone), Some(own)));
+    let reads = json!(["route53:GetHostedZone", "route53:ListResourceRecordSets", "route53:GetChange"]);
+    assert_eq!(may["Zone"], allow(&reads, &json!([zone, "arn:aws:route53:::change/*"]), None));
     let domain = "arn:aws:apigateway:us-east-1::/domainnames";
     let own = json!([domain, format!("{domain}/gateway.example.org"), format!("{domain}/gateway.example.org/*")]);
     assert_eq!(may["Domain"], allow(&json!("apigateway:*"), &own, None));
-    let without = statements(&EVERYTHING[..1])?;
-    for name in ["CertificateThatIsNew", "Certificates", "Domain", "EnvironmentKey", "Records", "Zone"] {
-        assert!(may.contains_key(name) && !without.contains_key(name), "{name}");
-    }
     Ok(())
 }
 
-/// All else that the role may do names a resource of the stack, or only reads, or has no resources to name.
 #[test]
-fn the_role_has_no_other_statement_for_every_resource() -> Result<()> {
+fn the_role_may_not_read_the_session_table() -> Result<()> {
+    let actions = json!([
+        "dynamodb:CreateTable",
+        "dynamodb:UpdateTable",
+        "dynamodb:DeleteTable",
+        "dynamodb:Describe*",
+        "dynamodb:GetResourcePolicy",
+        "dynamodb:List*",
+        "dynamodb:UpdateTimeToLive",
+        "dynamodb:TagResource",
+        "dynamodb:UntagResource",
+    ]);
+    let table = json!(arn("dynamodb", "table/gateway-*"));
+    assert_eq!(statements(&EVERYTHING)?["Table"], allow(&actions, &table, None));
+    Ok(())
+}
+
+#[test]
+fn the_role_may_change_its_stack_and_what_is_named_after_it() -> Result<()> {
     let may = statements(&EVERYTHING)?;
-    let everywhere = |statement: &&Value| statement["Resource"] == "*";
-    let named: Vec<_> =
-        may.iter().filter(|(_, statement)| everywhere(statement)).map(|(name, _)| name.as_str()).collect();
-    assert_eq!(named, ["CertificateThatIsNew", "SecretsThatAreNew", "WithoutResources"]);
-    let expected = json!([
+    let all = |service: &str| json!(format!("{service}:*"));
+    assert_eq!(may["Stacks"], allow(&all("cloudformation"), &json!(arn("cloudformation", "stack/gateway/*")), None));
+    let of_sam = json!(arn("cloudformation", "stack/aws-sam-cli-managed-default/*"));
+    assert_eq!(may["BucketOfSam"], allow(&json!("cloudformation:DescribeStacks"), &of_sam, None));
+    let transform = json!("arn:aws:cloudformation:us-east-1:aws:transform/Serverless-2016-10-31");
+    assert_eq!(may["Transform"], allow(&json!("cloudformation:CreateChangeSet"), &transform, None));
+    assert_eq!(may["Functions"], allow(&all("lambda"), &json!(arn("lambda", "function:gateway-*")), None));
+    let groups = [
+        "gateway-*",
+        "/aws/vendedlogs/gateway",
+        "/aws/vendedlogs/gateway:*",
+        "/aws/lambda/gateway",
+        "/aws/lambda/gateway:*",
+    ];
+    let groups = groups.map(|group| arn("logs", &format!("log-group:{group}")));
+    assert_eq!(may["Logs"], allow(&all("logs"), &json!(groups), None));
+    let alarms = json!([
+        "cloudwatch:PutMetricAlarm",
+        "cloudwatch:DeleteAlarms",
+        "cloudwatch:ListTagsForResource",
+        "cloudwatch:TagResource",
+        "cloudwatch:UntagResource",
+        "sns:*",
+    ]);
+    let named = json!([arn("cloudwatch", "alarm:gateway-*"), arn("sns", "gateway-*")]);
+    assert_eq!(may["Alarms"], allow(&alarms, &named, None));
+    let key = json!(["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"]);
+    assert_eq!(may["EnvironmentKey"], allow(&key, &json!(super::KEY), None));
+    Ok(())
+}
+
+/// AWS names these itself, or has no names for them: here the role reaches beyond its stack.
+#[test]
+fn beyond_its_stack_the_role_may_change_apis_dashboards_and_log_deliveries_only() -> Result<()> {
+    let may = statements(&EVERYTHING)?;
+    let api = "arn:aws:apigateway:us-east-1::";
+    let apis = json!([format!("{api}/apis"), format!("{api}/apis/*"), format!("{api}/tags/*")]);
+    assert_eq!(may["Api"], allow(&json!("apigateway:*"), &apis, None));
+    let dashboard = json!([
+        "cloudwatch:GetDashboard",
+        "cloudwatch:PutDashboard",
+        "cloudwatch:DeleteDashboards",
+        "cloudwatch:ListTagsForResource",
+        "cloudwatch:TagResource",
+        "cloudwatch:UntagResource",
+    ]);
+    let dashboards = json!("arn:aws:cloudwatch::123456789012:dashboard/*");
+    assert_eq!(may["Dashboard"], allow(&dashboard, &dashboards, None));
+    let without_resources = json!([
         "cloudwatch:DescribeAlarms",
         "logs:DescribeLogGroups",
         "logs:DescribeResourcePolicies",
@@ -202,12 +281,38 @@ fn the_role_has_no_other_statement_for_every_resource() -> Result<()> {
         "lambda:GetAccountSettings",
         "secretsmanager:GetRandomPassword",
     ]);
-    assert_eq!(may["WithoutResources"]["Action"], expected);
-    let own = |service: &str, resource: &str| json!(arn(service, &format!("{resource}globus-sign-in-*")));
-    assert_eq!(may["Functions"], allow(&json!("lambda:*"), &own("lambda", "function:"), None));
-    assert_eq!(may["Stacks"]["Resource"], arn("cloudformation", "stack/globus-sign-in/*"));
-    assert_eq!(may["Table"]["Resource"], own("dynamodb", "table/"));
-    assert!(!may["Table"]["Action"].to_string().contains("Item"), "it reads no session: {}", may["Table"]);
+    assert_eq!(may["WithoutResources"], allow(&without_resources, &json!("*"), None));
+    Ok(())
+}
+
+/// Each is written out in one of the tests above.
+#[test]
+fn the_role_has_no_other_statement_and_optional_ones_only_where_they_are_needed() -> Result<()> {
+    let always = [
+        "Alarms",
+        "Api",
+        "BucketOfSam",
+        "Dashboard",
+        "Functions",
+        "Logs",
+        "NotItself",
+        "PolicyOfTokens",
+        "Roles",
+        "RolesForFunctionsOnly",
+        "RolesThatAreThere",
+        "Secrets",
+        "SecretsThatAreNew",
+        "Stacks",
+        "Table",
+        "Transform",
+        "Uploads",
+        "WithoutResources",
+    ];
+    let optional = ["CertificateThatIsNew", "Certificates", "Domain", "EnvironmentKey", "Records", "Zone"];
+    let names =
+        |parameters: &[(&str, &str)]| Ok::<_, String>(statements(parameters)?.into_keys().collect::<BTreeSet<_>>());
+    assert_eq!(names(&EVERYTHING[..2])?, always.iter().map(ToString::to_string).collect());
+    assert_eq!(names(&EVERYTHING)?, always.iter().chain(&optional).map(ToString::to_string).collect());
     Ok(())
 }
 

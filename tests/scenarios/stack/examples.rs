@@ -122,7 +122,7 @@ fn the_examples_are_at_the_domain_name_of_the_site_and_nowhere_else() -> Result<
 
 /// A route that names no authorizer would be open to every visitor.
 #[test]
-fn a_new_route_of_the_examples_is_guarded_and_their_api_has_its_limits() -> Result<()> {
+fn the_api_of_the_examples_names_a_default_authorizer_and_has_its_limits() -> Result<()> {
     let stack = stack::examples(&SITE)?;
     assert_eq!(stack["default_authorizer"], "SignedIn");
     assert_eq!(stack["limits"], json!({ "ThrottlingRateLimit": 100, "ThrottlingBurstLimit": 200 }));

@@ -130,7 +130,7 @@ fn no_secret_is_anywhere_else_in_the_stack_nor_in_what_it_shows() -> Result<()> 
     Ok(())
 }
 
-/// CloudFormation cannot store an empty secret.
+/// Secrets Manager cannot store an empty secret.
 #[test]
 fn the_word_none_is_no_secret() -> Result<()> {
     for none in ["none", ""] {

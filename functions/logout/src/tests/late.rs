@@ -57,7 +57,7 @@ async fn a_sign_in_that_completes_during_a_logout_does_not_outlast_it() {
     user.world.stand_in.clear_faults();
     assert_eq!(response.status, 200);
 
-    // It began at the end of this second, so that it ends in the third after that.
+    // The request may have begun at the end of its second: the logout then ends in the third second after that.
     let meanwhile = user.world.now + Duration::from_secs(3);
     let request = user.browser.with_cookies(Event::get("/")).request();
     let mark = shared::logout_mark::read(&request, &user.world.state().0.cookies, meanwhile);
