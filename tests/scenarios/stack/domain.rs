@@ -72,11 +72,13 @@ fn each_step_to_a_domain_can_be_taken_back() -> Result<()> {
 
 /// The redirect URL is registered, and the DNS records are made, before the site needs them.
 #[test]
-fn the_operator_learns_the_target_of_the_domain_before_the_switch() -> Result<()> {
+fn the_operator_learns_the_target_of_the_domain_before_the_functions_have_its_address() -> Result<()> {
     for (step, site) in
         [("attach", EXECUTE_API), ("switch", "https://gateway.example.org"), ("close", "https://gateway.example.org")]
     {
-        let outputs = Stack::with(&at(step), "sessions")?.outputs;
+        let Stack { functions, outputs, .. } = Stack::with(&at(step), "sessions")?;
+        let base_url = if step == "attach" { "" } else { site };
+        assert!(functions.values().all(|function| function.variables["BASE_URL"] == base_url), "{functions:?}");
         assert_eq!((outputs["SiteUrl"].as_str(), outputs["RedirectUrl"].as_str()), (site, &*format!("{site}/login")));
         assert_eq!(outputs["DomainNameTarget"], "physical-CustomDomain.RegionalDomainName");
         assert_eq!(outputs["RegionalHostedZoneId"], "physical-CustomDomain.RegionalHostedZoneId");
