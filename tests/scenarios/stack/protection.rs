@@ -268,6 +268,7 @@ fn the_api_has_its_limits_no_cors_and_an_access_log_without_queries_and_headers(
         let limits = |rate: u64, burst: u64| json!({ "ThrottlingRateLimit": rate, "ThrottlingBurstLimit": burst });
         assert_eq!(stage["DefaultRouteSettings"], limits(100, 200));
         assert_eq!(stage["RouteSettings"], json!({ "ANY /login": limits(20, 40), "ANY /logout": limits(10, 20) }));
+        assert_eq!(stage["AccessLogSettings"]["DestinationArn"], "physical-AccessLogs.Arn");
         let format: Value = serde_json::from_str(stage["AccessLogSettings"]["Format"].as_str().unwrap()).unwrap();
         let expected = json!({
             "time": "$context.requestTime",
