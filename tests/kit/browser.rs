@@ -1,9 +1,8 @@
 //! Chromium without a window, driven through ChromeDriver.
 
 use std::{
-    env, fs,
+    fs,
     path::PathBuf,
-    process,
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
@@ -41,18 +40,9 @@ pub struct Browser {
     _leavings: Leavings,
 }
 
-/// Where Chromium keeps its profile, which it does not take away. Not in cargo's directory, since it also has a socket there,
-/// whose path must be short.
+/// Where Chromium keeps its profile, which it does not take away, and a socket.
 #[derive(Debug)]
 struct Leavings(PathBuf);
-
-impl Leavings {
-    fn make(number: usize) -> Result<Self> {
-        let directory = env::temp_dir().join(format!("e2e-{}-{number}", process::id()));
-        fs::create_dir(&directory).map_err(|error| format!("{} cannot be made: {error}.", directory.display()))?;
-        Ok(Self(directory))
-    }
-}
 
 impl Drop for Leavings {
     fn drop(&mut self) {
@@ -84,7 +74,7 @@ impl Browser {
         static OPENED: AtomicUsize = AtomicUsize::new(0);
         let number = OPENED.fetch_add(1, Ordering::Relaxed);
         let log = tools::log(&format!("chromedriver-{number}.log"))?;
-        let leavings = Leavings::make(number)?;
+        let leavings = Leavings(tools::private_directory()?);
         let directory = [("TMPDIR".to_owned(), leavings.0.display().to_string())];
         // Left to itself it takes a port that is free for one of the two addresses of localhost, and then needs the other.
         let port = free_port()?;

@@ -1,12 +1,10 @@
 //! Programs in SAM's Python. To import what they need takes longer than most of them run: one process has done so, and forks.
 
 use std::{
-    env, fs,
     io::{self, Read as _, Write as _},
     net::Shutdown,
-    os::unix::{fs::DirBuilderExt as _, net::UnixStream},
+    os::unix::net::UnixStream,
     path::{Path, PathBuf},
-    process,
     sync::OnceLock,
     time::Duration,
 };
@@ -108,11 +106,8 @@ impl Server {
     }
 
     fn start() -> Result<Self> {
-        // The path of a socket must be short. Others of this machine must not reach it: it runs what it is told to.
-        let directory = env::temp_dir().join(format!("e2e-{}-python", process::id()));
-        let made = fs::DirBuilder::new().mode(0o700).create(&directory);
-        made.map_err(|error| format!("{} cannot be made: {error}.", directory.display()))?;
-        let (socket, log) = (directory.join("socket"), tools::log("python-server.log")?);
+        // Others of this machine must not reach the socket: it runs what it is told to.
+        let (socket, log) = (tools::private_directory()?.join("socket"), tools::log("python-server.log")?);
         let arguments = ["tests/kit/python_server.py", &socket.to_string_lossy()];
         let variables = sam::VARIABLES.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let process = Process::start(&tools::sam()?.join("python"), &arguments, &variables, Output::File(log.clone()))?;

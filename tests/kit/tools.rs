@@ -5,6 +5,7 @@ use std::{
     ffi::OsStr,
     fs,
     io::{self, IsTerminal as _, Write as _},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     process::{self, Command, Stdio},
     sync::{Mutex, OnceLock},
@@ -128,6 +129,14 @@ pub fn artifact(name: &str) -> Result<PathBuf> {
     let directory = file.parent().unwrap_or(&file);
     fs::create_dir_all(directory).map_err(|error| format!("{} cannot be made: {error}.", directory.display()))?;
     Ok(file)
+}
+
+/// A new directory for this process alone, with a short path: it is for sockets, and not in cargo's directory. Its name is
+/// random, since one that a killed process has left may have its id, which another process gets later.
+pub fn private_directory() -> Result<PathBuf> {
+    let directory = env::temp_dir().join(format!("e2e-{:016x}", fastrand::u64(..)));
+    let made = fs::DirBuilder::new().mode(0o700).create(&directory);
+    made.map(|()| directory.clone()).map_err(|error| format!("{} cannot be made: {error}.", directory.display()))
 }
 
 /// A file for what a program of a test says.
