@@ -7,8 +7,7 @@ import json
 import re
 import sys
 
-from samcli.yamlhelper import yaml_parse
-from stack import Resolver, of_type, transformed
+from stack import Resolver, of_type, parsed, transformed
 
 
 def authorizers(api):
@@ -50,11 +49,6 @@ def wiring(nested, source):
     needed = [name for name, parameter in source["Parameters"].items() if "Default" not in parameter]
     asked = [value["Fn::GetAtt"][1] for value in own["Parameters"].values() if "Fn::GetAtt" in value]
     return {"asked": sorted(asked), "given": sorted(own["Parameters"]), "needed": sorted(needed)}
-
-
-def parsed(file):
-    with open(file, encoding="utf-8") as template:
-        return yaml_parse(template.read())
 
 
 def main():

@@ -260,10 +260,15 @@ def outputs(resolver):
     return {name: resolver.resolve(one["Value"]) for name, one in shown.items()}
 
 
-def transformed(path):
-    """The template in that file, as CloudFormation gets it from SAM."""
+def parsed(path):
+    """The template in that file."""
     with open(path, encoding="utf-8") as file:
-        template = yaml_parse(file.read())
+        return yaml_parse(file.read())
+
+
+def transformed(path):
+    """The same, as CloudFormation gets it from SAM."""
+    template = parsed(path)
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             # `sam package` would put the S3 address of the built code here.

@@ -87,7 +87,7 @@ impl App {
     }
 
     /// The visitor who sent the request. One who opens a page is sent to the check of the access rules ahead of time, from
-    /// half of the period on: so nobody waits for Globus when it must be. A page that no redirect leads back to is left out.
+    /// half of the period on: so no user waits for Globus when it must be. A page that no redirect leads back to is left out.
     pub async fn visitor(&self, request: &Request, now: Timestamp) -> Result<Visitor> {
         Ok(match self.storage.visitor(request, now).await? {
             Visitor::SignedIn(session)

@@ -36,7 +36,7 @@ pub struct Admission {
 pub(super) enum Standing {
     /// Its user may come in.
     Good,
-    /// Its user may come in, and is checked again when that disturbs nobody.
+    /// Its user may come in, and is checked again when that interrupts no user.
     CheckSoon,
     /// Its user is checked first: the result of the last check is too old.
     Check,

@@ -75,7 +75,7 @@ pub(crate) fn described(identity: Identity) -> Value {
     entry
 }
 
-/// The linked identities that nobody logs in with, in the same form.
+/// The linked identities that no user logs in with, in the same form.
 pub(crate) fn more_linked(person: &'static Person) -> impl Iterator<Item = Value> {
     (1..=person.more_linked).map(|number| {
         json!({

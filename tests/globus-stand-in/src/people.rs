@@ -33,7 +33,7 @@ pub struct Person {
     /// The linked identities that the user can log in with.
     #[serde(skip)]
     pub linked: &'static [Linked],
-    /// How many more identities are linked that nobody logs in with. They make an ID token large.
+    /// How many more identities are linked that no user logs in with. They make an ID token large.
     #[serde(skip)]
     pub more_linked: u16,
 }
